@@ -1,0 +1,88 @@
+"""What can go wrong between actors, named for what the caller should think.
+
+::
+
+    RuntimeFault
+    ├─ Refusal            the actor understood and says no; it lives on
+    ├─ MailboxFull        no room now; nothing was queued
+    ├─ AskFailed          no answer will come for this ask
+    │  ├─ AskTimeout      the deadline passed; it is not handled later
+    │  ├─ ActorStopped    the actor ended and will not come back
+    │  └─ ActorCrashed    the actor failed while it had the message: handled or not, nobody knows
+    ├─ InvalidSpec        a child spec that can never work
+    ├─ StartFailed        a child was not ready; what had started before it was stopped again
+    └─ IntensityReached   a supervisor gave up: too many own crashes of its children
+"""
+
+from __future__ import annotations
+
+
+class RuntimeFault(Exception):
+    """Root of all errors that this package raises."""
+
+
+class Refusal(RuntimeFault):
+    """Raised in ``handle`` to answer an ask with an error; the actor carries on."""
+
+
+class MailboxFull(RuntimeFault):
+    """The mailbox has no room and the caller did not want to wait."""
+
+
+class AskFailed(RuntimeFault):
+    """An ask ended without the actor's own answer."""
+
+
+class AskTimeout(AskFailed):
+    """The deadline of an ask passed. A message still in the mailbox then is dropped unhandled."""
+
+
+class ActorStopped(AskFailed):
+    """The actor was stopped for good, so nobody will read the message."""
+
+
+class ActorCrashed(AskFailed):
+    """The actor failed while it had the message; ``__cause__`` is its error.
+
+    The effect of the message is unknown: repeat only what is idempotent.
+    """
+
+
+class InvalidSpec(RuntimeFault):
+    """A child spec is refused before anything starts; the text names the child and the value."""
+
+
+class StartFailed(RuntimeFault):
+    """A child did not become ready. ``path`` names it and ``__cause__`` is its error."""
+
+    def __init__(self, path: str, cause: BaseException, *, absence: bool) -> None:
+        super().__init__(f"{path} did not start: {cause}")
+        self.path = path
+        self.absence = absence
+        self.__cause__ = cause
+
+
+class IntensityReached(RuntimeFault):
+    """Children of one supervisor crashed more often than its restart intensity allows."""
+
+
+def plain(error: BaseException) -> BaseException:
+    """The error itself where an exception group wraps just one, however deep."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """All errors in a group, depth first; a lone error is its own leaf."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+    return [error]
+
+
+def describe(error: BaseException) -> str:
+    """One line for people: the error's own sentence, or its type where it has none."""
+    error = plain(error)
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(describe(leaf) for leaf in leaves(error))
+    return str(error) or type(error).__name__

@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+import trio
+
+from runtime import (
+    Actor,
+    ActorCrashed,
+    ActorStopped,
+    Address,
+    AlreadyStarted,
+    Backoff,
+    Bus,
+    ChildFailed,
+    ChildSpec,
+    ChildStarted,
+    ChildState,
+    ChildStopped,
+    IntensityReached,
+    InvalidSpec,
+    MaxChildren,
+    NotFound,
+    Request,
+    Restart,
+    StartChild,
+    StartFailed,
+    StartRefused,
+    SupervisorSpec,
+    TerminateChild,
+    TreeQuery,
+    open_system,
+)
+from runtime.testing import next_event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quit:
+    """Let a background task end the actor with an error."""
+
+
+class Ping(Request[int]):
+    """Answered with the incarnation's number."""
+
+
+class Away(Exception):
+    pass
+
+
+class Probe(Actor[object]):
+    """Writes down what happens to it."""
+
+    absences = (Away,)
+
+    def __init__(
+        self, name: str, log: list[str], *, life: int = 1, start_error: Exception | None = None
+    ) -> None:
+        self.name = name
+        self.log = log
+        self.life = life
+        self.start_error = start_error
+
+    async def started(self) -> None:
+        if self.start_error is not None:
+            raise self.start_error
+        self.log.append(f"{self.name} started")
+
+    async def handle(self, message: object) -> object:
+        match message:
+            case Ping():
+                return self.life
+            case Crash(error=error):
+                raise error
+            case Quit():
+                self.context.nursery.start_soon(self.fail)
+                return None
+            case _:
+                raise AssertionError(message)
+
+    async def fail(self) -> None:
+        raise ValueError("background")
+
+    async def stopped(self) -> None:
+        self.log.append(f"{self.name} stopped")
+
+
+class Stubborn(Actor[object]):
+    """Does not end when asked to: its last words never end."""
+
+    async def stopped(self) -> None:
+        await trio.sleep_forever()
+
+
+def probes(name: str, log: list[str]) -> Callable[[], Probe]:
+    lives = iter(range(1, 10_000))
+    return lambda: Probe(name, log, life=next(lives))
+
+
+def child(name: str, log: list[str], **options) -> ChildSpec:
+    backoff = options.pop("backoff", Backoff(minimum=1, maximum=8, jitter=0))
+    return ChildSpec(address=Address(name), start=probes(name, log), backoff=backoff, **options)
+
+
+def root(*children: ChildSpec | SupervisorSpec, **options) -> SupervisorSpec:
+    return SupervisorSpec(address=Address("root"), children=children, **options)
+
+
+async def test_children_start_in_order_and_stop_in_reverse() -> None:
+    """The order of the literal is the order of life, its reverse that of death."""
+    log: list[str] = []
+    nested = SupervisorSpec(address=Address("nested"), children=(child("b", log), child("c", log)))
+    async with open_system(root(child("a", log), nested, child("d", log))):
+        assert log == ["a started", "b started", "c started", "d started"]
+    assert log[4:] == ["d stopped", "c stopped", "b stopped", "a stopped"]
+
+
+async def test_a_crashed_child_comes_back_after_its_backoff(autojump_clock) -> None:
+    """Waits double, and a spell of health makes the next failure the first again."""
+    bus = Bus()
+    spec = child("a", [])
+    async with open_system(root(spec, max_restarts=100), bus=bus) as system:
+        with bus.subscribe(ChildFailed, ChildStarted) as events:
+            for delay in (1, 2, 4, 8, 8):
+                await spec.address.tell(Crash(error=ValueError("no")))
+                failed = await next_event(events, ChildFailed)
+                assert (failed.path, failed.delay) == ("root/a", delay)
+                assert str(failed.error) == "no"
+                node = system.snapshot().children[0]
+                assert node.state is ChildState.BACKOFF
+                assert node.retry_in == delay
+                began = trio.current_time()
+                await next_event(events, ChildStarted)
+                assert trio.current_time() - began == pytest.approx(delay)
+            await trio.sleep(5)
+            await spec.address.tell(Crash(error=ValueError("no")))
+            assert (await next_event(events, ChildFailed)).delay == 1
+        assert system.snapshot().children[0].last_error == "no"
+
+
+async def test_messages_wait_for_the_next_life(autojump_clock) -> None:
+    """An ask to an actor in backoff is answered by its next incarnation."""
+    spec = child("a", [])
+    async with open_system(root(spec)):
+        await spec.address.tell(Crash(error=ValueError("no")))
+        assert await spec.address.ask(Ping(), timeout=10) == 2
+
+
+async def test_the_asker_of_a_crashing_message_gets_the_cause() -> None:
+    """Nobody waits for an answer that cannot come."""
+    spec = child("a", [])
+    cause = ValueError("no")
+
+    @dataclass(frozen=True)
+    class CrashRequest(Crash, Request[None]):
+        pass
+
+    async with open_system(root(spec)):
+        with pytest.raises(ActorCrashed, match="root/a failed: no") as caught:
+            await spec.address.ask(CrashRequest(error=cause), timeout=1)
+        assert caught.value.__cause__ is cause
+
+
+async def test_a_background_task_that_fails_is_the_actors_failure(autojump_clock) -> None:
+    """The nursery of an actor belongs to its incarnation."""
+    log: list[str] = []
+    spec = child("a", log)
+    bus = Bus()
+    async with open_system(root(spec), bus=bus):
+        with bus.subscribe(ChildFailed) as events:
+            await spec.address.tell(Quit())
+            assert str((await next_event(events, ChildFailed)).error) == "background"
+        assert await spec.address.ask(Ping(), timeout=10) == 2
+    assert log == ["a started", "a stopped", "a started", "a stopped"]
+
+
+async def test_too_many_crashes_end_the_tree(autojump_clock) -> None:
+    """A root that gives up says who crashed, and its neighbours are stopped in order."""
+    log: list[str] = []
+    spec = child("b", log, backoff=Backoff(minimum=0, maximum=0))
+    with pytest.raises(
+        IntensityReached, match="root gave up: more than 2 crashes within 5 s, the last of root/b"
+    ):
+        async with open_system(root(child("a", log), spec, max_restarts=2, period=5)):
+            for _ in range(3):
+                await spec.address.tell(Crash(error=ValueError("no")))
+            await trio.sleep_forever()
+    assert log[-1] == "a stopped"
+
+
+async def test_crashes_outside_the_period_are_forgotten(autojump_clock) -> None:
+    """The intensity is a sliding window."""
+    spec = child("a", [], backoff=Backoff(minimum=0, maximum=0))
+    async with open_system(root(spec, max_restarts=1, period=5)) as system:
+        for _ in range(5):
+            await spec.address.tell(Crash(error=ValueError("no")))
+            await trio.sleep(6)
+        assert system.snapshot().children[0].restarts == 5
+
+
+async def test_an_absent_dependency_spends_no_restart(autojump_clock) -> None:
+    """What an actor declares as an absence is retried for as long as it lasts."""
+    spec = child("a", [], backoff=Backoff(minimum=0.1, maximum=0.1))
+    async with open_system(root(spec, max_restarts=0)) as system:
+        for _ in range(20):
+            await spec.address.tell(Crash(error=Away("gone")))
+            await spec.address.ask(Ping(), timeout=5)
+        assert system.snapshot().children[0].restarts == 20
+
+
+async def test_a_nested_supervisor_that_gives_up_is_restarted_whole(autojump_clock) -> None:
+    """Escalation costs the parent one restart, and the children start afresh."""
+    log: list[str] = []
+    spec = child("b", log, backoff=Backoff(minimum=0, maximum=0))
+    nested = SupervisorSpec(address=Address("nested"), children=(child("a", log), spec), max_restarts=0)
+    async with open_system(root(nested, max_restarts=1)) as system:
+        await spec.address.tell(Crash(error=ValueError("no")))
+        await trio.sleep(1)
+        assert system.snapshot().children[0].restarts == 1
+        assert await spec.address.ask(Ping(), timeout=1) == 2
+    assert log == ["a started", "b started", "b stopped", "a stopped"] * 2
+
+
+async def test_a_failed_start_stops_what_had_started() -> None:
+    """open_system raises the cause with the child's path; nothing is left running."""
+    log: list[str] = []
+    bad = ChildSpec(address=Address("b"), start=lambda: Probe("b", log, start_error=ValueError("no port")))
+    with pytest.raises(StartFailed, match="root/nested/b did not start: no port"):
+        async with open_system(
+            root(child("a", log), SupervisorSpec(address=Address("nested"), children=(bad,)))
+        ):
+            raise AssertionError("never entered")
+    assert log == ["a started", "b stopped", "a stopped"]
+
+
+async def test_a_child_that_outlasts_its_limit_is_cancelled(autojump_clock) -> None:
+    """Nobody holds up a stop for longer than its spec says."""
+    bus = Bus()
+    spec = ChildSpec(address=Address("a"), start=Stubborn, shutdown=3)
+    with bus.subscribe(ChildStopped) as events:
+        async with open_system(root(spec), bus=bus):
+            began = trio.current_time()
+        assert trio.current_time() - began == pytest.approx(3)
+        assert (await next_event(events, ChildStopped)).path == "root/a"
+
+
+async def test_a_stop_is_heard_in_backoff(autojump_clock) -> None:
+    """A supervisor that waits to restart a child is not deaf."""
+    spec = child("a", [], backoff=Backoff(minimum=1000, maximum=1000))
+    began = trio.current_time()
+    async with open_system(root(spec)):
+        await spec.address.tell(Crash(error=ValueError("no")))
+        await trio.sleep(1)
+    assert trio.current_time() - began < 10
+
+
+async def test_a_cancelled_block_still_stops_in_order(autojump_clock) -> None:
+    """A cancellation from outside does not tear the tree down at once."""
+    log: list[str] = []
+    with trio.move_on_after(1):
+        async with open_system(root(child("a", log), child("b", log))):
+            await trio.sleep_forever()
+    assert log == ["a started", "b started", "b stopped", "a stopped"]
+
+
+async def test_the_blocks_own_error_comes_out_unwrapped() -> None:
+    """The tree's nursery is no business of the caller."""
+    with pytest.raises(KeyError):
+        async with open_system(root()):
+            raise KeyError("mine")
+
+
+@pytest.mark.parametrize(
+    ("restart", "error", "state"),
+    [
+        (Restart.PERMANENT, ValueError("no"), ChildState.RUNNING),
+        (Restart.TRANSIENT, ValueError("no"), ChildState.RUNNING),
+        (Restart.TEMPORARY, ValueError("no"), ChildState.FAILED),
+    ],
+)
+async def test_restart_types(autojump_clock, restart, error, state) -> None:
+    """OTP's permanent, transient and temporary, for a child that failed."""
+    spec = child("a", [], restart=restart)
+    async with open_system(root(spec)) as system:
+        await spec.address.tell(Crash(error=error))
+        await trio.sleep(10)
+        assert system.snapshot().children[0].state is state
+        if state is ChildState.FAILED:
+            with pytest.raises(ActorStopped):
+                await spec.address.ask(Ping(), timeout=1)
+
+
+async def test_children_come_and_go_by_message(autojump_clock) -> None:
+    """A dynamic supervisor starts and stops children while it runs."""
+    log: list[str] = []
+    fleet = SupervisorSpec(address=Address("fleet"), dynamic=True, max_children=2)
+    async with open_system(root(fleet)):
+        ask = fleet.address.ask
+        first = child("a", log)
+        assert await ask(StartChild(spec=first), timeout=1) == "root/fleet/a"
+        assert await first.address.ask(Ping(), timeout=1) == 1
+        with pytest.raises(AlreadyStarted):
+            await ask(StartChild(spec=child("a", log)), timeout=1)
+        await ask(StartChild(spec=child("b", log)), timeout=1)
+        with pytest.raises(MaxChildren):
+            await ask(StartChild(spec=child("c", log)), timeout=1)
+        await ask(TerminateChild(id="a"), timeout=1)
+        with pytest.raises(ActorStopped):
+            await first.address.ask(Ping(), timeout=1)
+        with pytest.raises(NotFound):
+            await ask(TerminateChild(id="a"), timeout=1)
+        node = await ask(TreeQuery(), timeout=1)
+        assert [child.id for child in node.children] == ["b"]
+
+
+async def test_a_dynamic_child_that_cannot_start_is_not_kept() -> None:
+    """The asker gets the cause, and no restart is tried or spent."""
+    fleet = SupervisorSpec(address=Address("fleet"), dynamic=True, max_restarts=0)
+    bad = ChildSpec(address=Address("a"), start=lambda: Probe("a", [], start_error=ValueError("no")))
+    async with open_system(root(fleet, max_restarts=0)):
+        with pytest.raises(StartRefused, match="root/fleet/a did not start: no"):
+            await fleet.address.ask(StartChild(spec=bad), timeout=1)
+        assert (await fleet.address.ask(TreeQuery(), timeout=1)).children == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: root(child("a", []), child("a", [])), "root: two children are called 'a'"),
+        (lambda: root(max_restarts=-1), "root: max_restarts must be at least 0, not -1"),
+        (lambda: root(period=0), "root: period must be above 0 seconds, not 0"),
+        (lambda: root(child("a", []), max_children=0), "root: max_children is 0"),
+        (lambda: child("a", [], shutdown=0), "a: shutdown must be above 0 seconds, not 0"),
+        (lambda: Address("a/b"), "an address needs a name without '/', not 'a/b'"),
+        (lambda: Address("a", capacity=0), "a: capacity must be at least 1, not 0"),
+        (lambda: Backoff(minimum=2, maximum=1), "minimum <= maximum"),
+        (lambda: Backoff(factor=0.5), "factor must be at least 1"),
+        (lambda: Backoff(jitter=2), "jitter must be between 0 and 1"),
+    ],
+)
+def test_specs_that_cannot_work_are_refused(make, sentence) -> None:
+    """The offender and the value are named, before anything starts."""
+    with pytest.raises(InvalidSpec, match=sentence):
+        make()
+
+
+def test_jitter_lengthens_by_a_share() -> None:
+    """With jitter 0.5 a wait of 4 s becomes 4 to 6 s."""
+    random = Random(1)
+    delays = {Backoff(minimum=1, maximum=100, jitter=0.5).delay(3, random) for _ in range(200)}
+    assert 4 <= min(delays) < 4.2
+    assert 5.8 < max(delays) <= 6
+
+
+def test_an_endless_row_of_failures_stays_at_the_maximum() -> None:
+    """No overflow after a week of restarts."""
+    assert Backoff(minimum=1, maximum=30, jitter=0).delay(100_000, Random(1)) == 30
