@@ -6,7 +6,7 @@ from typing import Generic, TypeVar, cast
 
 import trio
 
-from ._errors import AskTimeout, InvalidSpec
+from ._errors import AskTimeout, InvalidSpec, MailboxFull
 from ._mailbox import Envelope, Mailbox
 from ._reply import Deferred, Request
 
@@ -72,7 +72,15 @@ class Address(Generic[M]):
         deferred: Deferred[R] = Deferred(deadline)
         # A handler takes what its own message union names; the request is one of those.
         envelope = Envelope(cast("M", request), cast("Deferred[object]", deferred))
-        with trio.move_on_at(deadline):
-            await self.mailbox.put(envelope)
+        try:
+            try:
+                self.mailbox.put_nowait(envelope)
+            except MailboxFull:
+                with trio.move_on_at(deadline) as limit:
+                    await self.mailbox.put(envelope)
+                if limit.cancelled_caught:
+                    deferred.expire()
             return await deferred.wait()
-        raise AskTimeout(f"{self.name} gave no answer to {type(request).__name__} within {timeout:g} s")
+        except AskTimeout:
+            sentence = f"{self.name} gave no answer to {type(request).__name__} within {timeout:g} s"
+            raise AskTimeout(sentence) from None

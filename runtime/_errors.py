@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 
 class RuntimeFault(Exception):
     """Root of all errors that this package raises."""
@@ -68,21 +70,23 @@ class IntensityReached(RuntimeFault):
 
 def plain(error: BaseException) -> BaseException:
     """The error itself where an exception group wraps just one, however deep."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    while len(inner := _inside(error)) == 1:
+        error = inner[0]
     return error
 
 
 def leaves(error: BaseException) -> list[BaseException]:
     """All errors in a group, depth first; a lone error is its own leaf."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
-    return [error]
+    inner = _inside(error)
+    return [leaf for each in inner for leaf in leaves(each)] if inner else [error]
 
 
 def describe(error: BaseException) -> str:
     """One line for people: the error's own sentence, or its type where it has none."""
-    error = plain(error)
+    return "; ".join(str(leaf) or type(leaf).__name__ for leaf in leaves(error))
+
+
+def _inside(error: BaseException) -> tuple[BaseException, ...]:
     if isinstance(error, BaseExceptionGroup):
-        return "; ".join(describe(leaf) for leaf in leaves(error))
-    return str(error) or type(error).__name__
+        return cast("BaseExceptionGroup[BaseException]", error).exceptions
+    return ()

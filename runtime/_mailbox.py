@@ -44,7 +44,7 @@ class Mailbox(Generic[M]):
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._waiting: deque[Envelope[M]] = deque()
-        self._readers = trio.lowlevel.ParkingLot()
+        self._reader: trio.lowlevel.Task | None = None
         self._writers = trio.lowlevel.ParkingLot()
         self._high_water = 0
         self._taken = 0
@@ -63,9 +63,10 @@ class Mailbox(Generic[M]):
         if depth >= self._capacity:
             raise MailboxFull(f"{depth} messages wait already")
         self._waiting.append(envelope)
-        self._high_water = max(self._high_water, depth + 1)
-        if self._readers:
-            self._readers.unpark()
+        if depth >= self._high_water:
+            self._high_water = depth + 1
+        if self._reader is not None:
+            self.wake()
 
     async def put(self, envelope: Envelope[M]) -> None:
         """Queue the message, waiting for room. Does not yield when there is room."""
@@ -79,21 +80,30 @@ class Mailbox(Generic[M]):
 
     async def get(self) -> Envelope[M] | None:
         """The oldest message; None when the reader was woken by :meth:`wake` instead."""
+        if not self._waiting:
+            self._taken = 0
+            # Parked by hand: there is one reader, and a ParkingLot is made for many.
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+            if not self._waiting:
+                return None
         self._taken += 1
-        if not self._waiting:
-            await self._readers.park()
-        elif self._taken % YIELD_EVERY == 0:
+        if self._taken % YIELD_EVERY == 0:
             await trio.lowlevel.checkpoint()
-        if not self._waiting:
-            return None
         envelope = self._waiting.popleft()
         if self._writers:
             self._writers.unpark()
         return envelope
 
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
     def wake(self) -> None:
         """Let a waiting reader look around, for example at a request to stop."""
-        self._readers.unpark_all()
+        if self._reader is not None:
+            trio.lowlevel.reschedule(self._reader)
+            self._reader = None
 
     def open(self) -> None:
         """Accept messages again after :meth:`close`."""

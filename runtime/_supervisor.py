@@ -78,10 +78,10 @@ class Child:
 
     def stop(self) -> None:
         """Ask for an orderly end; one that is not even ready is cut off."""
-        if self.life is None or self.state is ChildState.STARTING:
-            self.scope.cancel()
-        else:
+        if isinstance(self.life, Supervisor) or (self.life and self.state is ChildState.RUNNING):
             self.life.request_stop()
+        else:
+            self.scope.cancel()
         self.state = ChildState.STOPPING
 
     @property
@@ -122,11 +122,14 @@ class Supervisor:
         self._ended: deque[tuple[Child, Exception | None]] = deque()
         self._stop_requested = False
         self._intensity = RestartIntensity(spec.max_restarts, spec.period)
+        self._starting: Child | None = None
         self._nursery: trio.Nursery | None = None
 
     def request_stop(self) -> None:
-        """Stop all children in reverse order, then end."""
+        """Stop all children in reverse order, then end; also while they are still being started."""
         self._stop_requested = True
+        if self._starting is not None and self._starting.is_alive:
+            self._starting.stop()
         self._mailbox.wake()
 
     def is_absence(self, error: BaseException) -> bool:
@@ -147,8 +150,9 @@ class Supervisor:
             self._nursery = nursery
             try:
                 await self._start_all()
-                ready()
-                await self._supervise()
+                if not self._stop_requested:
+                    ready()
+                    await self._supervise()
             finally:
                 await self._stop_all()
 
@@ -156,8 +160,10 @@ class Supervisor:
 
     async def _start_all(self) -> None:
         for spec in self._spec.children:
-            child = self._add(spec)
+            child = self._starting = self._add(spec)
             await child.settled.wait()
+            if self._stop_requested:
+                return
             if child.state is not ChildState.RUNNING:
                 await child.ended.wait()
                 cause = child.last_error
@@ -166,8 +172,7 @@ class Supervisor:
                 if isinstance(cause, StartFailed):
                     raise cause
                 raise StartFailed(child.path, plain(cause), absence=child.absence)
-            if self._stop_requested:
-                return
+        self._starting = None
 
     def _add(self, spec: AnySpec) -> Child:
         child = self._children[spec.address.name] = Child(spec, self._me.path)
@@ -281,7 +286,7 @@ class Supervisor:
 
     def _handle(self, envelope: Envelope[SupervisorMessage]) -> None:
         message, deferred = envelope.message, envelope.deferred
-        if deferred is None or deferred.expired:
+        if deferred is None or deferred.done:
             return
         assert self._nursery is not None
         match message:

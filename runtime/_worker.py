@@ -69,7 +69,7 @@ class Worker:
 
     async def _handle(self, actor: Actor[Any], promises: Promises, envelope: Envelope[Any]) -> None:
         deferred = envelope.deferred
-        if deferred is not None and deferred.expired:
+        if deferred is not None and deferred.done:
             return
         promises.begin(deferred)
         try:

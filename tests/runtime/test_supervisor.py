@@ -185,13 +185,17 @@ async def test_too_many_crashes_end_the_tree(autojump_clock) -> None:
     """A root that gives up says who crashed, and its neighbours are stopped in order."""
     log: list[str] = []
     spec = child("b", log, backoff=Backoff(minimum=0, maximum=0))
-    with pytest.raises(
-        IntensityReached, match="root gave up: more than 2 crashes within 5 s, the last of root/b"
-    ):
+
+    async def run() -> None:
         async with open_system(root(child("a", log), spec, max_restarts=2, period=5)):
             for _ in range(3):
                 await spec.address.tell(Crash(error=ValueError("no")))
             await trio.sleep_forever()
+
+    with pytest.raises(
+        IntensityReached, match="root gave up: more than 2 crashes within 5 s, the last of root/b"
+    ):
+        await run()
     assert log[-1] == "a stopped"
 
 
@@ -259,6 +263,26 @@ async def test_a_stop_is_heard_in_backoff(autojump_clock) -> None:
         await spec.address.tell(Crash(error=ValueError("no")))
         await trio.sleep(1)
     assert trio.current_time() - began < 10
+
+
+async def test_a_stop_is_heard_while_a_child_starts(autojump_clock) -> None:
+    """A start that takes for ever does not hold up the end; what had started stops in order."""
+    log: list[str] = []
+
+    class Slow(Actor[object]):
+        async def started(self) -> None:
+            await trio.sleep_forever()
+
+        async def stopped(self) -> None:
+            log.append("slow stopped")
+
+    slow = ChildSpec(address=Address("slow"), start=Slow, start_timeout=1000)
+    nested = SupervisorSpec(address=Address("nested"), children=(child("b", log), slow))
+    with trio.move_on_after(1):
+        async with open_system(root(child("a", log), nested, child("never", log))):
+            raise AssertionError("never entered")
+    assert log == ["a started", "b started", "slow stopped", "b stopped", "a stopped"]
+    assert trio.current_time() < 5
 
 
 async def test_a_cancelled_block_still_stops_in_order(autojump_clock) -> None:
