@@ -49,7 +49,7 @@ class Deadlines:
     async def run(self) -> None:
         while True:
             with self._alarm:
-                await trio.sleep_forever()
+                await trio.sleep(math.inf)
             now = trio.current_time()
             while self._heap and (self._heap[0][0] <= now or self._heap[0][2].done):
                 waiter = heappop(self._heap)[2]
