@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import structlog.testing
+import trio
+
+from actors.services import Command, ProcessExited, ProcessNotStarted, StopStep, open_process, run
+from actors.services.process import LONGEST_LINE, TAIL_LINES
+
+from .waiting import ended
+
+QUICK = (StopStep(signal=signal.SIGTERM, grace=0.1),)
+
+
+def shell(script: str, **more: object) -> Command:
+    return Command(name="child", argv=("sh", "-c", script), **more)  # type: ignore[arg-type]
+
+
+def pid_in(line: str) -> int | None:
+    found = re.fullmatch(r"pid (\d+)", line)
+    return int(found.group(1)) if found else None
+
+
+async def test_what_it_writes_is_logged_line_by_line_and_kept() -> None:
+    """Both streams are heard, a last line without its end too; empty lines are not worth a log event."""
+    with trio.fail_after(5), structlog.testing.capture_logs() as logs:
+        async with open_process(shell("echo one; echo; echo two >&2; printf three")) as process:
+            assert await process.wait() == 0
+    assert sorted(process.tail) == ["one", "three", "two"]
+    written = {(log["stream"], log["line"]) for log in logs if log["event"] == "process_wrote"}
+    assert written == {("stdout", "one"), ("stderr", "two"), ("stdout", "three")}
+    assert {log["log_level"] for log in logs} == {"debug"}
+
+
+async def test_only_the_last_lines_are_kept() -> None:
+    """The tail is bounded however much is written."""
+    with trio.fail_after(5):
+        tail = await run(shell("seq 1000"))
+    assert tail == tuple(str(number) for number in range(1001 - TAIL_LINES, 1001))
+
+
+async def test_a_line_without_end_is_cut_into_pieces() -> None:
+    """A child that never ends a line cannot fill our memory."""
+    with trio.fail_after(10):
+        tail = await run(shell("head -c 500000 /dev/zero | tr '\\0' x"))
+    assert sum(map(len, tail)) == 500_000
+    assert max(map(len, tail)) < LONGEST_LINE + 70_000
+
+
+async def test_a_line_can_be_waited_for() -> None:
+    """The match may turn the line into a value; lines before the call count."""
+    with trio.fail_after(5):
+        async with open_process(shell("echo pid $$; exec sleep 60")) as process:
+            assert await process.find_line(pid_in) == process.pid
+            assert await process.find_line(pid_in) == process.pid
+
+
+async def test_waiting_for_a_line_ends_with_the_process() -> None:
+    """The error carries the status and what was written."""
+    with trio.fail_after(5), pytest.raises(ProcessExited) as caught:
+        async with open_process(shell("echo starting; echo no such luck >&2; exit 3")) as process:
+            await process.find_line(pid_in)
+    assert caught.value.status == 3
+    assert set(caught.value.tail) == {"starting", "no such luck"}
+
+
+async def test_a_block_that_requires_the_process_ends_with_it() -> None:
+    """Killed from outside, it is noticed at once and the sentence names the signal."""
+    with trio.fail_after(5):
+        async with open_process(shell("exec sleep 60")) as process:
+            os.kill(process.pid, signal.SIGKILL)
+            with pytest.raises(ProcessExited, match="child was ended by SIGKILL"), process.required():
+                await trio.sleep_forever()
+
+
+async def test_a_process_that_has_ended_is_not_there_to_be_required() -> None:
+    """The block is left at its first checkpoint."""
+    with trio.fail_after(5):
+        async with open_process(shell("exit 0")) as process:
+            await process.wait()
+            with pytest.raises(ProcessExited, match="child ended with status 0"), process.required():
+                await trio.sleep_forever()
+
+
+async def test_leaving_the_block_asks_it_to_end() -> None:
+    """The first signal is given time to work, and the last words are still heard."""
+    script = "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+    with trio.fail_after(5):
+        async with open_process(shell(script)) as process:
+            await process.find_line(lambda line: line == "ready" or None)
+    assert await process.wait() == 0
+    assert process.tail[-1] == "bye"
+
+
+async def test_what_does_not_end_is_killed_with_all_that_it_started() -> None:
+    """After the last step SIGKILL goes to its whole process group."""
+    script = "trap '' TERM; sleep 61 & echo pid $!; while :; do sleep 0.05; done"
+    with trio.fail_after(5):
+        async with open_process(shell(script, stop=QUICK)) as process:
+            grandchild = await process.find_line(pid_in)
+        assert await process.wait() == -signal.SIGKILL
+        await ended(grandchild)
+
+
+async def test_each_step_of_a_stop_is_tried() -> None:
+    """A second signal follows where the first one does not work."""
+    script = "trap '' TERM; trap 'exit 5' INT; echo ready; while :; do sleep 0.02; done"
+    stop = (*QUICK, StopStep(signal=signal.SIGINT, grace=4))
+    with trio.fail_after(5):
+        async with open_process(shell(script, stop=stop)) as process:
+            await process.find_line(lambda line: line == "ready" or None)
+    assert await process.wait() == 5
+
+
+async def test_a_cancelled_block_leaves_no_process() -> None:
+    """Cleaning up is shielded from the cancellation that causes it."""
+    with trio.fail_after(5):
+        with trio.CancelScope() as scope:
+            async with open_process(shell("exec sleep 60")) as process:
+                scope.cancel()
+                await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert await process.wait() == -signal.SIGTERM
+
+
+async def test_an_error_in_the_block_is_not_wrapped() -> None:
+    """The caller catches what it raised, not a group."""
+    with trio.fail_after(5), pytest.raises(KeyError, match="mine"):
+        async with open_process(shell("exec sleep 60")):
+            raise KeyError("mine")
+
+
+async def test_stdin_carries_a_secret_that_is_not_logged() -> None:
+    """It is written at the start, and appears in neither log nor representation."""
+    command = shell("read word; test ${#word} = 4 && echo right; cat", stdin=b"hush\n")
+    with trio.fail_after(5), structlog.testing.capture_logs() as logs:
+        async with open_process(command) as process:
+            await process.find_line(lambda line: line == "right" or None)
+            assert not process.tail[1:]  # cat waits: stdin is still open
+    assert "hush" not in repr(logs)
+    assert "hush" not in repr(command)
+
+
+async def test_stdin_can_be_closed_after_the_input() -> None:
+    """A filter sees the end of its input."""
+    with trio.fail_after(5):
+        assert await run(shell("cat", stdin=b"a\nb\n", hold_stdin=False)) == ("a", "b")
+
+
+async def test_a_command_that_fails_says_so() -> None:
+    """`run` raises for any status but 0."""
+    with trio.fail_after(5), pytest.raises(ProcessExited, match="child ended with status 7: broken"):
+        await run(shell("echo broken; exit 7"))
+
+
+async def test_a_program_that_is_not_there_is_named() -> None:
+    """The sentence holds the words of the one that looked for it."""
+    with trio.fail_after(5), pytest.raises(ProcessExited, match=r"status 127: .*/no/such/program"):
+        await run(Command(name="ghost", argv=("/no/such/program",)))
+
+
+async def test_a_folder_that_is_not_there_is_named() -> None:
+    """Nothing runs then."""
+    with pytest.raises(ProcessNotStarted, match=r"child could not be started: .*/no/such/folder"):
+        await run(shell("true", cwd=Path("/no/such/folder")))
+
+
+OWNER = """
+import trio
+from actors.services import Command, open_process
+
+async def main():
+    async with open_process(Command(name="child", argv=("sleep", "62"))) as process:
+        print("pid", process.pid, flush=True)
+        await trio.sleep_forever()
+
+trio.run(main)
+"""
+
+
+async def test_a_killed_owner_takes_its_child_along() -> None:
+    """The kernel does it, as nobody else is left to."""
+    owner = Command(name="owner", argv=(sys.executable, "-c", OWNER))
+    with trio.fail_after(10):
+        async with open_process(owner) as process:
+            pid = await process.find_line(pid_in)
+            os.kill(process.pid, signal.SIGKILL)
+            await ended(pid)
