@@ -1,0 +1,68 @@
+"""The real practice portal in a process of its own, for whoever tests against it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+QUIET = {"arrival_seconds": 0, "taken_share": 0, "session_seconds": 0, "slow_share": 0, "error_share": 0}
+"""Every quirk off."""
+
+
+@dataclass
+class PortalProcess:
+    """One life of the portal."""
+
+    url: str
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    def end(self) -> int:
+        """Ask it to stop and return its exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=10)
+
+    def kill(self) -> None:
+        """End it as kill -9 does."""
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+
+@contextmanager
+def portal_process(state_file: Path, **settings: object) -> Generator[PortalProcess]:
+    """Run a portal with every quirk off but those in `settings`."""
+    told = {"state_file": str(state_file), "port": 0, **QUIET, **settings}
+    with subprocess.Popen(
+        [sys.executable, "-m", "web.practice"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(told).encode() + b"\n")
+            process.stdin.flush()
+            yield PortalProcess(json.loads(process.stdout.readline())["url"], process)
+        finally:
+            process.kill()
+
+
+def sign_in(
+    client: httpx.Client, *, username: str = "operator", password: str = "practice"
+) -> httpx.Response:
+    """Sign in as a person would, and return the answer."""
+    page = client.get("/login")
+    form = {"csrf": csrf(page), "username": username, "password": password}
+    return client.post("/login", data=form, follow_redirects=True)
+
+
+def csrf(page: httpx.Response) -> str:
+    """Return the token that the forms of a page carry."""
+    return page.text.partition('name="csrf" value="')[2].partition('"')[0]

@@ -1,0 +1,65 @@
+"""What the practice portal is told at its start: one JSON object on the first line of stdin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+MAX_OPEN_JOBS = 200
+"""Jobs wait outside while so many are open, so that a portal nobody works on does not grow for ever."""
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; one sentence names the key, its value and what was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The `[practice]` section of the configuration, and where to keep the state."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
+
+    state_file: Annotated[str, Field(min_length=1)]
+    """SQLite file; made when it is not there."""
+    enabled: bool = True
+    """Read by whoever starts this site; no concern of the site itself."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8001
+    """0 takes a free port."""
+    seed: int = 2026
+    username: str = "operator"
+    password: str = "practice"
+    """No secret: there is nothing behind it."""
+    initial_jobs: Annotated[int, Field(ge=0, le=MAX_OPEN_JOBS)] = 8
+    arrival_seconds: Seconds = 2.0
+    """Mean time between new jobs; 0 turns arrivals off."""
+    taken_share: Share = 0.1
+    taken_after_seconds: Seconds = 3.0
+    """Mean time until somebody else takes a job that is to be taken."""
+    session_seconds: Seconds = 120.0
+    """How long a login lasts; 0 turns expiry off."""
+    slow_share: Share = 0.05
+    slow_seconds: Seconds = 1.0
+    error_share: Share = 0.02
+
+
+_ADAPTER: TypeAdapter[Settings] = TypeAdapter(Settings)
+
+
+def read_settings(line: bytes | str) -> Settings:
+    """Read the settings from one line of JSON.
+
+    Raises:
+        SettingsError: it is not JSON, or a key is unknown, missing, of the wrong type or out of range.
+    """
+    try:
+        return _ADAPTER.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the first line of stdin"
+        raise SettingsError(f"{key} is {first['input']!r}: {first['msg']}") from None
