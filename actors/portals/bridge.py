@@ -1,0 +1,181 @@
+"""An asyncio loop in a thread of its own, whose coroutines trio tasks can await.
+
+Playwright speaks only asyncio. Whatever belongs to an asyncio loop lives in the bridge's thread; trio tasks
+come and go through `Bridge.call`. What the calls do is left to the callers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from typing import NoReturn, ParamSpec, TypeAlias, TypeVar
+
+import outcome
+import trio
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RaiseCancel: TypeAlias = Callable[[], NoReturn]
+
+logger = logging.getLogger(__name__)
+
+
+class BridgeClosed(Exception):
+    """The asyncio loop has ended: the call was not made, or nobody knows how it ended."""
+
+
+@contextlib.asynccontextmanager
+async def open_bridge(*, name: str = "asyncio", close_timeout: float = 2.0) -> AsyncGenerator[Bridge, None]:
+    """Run an asyncio loop in a new thread for as long as the block lasts.
+
+    The thread is the one that forks the loop's child processes, so a death signal that they ask for comes
+    when the block ends, and not before.
+
+    On leaving, the loop's tasks are cancelled, callers that still wait get `BridgeClosed`, and the thread is
+    joined. A thread that does not end within `close_timeout` is left behind (it is a daemon) and logged.
+    """
+    bridge = Bridge(name)
+    try:
+        yield bridge
+    finally:
+        await bridge.close(timeout=close_timeout)
+
+
+class Bridge:
+    """The trio side of one asyncio loop; use `open_bridge` to make one."""
+
+    def __init__(self, name: str) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._ended = trio.Event()
+        # Made here and not in the thread, so that calls can be posted before the thread first runs.
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_log_loop_error)
+        self._stopping = asyncio.Event()
+        # `_lock` guards the next two: a call is either in `_calls`, to be finished exactly once by whoever
+        # takes it out, or it is refused because the loop takes no more.
+        self._lock = threading.Lock()
+        self._calls: set[_Call] = set()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Await `function(*args, **kwargs)` on the asyncio loop; return or raise what it does.
+
+        A checkpoint. When cancelled, it cancels the asyncio task and then waits until that has really ended,
+        so that nothing goes on behind the caller's back. A task that ends with a result or an error in spite
+        of the cancellation has that result or error.
+
+        Raises:
+            BridgeClosed: the loop had ended, or ended before the call did.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        results: list[outcome.Value[T] | outcome.Error] = []
+
+        async def run() -> None:
+            # Captured here, so that the asyncio task never fails and asyncio has nothing to complain about.
+            try:
+                results.append(outcome.Value(await function(*args, **kwargs)))
+            except Exception as error:  # whatever it is, it is the caller's
+                results.append(outcome.Error(error))
+
+        call = _Call(run)
+        with self._lock:
+            if self._closed:
+                raise BridgeClosed("the asyncio loop has ended")
+            self._calls.add(call)
+            self._loop.call_soon_threadsafe(self._begin, call)
+
+        def abort(raise_cancel: RaiseCancel) -> trio.lowlevel.Abort:
+            call.raise_cancel = raise_cancel
+            with self._lock:
+                if not self._closed:
+                    self._loop.call_soon_threadsafe(call.cancel)
+            return trio.lowlevel.Abort.FAILED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+        if results:
+            return results.pop().unwrap()
+        if call.raise_cancel is not None:
+            call.raise_cancel()
+        raise BridgeClosed("the asyncio loop ended before the call did")
+
+    async def close(self, *, timeout: float) -> None:
+        """End the loop and its thread; not cancellable, but over after `timeout` seconds."""
+        with self._lock:
+            if not self._closed:
+                self._loop.call_soon_threadsafe(self._stopping.set)
+        with trio.CancelScope(shield=True), trio.move_on_after(timeout):
+            await self._ended.wait()
+        if not self._ended.is_set():
+            logger.error(
+                "asyncio thread %s did not end within %g s and was left behind", self._thread.name, timeout
+            )
+        self._finish_all()
+
+    # All below runs in the bridge's thread, except where it says otherwise.
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._serve())
+                with self._lock:
+                    self._closed = True
+        finally:
+            self._finish_all()
+            # Trio may be gone by now when `close` did not wait for this thread.
+            with contextlib.suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self._ended.set)
+
+    async def _serve(self) -> None:
+        await self._stopping.wait()
+
+    def _begin(self, call: _Call) -> None:
+        # A call posted in the loop's last moments is not begun: its task would be destroyed half way.
+        if not self._stopping.is_set():
+            call.task = self._loop.create_task(call.run())
+            call.task.add_done_callback(lambda _: self._finish(call))
+
+    def _finish_all(self) -> None:
+        """End the calls that the loop will not end any more; on either side."""
+        with self._lock:
+            self._closed = True
+            left = list(self._calls)
+        for call in left:
+            self._finish(call)
+
+    def _finish(self, call: _Call) -> None:
+        with self._lock:
+            if call not in self._calls:
+                return
+            self._calls.remove(call)
+        self._token.run_sync_soon(trio.lowlevel.reschedule, call.caller)
+
+
+class _Call:
+    """One trio task that waits for one asyncio task."""
+
+    def __init__(self, run: Callable[[], Coroutine[object, object, None]]) -> None:
+        self.run = run
+        self.caller = trio.lowlevel.current_task()
+        self.task: asyncio.Task[None] | None = None
+        self.raise_cancel: RaiseCancel | None = None
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
+def _log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Keep asyncio's complaints off the terminal.
+
+    They concern what no call waits for, such as the future that Playwright leaves when its driver dies.
+    """
+    error = context.get("exception")
+    logger.debug(
+        "asyncio: %s", context.get("message"), exc_info=error if isinstance(error, BaseException) else None
+    )

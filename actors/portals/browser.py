@@ -1,0 +1,280 @@
+"""The browser engine: a portal worked through the pages of the house's one browser.
+
+For portals that are more than plain forms. It sees and presses what a person would; where things are comes
+from the portal's definition, the page from `BrowserHost`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import ParamSpec, TypeAlias, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import trio
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Locator
+
+from runtime import Address, RuntimeFault
+
+from .browser_host import BrowserDown, BrowserQuery, LiveBrowser
+from .browser_tab import Answer, Content, Question, Tab
+from .definition import AcceptForm, PortalDefinition, RejectForm
+from .errors import JobTaken, LoginRefused, OutcomeUnknown, PageChanged, PortalUnavailable, SessionExpired
+from .job import Job
+from .portal import Credentials, Outcome
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# A page may take its time to load, and each thing on it this part of that time to appear.
+_SETTLES_PER_PAGE = 5
+
+Row: TypeAlias = dict[str, str | None]
+Rows: TypeAlias = dict[str, Row]
+"""Rows of a table in their order, by ref."""
+
+
+@contextlib.asynccontextmanager
+async def open_browser_portal(
+    definition: PortalDefinition, credentials: Credentials, host: Address[BrowserQuery]
+) -> AsyncGenerator[BrowserPortal, None]:
+    """Work on a portal through the browser that `host` keeps; its page is closed on the way out."""
+    portal = BrowserPortal(definition, credentials, host)
+    try:
+        yield portal
+    finally:
+        await portal.close()
+
+
+class BrowserPortal:
+    """A `Portal` in a browser; use `open_browser_portal` to make one.
+
+    The page is opened when it is first needed. After a crash of the page it is replaced, and the session at
+    the portal lives on; after a crash of the browser the host's next one is taken, and the portal will say
+    `SessionExpired`.
+    """
+
+    def __init__(
+        self, definition: PortalDefinition, credentials: Credentials, host: Address[BrowserQuery]
+    ) -> None:
+        self._definition = definition
+        self._credentials = credentials
+        self._host = host
+        self._browser: LiveBrowser | None = None
+        self._tab: Tab | None = None
+        self._tab_failed = False
+
+    async def close(self) -> None:
+        """Give the page back. Never raises, and is over within seconds even when cancelled."""
+        browser, tab, self._browser, self._tab = self._browser, self._tab, None, None
+        if browser is not None and tab is not None:
+            await browser.close_page(tab.page)
+
+    async def login(self) -> None:
+        """See `Portal.login`."""
+        page = self._definition.login
+        values = {
+            page.username_field: self._credentials.username,
+            page.password_field: self._credentials.password,
+        }
+        blank = Question(marks={"form": page.form})
+        replied = Question(marks={"success": page.success, "failure": page.failure})
+        async with self._turn() as tab:
+            await self._call(tab.forget)
+            answer = await self._call(tab.visit, self._definition.url(page.path), blank)
+            _refuse_failure(answer, page.path)
+            form = tab.form(page.form)
+            if not await self._call(tab.fill, form, values):
+                raise PageChanged(page.path, page.form)
+            answer = await self._call(tab.submit, form, replied)
+        _refuse_failure(answer, page.path)
+        refusal = answer.content.marks["failure"]
+        if refusal is not None:
+            raise LoginRefused(refusal)
+        if answer.content.marks["success"] is None:
+            raise PageChanged(page.path, page.success)
+
+    async def jobs(self) -> list[Job]:
+        """See `Portal.jobs`."""
+        async with self._turn() as tab:
+            rows = await self._read_jobs(tab)
+        listed = [Job(**{name: text or "" for name, text in row.items()}) for row in rows.values()]
+        return [job for job in listed if self._definition.outcome_of(job.status) is Outcome.OPEN]
+
+    async def accept(self, ref: str) -> None:
+        """See `Portal.accept`."""
+        await self._decide(ref, self._definition.accept, Outcome.ACCEPTED, {})
+
+    async def reject(self, ref: str, reason: str) -> None:
+        """See `Portal.reject`."""
+        form = self._definition.reject
+        await self._decide(ref, form, Outcome.REJECTED, {form.reason_field: reason})
+
+    async def outcome(self, ref: str) -> Outcome:
+        """See `Portal.outcome`."""
+        async with self._turn() as tab:
+            return await self._outcome(tab, ref)
+
+    async def _outcome(self, tab: Tab, ref: str) -> Outcome:
+        listed = await self._read_jobs(tab)
+        results = self._definition.results
+        query = "?" + urlencode({results.lookup: ref}) if results.lookup else ""
+        settled = await self._read_rows(
+            tab, results.path, query, results.table, results.row, asdict(results.fields)
+        )
+        if (row := settled.get(ref)) is not None:
+            return self._definition.result_of(row["status"] or "")
+        if (row := listed.get(ref)) is None:
+            return Outcome.UNKNOWN
+        meaning = self._definition.outcome_of(row["status"] or "")
+        if meaning is None:
+            raise PageChanged(self._definition.jobs.path, f"status {row['status'] or ''!r}")
+        return meaning
+
+    async def _decide(
+        self, ref: str, form: AcceptForm | RejectForm, wanted: Outcome, values: Mapping[str, str]
+    ) -> None:
+        jobs = self._definition.jobs
+        async with self._turn() as tab:
+            row = (await self._jobs_in_view(tab)).get(ref) or (await self._read_jobs(tab)).get(ref)
+            if row is None:
+                is_now: Outcome | None = await self._outcome(tab, ref)
+            else:
+                is_now = self._definition.outcome_of(row["status"] or "")
+            if is_now is wanted:
+                return
+            if row is None or is_now is not Outcome.OPEN:
+                raise JobTaken(ref)
+            found = tab.form_in_row(jobs.row, jobs.fields.ref, ref, form.form)
+            if not await self._call(tab.fill, found, values):
+                raise PageChanged(jobs.path, form.form)
+            await self._send(tab, ref, found, form)
+
+    async def _send(self, tab: Tab, ref: str, found: Locator, form: AcceptForm | RejectForm) -> None:
+        """Press the button; from here on the portal may have heard us, whatever goes wrong."""
+        marks = {"done": form.done, "taken": form.taken, "expired": self._definition.expired.mark}
+        try:
+            answer = await self._call(tab.submit, found, Question(marks=marks))
+        except PortalUnavailable as error:
+            raise OutcomeUnknown(ref, error.reason) from error
+        # Only the first answer tells whether the click was refused. Sent to the login page any later, it may
+        # have been heard before the session ended.
+        if answer.redirects == 0 and self._signed_out(answer.content):
+            raise SessionExpired
+        if answer.redirects == 1 and self._is_at(answer.content, self._definition.login.path):
+            raise SessionExpired
+        shown = answer.content.marks
+        if shown["done"] is not None:
+            return
+        if shown["taken"] is not None:
+            raise JobTaken(ref)
+        raise OutcomeUnknown(ref, f"the answer, {answer.status}, shows neither {form.done} nor {form.taken}")
+
+    async def _jobs_in_view(self, tab: Tab) -> Rows:
+        """Read the job table if the page shows it already, as after reading or deciding."""
+        jobs = self._definition.jobs
+        marks = {"table": jobs.table}
+        content = await self._call(tab.read, Question(marks=marks, row=jobs.row, fields=asdict(jobs.fields)))
+        # Whatever is wrong with it may have been mended since: that is for a fresh reading to say.
+        return (
+            {row["ref"]: row for row in content.rows if row["ref"]} if self._is_at(content, jobs.path) else {}
+        )
+
+    async def _read_jobs(self, tab: Tab) -> Rows:
+        jobs = self._definition.jobs
+        return await self._read_rows(tab, jobs.path, "", jobs.table, jobs.row, asdict(jobs.fields))
+
+    async def _read_rows(
+        self, tab: Tab, path: str, query: str, table: str, row: str, fields: Mapping[str, str]
+    ) -> Rows:
+        """Go to a page that is for the signed-in only, and read its table."""
+        marks = {"table": table, "expired": self._definition.expired.mark}
+        question = Question(marks=marks, row=row, fields=fields)
+        answer = await self._call(tab.visit, self._definition.url(path) + query, question)
+        _refuse_failure(answer, path)
+        if self._signed_out(answer.content):
+            raise SessionExpired
+        if answer.content.marks["table"] is None:
+            raise PageChanged(path, table)
+        return _by_ref(answer.content.rows, path, fields["ref"])
+
+    def _signed_out(self, content: Content) -> bool:
+        return content.marks["expired"] is not None or self._is_at(content, self._definition.login.path)
+
+    def _is_at(self, content: Content, path: str) -> bool:
+        return urlsplit(content.address).path == urlsplit(self._definition.url(path)).path
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[Tab, None]:
+        """Have the page, new where need be, while it is its turn to work."""
+        browser = self._browser
+        if browser is None or browser.lost.is_set():
+            browser = await self._next_browser()
+        async with browser.turn:
+            if self._tab is None:
+                try:
+                    page = await browser.new_page()
+                except (BrowserDown, PlaywrightError) as error:
+                    raise PortalUnavailable(_first_line(error)) from error
+                # Kept before it is ready: whoever has a page has to close it.
+                settle = self._definition.timeout_seconds / _SETTLES_PER_PAGE
+                self._tab, self._tab_failed = Tab(page, settle_seconds=settle), True
+                await self._call(self._tab.prepare)
+            elif self._tab_failed:
+                try:
+                    await self._call(self._tab.renew)
+                except PortalUnavailable:
+                    await self.close()  # with its cookies; the next turn begins anew
+                    raise
+            self._tab_failed = False
+            yield self._tab
+
+    async def _next_browser(self) -> LiveBrowser:
+        self._tab = None
+        try:
+            self._browser = await self._host.ask(BrowserQuery(), timeout=self._definition.timeout_seconds)
+        except RuntimeFault as error:
+            raise PortalUnavailable(f"there is no browser: {error}") from error
+        return self._browser
+
+    async def _call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something with the page within the time that one page may take.
+
+        Raises:
+            PortalUnavailable: it did not come to an end. After a click that means an unknown outcome.
+        """
+        assert self._browser is not None
+        try:
+            with trio.fail_after(self._definition.timeout_seconds):
+                return await self._browser.call(function, *args, **kwargs)
+        except trio.TooSlowError:
+            # Maybe the portal is slow, maybe a script of the page never ends: a new page is cheap.
+            self._tab_failed = True
+            reason = f"no answer within {self._definition.timeout_seconds:g} s"
+            raise PortalUnavailable(reason) from None
+        except BrowserDown as error:
+            raise PortalUnavailable(str(error)) from error
+        except PlaywrightError as error:
+            self._tab_failed = True
+            raise PortalUnavailable(_first_line(error)) from error
+
+
+def _refuse_failure(answer: Answer, path: str) -> None:
+    if answer.status >= 500 or answer.status == 429:
+        raise PortalUnavailable(f"{path} answered {answer.status}")
+
+
+def _by_ref(rows: list[Row], path: str, selector: str) -> Rows:
+    named: Rows = {}
+    for row in rows:
+        ref = row["ref"]
+        if not ref:
+            raise PageChanged(path, selector)
+        named[ref] = row
+    return named
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,352 @@
+"""The one browser of the house: a Playwright driver and a Chromium, supervised like any other actor.
+
+`BrowserHost` brings them up, notices when either dies or hangs, and takes them down without leaving anything
+behind. A session asks it for the `LiveBrowser` and works in a context of its own. What is done on the pages
+is left to `browser.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, ParamSpec, TypeVar
+
+import trio
+from playwright import __file__ as _playwright_package
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from runtime import Actor, Detail, Refusal, Request
+
+from .bridge import Bridge, BridgeClosed, open_bridge
+from .browser_folder import BrowserFolder, WatchedProcess
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Playwright's own flags keep Chromium mostly to itself; these are for what they leave out. Two services look
+# for their makers whatever the flags say (seen in a net log), so they are sent where nobody answers.
+_NOWHERE = "http://127.0.0.1:9/"
+_QUIET_FLAGS = (
+    f"--component-updater=url-source={_NOWHERE}",
+    f"--gaia-url={_NOWHERE}",
+    "--disable-background-networking",
+    "--disable-client-side-phishing-detection",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+)
+_DRIVER_SECONDS = 10.0
+_LAUNCH_SECONDS = 15.0
+_CONTEXT_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
+_BEATS_PER_LIMIT = 5
+
+# Playwright finds the driver by an environment variable, which the whole process has only one of.
+_environment = trio.Lock()
+
+
+class BrowserDown(Exception):
+    """The browser died, hangs or was stopped; what was in it is lost. Ask the host for the next one."""
+
+
+class BrowserRestarting(Refusal):
+    """The browser is lost and the next one is not there yet; ask again."""
+
+
+class LiveBrowser:
+    """The browser of one incarnation of the host, for any number of sessions at once.
+
+    Once it is lost, every call that waits and every later one raises `BrowserDown`.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        browser: Browser,
+        processes: tuple[WatchedProcess, ...],
+        *,
+        max_active: int,
+        detail: dict[str, Detail],
+    ) -> None:
+        self._bridge = bridge
+        self._browser = browser
+        self._processes = processes
+        self._detail = detail
+        self._contexts = 0
+        self._calls: set[trio.CancelScope] = set()
+        self.turn = trio.CapacityLimiter(max_active)
+        """Hold it (`async with browser.turn:`) while a page works; more at once only slow each other."""
+        self.lost = trio.Event()
+        self.loss = ""
+        """Why the browser is lost, once it is."""
+
+    def lose(self, reason: str) -> None:
+        """Fail all calls, now and from now on; the first reason given stays."""
+        if not self.lost.is_set():
+            self.loss = reason
+            self.lost.set()
+            for call in self._calls:
+                call.cancel()
+
+    async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Await one of Playwright's coroutines, as `Bridge.call` does.
+
+        Raises:
+            BrowserDown: the browser is lost, or was while this waited. The call may have had its effect.
+        """
+        if self.lost.is_set():
+            raise BrowserDown(self.loss)
+        with trio.CancelScope() as scope:
+            self._calls.add(scope)
+            try:
+                return await self._bridge.call(function, *args, **kwargs)
+            except BridgeClosed:
+                raise BrowserDown(self.loss or "the browser host has ended") from None
+            except PlaywrightError as error:
+                # Playwright may see the end of a pipe before we hear of the process behind it.
+                for process in self._processes:
+                    if process.ended:
+                        self.lose(f"{process.name} has died")
+                if self.lost.is_set():
+                    raise BrowserDown(self.loss) from error
+                raise
+            finally:
+                self._calls.discard(scope)
+        raise BrowserDown(self.loss)
+
+    async def new_page(self) -> Page:
+        """Open a page in a context of its own: own cookies, own cache. Pair it with `close_page`.
+
+        Cancelling it leaves no context behind.
+        """
+        # Cancelled half way, the driver would go on to make a context that nobody knows.
+        with trio.CancelScope(shield=True), trio.move_on_after(_CONTEXT_SECONDS):
+            context = await self.call(self._browser.new_context)
+            self._count(+1)
+            try:
+                return await self.call(context.new_page)
+            except BaseException:
+                await self._close(context)
+                raise
+        raise BrowserDown(f"the browser opened no page within {_CONTEXT_SECONDS:g} s")
+
+    async def close_page(self, page: Page) -> None:
+        """Close a page and its context. Never raises, and is over within seconds even when cancelled."""
+        await self._close(page.context)
+
+    @contextlib.asynccontextmanager
+    async def page(self) -> AsyncGenerator[Page, None]:
+        """Work on a page in a context of its own, closed on the way out."""
+        page = await self.new_page()
+        try:
+            yield page
+        finally:
+            await self.close_page(page)
+
+    async def _close(self, context: BrowserContext) -> None:
+        with (
+            trio.CancelScope(shield=True),
+            trio.move_on_after(_CLOSE_SECONDS),
+            contextlib.suppress(BrowserDown, PlaywrightError),
+        ):
+            await self.call(context.close)
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        self._contexts += change
+        # The detail is the host's, whose next incarnation has it once this browser is lost.
+        if not self.lost.is_set():
+            self._detail["contexts"] = self._contexts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserQuery(Request[LiveBrowser]):
+    """Ask for the browser that runs now; waits while the host restarts.
+
+    Refused with `BrowserRestarting` in the moment before that.
+    """
+
+
+class BrowserHost(Actor[BrowserQuery]):
+    """Keeps one Chromium running; ready once that answers, failed as soon as it does not.
+
+    `run_dir` is a folder for this host alone, emptied at both ends of each life. Nothing of the browser
+    outlives this process, however that ends: the kernel kills the driver when the bridge's thread ends, and
+    Chromium when the driver ends; Chromium's helpers end themselves when they lose it.
+    """
+
+    absences: ClassVar[tuple[type[BaseException], ...]] = (BrowserDown,)
+
+    def __init__(
+        self,
+        *,
+        executable: Path,
+        run_dir: Path,
+        headless: bool = True,
+        max_active: int = 3,
+        heartbeat_seconds: float = 5.0,
+    ) -> None:
+        self._executable = executable
+        self._folder = BrowserFolder(run_dir)
+        self._headless = headless
+        self._max_active = max_active
+        self._heartbeat_seconds = heartbeat_seconds
+        self._live: LiveBrowser | None = None
+
+    async def started(self) -> None:
+        self._live = await self.context.nursery.start(self._serve)
+
+    async def handle(self, message: BrowserQuery) -> LiveBrowser:
+        assert self._live is not None
+        if self._live.lost.is_set():
+            raise BrowserRestarting(self._live.loss)
+        return self._live
+
+    async def _serve(self, task_status: trio.TaskStatus[LiveBrowser]) -> None:
+        """Hold the browser until it is lost, then raise `BrowserDown`."""
+        await trio.to_thread.run_sync(lambda: self._folder.prepare(node=_node(), chromium=self._executable))
+        try:
+            async with open_bridge(name="playwright") as bridge:
+                await self._hold(bridge, task_status)
+        finally:
+            self.context.detail.update(chromium_pid=None, driver_pid=None, contexts=0)
+            with trio.CancelScope(shield=True):  # limited by what there is to delete
+                await trio.to_thread.run_sync(self._folder.sweep)
+
+    async def _hold(self, bridge: Bridge, task_status: trio.TaskStatus[LiveBrowser]) -> None:
+        detail = self.context.detail
+        async with contextlib.AsyncExitStack() as stack:
+            playwright = await self._start_driver(bridge)
+            driver = stack.enter_context(self._folder.process("the driver", self._folder.driver))
+            stack.push_async_callback(_stop_driver, bridge, playwright, driver)
+
+            browser, heart = await self._launch(bridge, playwright)
+            chromium = stack.enter_context(self._folder.process("Chromium", self._folder.chromium))
+            stack.callback(chromium.kill)
+
+            processes = (driver, chromium)
+            live = LiveBrowser(bridge, browser, processes, max_active=self._max_active, detail=detail)
+            stack.callback(live.lose, "the browser host has stopped")
+            detail.update(
+                chromium_pid=chromium.pid, driver_pid=driver.pid, contexts=0, version=browser.version
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch, live, driver)
+                nursery.start_soon(_watch, live, chromium)
+                nursery.start_soon(_listen, live, heart, self._heartbeat_seconds)
+                task_status.started(live)
+                await live.lost.wait()
+                nursery.cancel_scope.cancel()
+        raise BrowserDown(live.loss)
+
+    async def _start_driver(self, bridge: Bridge) -> Playwright:
+        # Not cancellable: half started, the driver is in nobody's hands. The bridge's end still kills it.
+        with trio.CancelScope(shield=True), trio.move_on_after(_DRIVER_SECONDS):
+            async with _environment:
+                try:
+                    return await bridge.call(_start_playwright, self._folder.driver)
+                except Exception as error:  # a bare one when the driver ends at once
+                    raise BrowserDown(
+                        f"the browser's driver cannot be started: {_first_line(error)}"
+                    ) from error
+        raise BrowserDown(f"the browser's driver was not ready within {_DRIVER_SECONDS:g} s")
+
+    async def _launch(self, bridge: Bridge, playwright: Playwright) -> tuple[Browser, CDPSession]:
+        async def launch(*, sandbox: bool) -> tuple[Browser, CDPSession]:
+            browser = await playwright.chromium.launch(
+                executable_path=self._folder.chromium,
+                args=_QUIET_FLAGS,
+                headless=self._headless,
+                chromium_sandbox=sandbox,
+                # Signals are for this process to handle.
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+                timeout=_LAUNCH_SECONDS * 1000,
+            )
+            return browser, await browser.new_browser_cdp_session()
+
+        # Chromium refuses its sandbox to root, and has none where the kernel grants it no namespaces.
+        sandbox = os.geteuid() != 0
+        if sandbox:
+            with contextlib.suppress(PlaywrightError):
+                started = await bridge.call(launch, sandbox=True)
+                self.context.detail["sandbox"] = True
+                return started
+        try:
+            started = await bridge.call(launch, sandbox=False)
+        except PlaywrightError as error:
+            raise BrowserDown(f"{self._executable} cannot be started: {_first_line(error)}") from error
+        self.context.detail["sandbox"] = False
+        return started
+
+
+async def _watch(live: LiveBrowser, process: WatchedProcess) -> None:
+    # Playwright's own "disconnected" does not come when the driver dies.
+    await process.wait()
+    live.lose(f"{process.name} has died")
+
+
+async def _listen(live: LiveBrowser, heart: CDPSession, limit: float) -> None:
+    """Lose the browser when it does not answer within `limit` seconds; a stopped process still exists."""
+    beat = trio.current_time()
+    while not live.lost.is_set():
+        with trio.move_on_after(limit) as patience:
+            try:
+                await live.call(_beat, heart)
+            except (BrowserDown, PlaywrightError) as error:
+                live.lose(f"the browser does not answer: {_first_line(error)}")
+        if patience.cancelled_caught:
+            live.lose(f"the browser did not answer for {limit:g} s")
+        beat = max(beat + limit / _BEATS_PER_LIMIT, trio.current_time())
+        await trio.sleep_until(beat)
+
+
+async def _beat(heart: CDPSession) -> None:
+    await heart.send("Browser.getVersion")  # pyright: ignore[reportUnknownMemberType] - its Dict has no types
+
+
+async def _stop_driver(bridge: Bridge, playwright: Playwright, driver: WatchedProcess) -> None:
+    """Kill the driver and let asyncio reap it. It has nothing to save, and politeness could hang."""
+    driver.kill()
+    with (
+        trio.CancelScope(shield=True),
+        trio.move_on_after(_CLOSE_SECONDS),
+        contextlib.suppress(BridgeClosed, PlaywrightError),
+    ):
+        await bridge.call(playwright.stop)
+
+
+async def _start_playwright(driver: Path) -> Playwright:
+    name = "PLAYWRIGHT_NODEJS_PATH"
+    before = os.environ.get(name)
+    os.environ[name] = str(driver)
+    try:
+        return await async_playwright().start()
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _node() -> Path:
+    """Return the Node that runs the driver: the one the user names, else the one that Playwright brings."""
+    named = os.environ.get("PLAYWRIGHT_NODEJS_PATH")
+    bundled = Path(_playwright_package).with_name("driver") / "node"
+    for candidate in (named, str(bundled), "node"):
+        if candidate and (found := shutil.which(candidate)):
+            return Path(found)
+    raise BrowserDown("there is no Node to run the browser's driver with; name one in PLAYWRIGHT_NODEJS_PATH")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

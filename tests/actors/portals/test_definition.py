@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actors.portals import DefinitionError, Outcome, PageChanged, load_definition
+
+PRACTICE = Path(__file__).parents[3] / "config" / "portals" / "practice.toml"
+ADDRESS = 'base_url = "http://127.0.0.1:8001"'
+
+
+def test_the_practice_definition_loads():
+    """The definition that is delivered is a good one."""
+    definition = load_definition(PRACTICE)
+    assert definition.name == "practice"
+    assert definition.url(definition.jobs.path) == "http://127.0.0.1:8001/jobs"
+
+
+def test_a_definition_can_be_moved_to_another_address():
+    """Everything but the address stays, and a wrong address is refused in a sentence."""
+    definition = load_definition(PRACTICE)
+    moved = definition.at("https://portal.example")
+    assert moved.url("/jobs") == "https://portal.example/jobs"
+    assert moved.login is definition.login
+    with pytest.raises(DefinitionError) as caught:
+        definition.at("portal.example")
+    assert str(caught.value).startswith("portal practice: base_url is 'portal.example', expected an address")
+
+
+@pytest.mark.parametrize(
+    ("word", "meaning"),
+    [("open", Outcome.OPEN), (" Accepted ", Outcome.ACCEPTED), ("held", None), ("", None)],
+)
+def test_status_words_are_read_without_regard_to_case(word, meaning):
+    """A word means what the definition says, or nothing."""
+    assert load_definition(PRACTICE).outcome_of(word) is meaning
+
+
+def test_a_result_that_nobody_defined_is_a_changed_page():
+    """A status word of the results page that the definition lacks is not guessed at."""
+    with pytest.raises(PageChanged, match="/results has changed: nothing there matches status 'held'"):
+        load_definition(PRACTICE).result_of("held")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "sentence"),
+    [
+        ('row = "table#jobs tbody tr"', 'rwo = "tr"', 'jobs.rwo is an unknown key, did you mean "row"?'),
+        ('name = "practice"', "colour = 1", "colour is an unknown key, expected one of name, base_url"),
+        ('status = "td.status"', "", "jobs.fields.status is missing"),
+        ('name = "practice"', "", "name is missing"),
+        ('name = "practice"', 'name = " "', "name is ' ', expected a text that is not empty"),
+        ("timeout_seconds = 10.0", "timeout_seconds = true", "timeout_seconds is True, expected a valid"),
+        ("timeout_seconds = 10.0", "timeout_seconds = '9'", "timeout_seconds is '9', expected a valid"),
+        ("timeout_seconds = 10.0", "timeout_seconds = 0", "timeout_seconds is 0, expected greater than 0"),
+        ("timeout_seconds = 10.0", "timeout_seconds = inf", "timeout_seconds is inf, expected less than"),
+        ('path = "/jobs"', 'path = "jobs"', "jobs.path is 'jobs', expected a path that begins with"),
+        ('form = "form#login"', 'form = "form["', "login.form is 'form[', expected a CSS selector"),
+        ('form = "form#login"', "form = 3", "login.form is 3, expected a valid string"),
+        (ADDRESS, 'base_url = "ftp://x"', "base_url is 'ftp://x', expected"),
+        (ADDRESS, 'base_url = "http://x:y"', "base_url is 'http://x:y', expected"),
+        (ADDRESS, 'base_url = "http://x/"', "base_url is 'http://x/', expected"),
+        ('taken = "taken"', 'gone = "gone"', "outcomes.gone is 'gone', expected 'open', 'accepted'"),
+        ("[expired]", "[exprd]", 'exprd is an unknown key, did you mean "expired"?'),
+        ('[accept]\n', '[[accept]]\n', "accept is [{"),
+        ("[outcomes]", "[outcomes", "is not TOML: "),
+    ],
+)  # fmt: skip
+def test_a_wrong_definition_is_refused_in_a_sentence(tmp_path, line, instead, sentence):
+    """The sentence names the file, the key, its value and what was expected."""
+    content = PRACTICE.read_text()
+    assert line in content
+    path = tmp_path / "portal.toml"
+    path.write_text(content.replace(line, instead, 1))
+    with pytest.raises(DefinitionError) as caught:
+        load_definition(path)
+    assert str(caught.value).startswith(str(path))
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_refused_in_a_sentence(tmp_path):
+    """A missing file and one that is no text are told apart."""
+    with pytest.raises(DefinitionError, match="cannot be read: No such file"):
+        load_definition(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(DefinitionError, match="is not UTF-8 text"):
+        load_definition(tmp_path / "bad.toml")
