@@ -1,0 +1,96 @@
+"""The one actor that writes to the record; many callers share a commit."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from typing import ClassVar, Final
+
+import psycopg
+import trio
+
+from runtime import Actor, Deferred
+
+from ..settings import DatabaseSettings
+from .commit import commit
+from .connection import Link, Server
+from .errors import DatabaseAway
+from .messages import Write, WriteRefused
+from .migrations import load_migrations, migrate
+from .threads import Threads
+
+STOP_PATIENCE: Final = 2.0
+"""Seconds that a commit under way gets to end when the actor is to stop."""
+
+
+class DbWriter(Actor[Write]):
+    """Writes to PostgreSQL in batches, and answers each write after its commit.
+
+    The first start brings the tables up to date. When the connection is lost
+    the actor fails: every asker whose answer was under way gets
+    ``ActorCrashed`` and may ask again, since each write may be repeated. Writes
+    that still wait in the mailbox wait for the next incarnation.
+
+    Raises:
+        DatabaseAway, DatabaseRefused, SchemaFault: from ``started``.
+    """
+
+    absences: ClassVar[tuple[type[BaseException], ...]] = (DatabaseAway,)
+
+    def __init__(self, settings: DatabaseSettings, dsn: str) -> None:
+        self._settings = settings
+        self._dsn = dsn
+        self._batch_size = settings.batch_size
+        # Beyond one batch in the making the mailbox fills, and then the senders wait.
+        self._taken, self._batches = trio.open_memory_channel[tuple[Write, Deferred[object]]](
+            self._batch_size
+        )
+
+    async def started(self) -> None:
+        server = Server(self._settings, self._dsn, "botvisor db_writer")
+        self.context.detail.update(server=server.place, schema=None, writes=0, commits=0, refused=0)
+        await self.context.nursery.start(self._serve, server)
+
+    async def handle(self, message: Write) -> None:
+        await self._taken.send((message, self.context.defer()))
+
+    async def _serve(self, server: Server, task_status: trio.TaskStatus[None]) -> None:
+        threads = Threads(1)
+        with closing(await threads.connect(server)) as link:
+            try:
+                migrations = load_migrations()
+                version = await threads.run(link, lambda link: migrate(link, migrations))
+                self.context.detail["schema"] = version
+                task_status.started()
+                async for first in self._batches:
+                    await self._write(threads, link, [first, *self._waiting()])
+            except psycopg.Error as error:
+                raise server.fault(error) from error
+
+    async def _write(self, threads: Threads, link: Link, batch: list[tuple[Write, Deferred[object]]]) -> None:
+        writes = [write for write, _ in batch]
+        replies = await threads.run(link, partial(commit, writes=writes), patience=STOP_PATIENCE)
+        refused = 0
+        for (_, deferred), reply in zip(batch, replies, strict=True):
+            if isinstance(reply, WriteRefused):
+                deferred.fail(reply)
+                refused += 1
+            else:
+                deferred.set(reply)
+        self._count(writes=len(batch), commits=1, refused=refused)
+
+    def _waiting(self) -> list[tuple[Write, Deferred[object]]]:
+        """What else waits already and fits into the batch."""
+        waiting: list[tuple[Write, Deferred[object]]] = []
+        while len(waiting) < self._batch_size - 1:
+            try:
+                waiting.append(self._batches.receive_nowait())
+            except trio.WouldBlock:
+                break
+        return waiting
+
+    def _count(self, **more: int) -> None:
+        detail = self.context.detail
+        for key, number in more.items():
+            before = detail[key]
+            detail[key] = number + (before if isinstance(before, int) else 0)

@@ -1,0 +1,193 @@
+"""What can be written to the record and read from it.
+
+A write is answered after its commit, and each one may be repeated: an asker
+whose answer was lost sends it again, and the record is the same as after one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID, uuid4
+
+from runtime import Refusal, Request
+
+from .rows import ConfigurationRow, Decision, Desired, EventRow, JobRow, JobStatus, SessionRow, Settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """An event of a session, written in the same transaction as what it tells of."""
+
+    type: str
+    data: dict[str, object]
+    timestamp: datetime
+    id: UUID = field(default_factory=uuid4)
+
+
+# Writes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSession(Request[SessionRow]):
+    """Begin a session that should run; a second time with the same id changes nothing."""
+
+    id: UUID
+    session_name: str
+    portal: str
+    start_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishSession(Request[SessionRow]):
+    """Set what the operator wants of a session. Refused with ``NoSuchSession``."""
+
+    id: UUID
+    desired: Desired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSession(Request[SessionRow]):
+    """Set a session's state. Checks never go down; ``end_time`` None clears it.
+
+    Refused with ``NoSuchSession``.
+    """
+
+    id: UUID
+    status: str
+    login_status: str
+    total_checks: int
+    end_time: datetime | None = None
+    facts: tuple[Fact, ...] = ()
+
+
+class Claim(StrEnum):
+    """Whose job it is after :class:`RecordIntent`."""
+
+    OURS = "ours"
+    """This session decided it, now or before, and its outcome is open: go on."""
+    SETTLED = "settled"
+    """Its outcome is on record, so there is nothing to do."""
+    ANOTHERS = "anothers"
+    """Another session decided it first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordIntent(Request[Claim]):
+    """Commit what will be clicked, before it is clicked.
+
+    Unique by portal and ref: of two sessions that decide on one job, the record
+    picks one.
+    """
+
+    session_id: UUID
+    portal: str
+    job_ref: str
+    language: str
+    appointment_date: date | None
+    appointment_time: time | None
+    duration: str
+    submitted_at: datetime | None
+    job_type: str
+    decision: Decision
+    reason: str | None
+    scraped_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOutcome(Request[SessionRow]):
+    """Commit how a click ended, and answer with the session's new totals.
+
+    Counted once, however often it is sent: a job that has an outcome keeps it.
+    """
+
+    session_id: UUID
+    portal: str
+    job_ref: str
+    status: JobStatus
+    settled: Settled
+    reason: str | None
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLog(Request[None]):
+    """A line for ``system_logs``."""
+
+    session_id: UUID | None
+    log_level: str
+    message: str
+    component: str
+    created_at: datetime
+    id: UUID = field(default_factory=uuid4)
+
+
+Write: TypeAlias = OpenSession | WishSession | RecordSession | RecordIntent | RecordOutcome | RecordLog
+
+
+# Queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsQuery(Request[list[SessionRow]]):
+    """Sessions, newest first."""
+
+    limit: int = 10
+    offset: int = 0
+    status: str | None = None
+    desired: Desired | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsQuery(Request[list[JobRow]]):
+    """Job records, newest first."""
+
+    session_id: UUID | None = None
+    status: JobStatus | None = None
+    limit: int = 100
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIntentsQuery(Request[list[JobRow]]):
+    """Jobs whose outcome is open, oldest first: of this session and of sessions that do not run any more."""
+
+    session_id: UUID
+    portal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsQuery(Request[list[EventRow]]):
+    """Events, newest first."""
+
+    session_id: UUID | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationQuery(Request[ConfigurationRow]):
+    """The active configuration."""
+
+
+Query: TypeAlias = SessionsQuery | JobsQuery | OpenIntentsQuery | EventsQuery | ConfigurationQuery
+
+
+# Refusals
+
+
+class WriteRefused(Refusal):
+    """The record cannot hold this, now or later. Nothing of it was written; other writes were."""
+
+
+class NoSuchSession(WriteRefused):
+    """The session is not on record."""
+
+
+class QueryRefused(Refusal):
+    """The question makes no sense to the record, as a negative limit."""
+
+
+class RecordAway(Refusal):
+    """PostgreSQL is away, so nothing can be read; ask again later."""

@@ -1,0 +1,138 @@
+"""The SQL of each query: one function a message. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import LiteralString, TypeVar, assert_never
+
+from psycopg.rows import DictRow
+
+from .messages import (
+    ConfigurationQuery,
+    EventsQuery,
+    JobsQuery,
+    OpenIntentsQuery,
+    Query,
+    QueryRefused,
+    SessionsQuery,
+)
+from .plan import (
+    CONFIGURATION,
+    EVENT,
+    JOB,
+    RUNS,
+    SESSION,
+    Parameters,
+    Plan,
+    Statement,
+    configuration_row,
+    event_row,
+    job_row,
+    session_row,
+)
+from .rows import ConfigurationRow
+
+T = TypeVar("T")
+
+
+def plan_query(query: Query) -> Plan:
+    """What to send for a query."""
+    match query:
+        case SessionsQuery():
+            return sessions(query)
+        case JobsQuery():
+            return jobs(query)
+        case OpenIntentsQuery():
+            return open_intents(query)
+        case EventsQuery():
+            return events(query)
+        case ConfigurationQuery():
+            return configuration()
+        case _:
+            assert_never(query)
+
+
+def sessions(query: SessionsQuery) -> Plan:
+    return _list(
+        f"""
+        select {SESSION} from bot_sessions
+        where (%(status)s::text is null or status = %(status)s)
+            and (%(desired)s::text is null or desired = %(desired)s)
+        order by start_time desc, id desc
+        limit %(limit)s offset %(offset)s
+        """,
+        {
+            "status": None if query.status is None else str(query.status),
+            "desired": None if query.desired is None else query.desired.value,
+            "limit": query.limit,
+            "offset": query.offset,
+        },
+        session_row,
+    )
+
+
+def jobs(query: JobsQuery) -> Plan:
+    return _list(
+        f"""
+        select {JOB} from job_records
+        where (%(session_id)s::uuid is null or session_id = %(session_id)s)
+            and (%(status)s::text is null or status = %(status)s)
+        order by created_at desc, id desc
+        limit %(limit)s offset %(offset)s
+        """,
+        {
+            "session_id": query.session_id,
+            "status": None if query.status is None else query.status.value,
+            "limit": query.limit,
+            "offset": query.offset,
+        },
+        job_row,
+    )
+
+
+def open_intents(query: OpenIntentsQuery) -> Plan:
+    return _list(
+        f"""
+        select {JOB} from job_records
+        where portal = %(portal)s and status = 'matched'
+            and (
+                session_id = %(session_id)s
+                or session_id not in (select id from bot_sessions where {RUNS})
+            )
+        order by created_at, id
+        """,
+        {"portal": query.portal, "session_id": query.session_id},
+        job_row,
+    )
+
+
+def events(query: EventsQuery) -> Plan:
+    return _list(
+        f"""
+        select {EVENT} from bot_events
+        where (%(session_id)s::uuid is null or session_id = %(session_id)s)
+        order by seq desc
+        limit %(limit)s
+        """,
+        {"session_id": query.session_id, "limit": query.limit},
+        event_row,
+    )
+
+
+def configuration() -> Plan:
+    def read(rows: Sequence[DictRow]) -> ConfigurationRow:
+        if not rows:
+            raise QueryRefused("no configuration is active")
+        return configuration_row(rows[0])
+
+    statement = Statement(
+        sql=f"select {CONFIGURATION} from bot_configurations where is_active", parameters={}
+    )
+    return Plan(statements=(statement,), read=read)
+
+
+def _list(sql: LiteralString, parameters: Parameters, row: Callable[[DictRow], T]) -> Plan:
+    def read(rows: Sequence[DictRow]) -> list[T]:
+        return [row(found) for found in rows]
+
+    return Plan(statements=(Statement(sql=sql, parameters=parameters),), read=read)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Generator
+
+import psycopg
+import pytest
+import trio
+import trio.testing
+
+from actors.records.connection import Link, Server
+from actors.records.errors import DatabaseAway
+from actors.records.threads import Threads
+
+from .records import settings
+
+
+@pytest.fixture
+def link(database: str) -> Generator[Link, None, None]:
+    with Server(settings(), database, "test").connect() as link:
+        yield link
+
+
+def sleep(link: Link) -> str:
+    link.execute("select pg_sleep(8)")
+    return "slept"
+
+
+async def test_work_is_done_on_a_thread(link: Link) -> None:
+    """Its result comes back, and so does its error."""
+    threads = Threads(1)
+    assert await threads.run(link, lambda link: link.execute("select 1 as n").fetchall()) == [{"n": 1}]
+    assert await threads.run(link, lambda _: threading.current_thread()) is not threading.current_thread()
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await threads.run(link, lambda link: link.execute("select 1 / 0"))
+
+
+async def test_a_cancelled_query_ends_in_the_server(link: Link) -> None:
+    """At once, and the connection is as good as before."""
+    began = trio.current_time()
+    with trio.move_on_after(0.2) as scope:
+        await Threads(1).run(link, sleep)
+    assert scope.cancelled_caught
+    assert trio.current_time() - began < 2
+    assert link.execute("select 1 as n").fetchall() == [{"n": 1}]
+
+
+async def test_work_with_patience_may_end_by_itself(link: Link) -> None:
+    """And what it returned is returned in spite of the cancellation."""
+    with trio.move_on_after(0.1) as scope:
+        result = await Threads(1).run(
+            link, lambda link: link.execute("select pg_sleep(0.4)").rowcount, patience=5
+        )
+        assert result == 1
+        await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+
+
+async def test_work_that_fails_while_it_is_cancelled_is_cancelled(link: Link) -> None:
+    """Whatever the error was, nobody waits for it."""
+
+    def fail_late(link: Link) -> None:
+        time.sleep(0.3)
+        raise ValueError
+
+    with trio.move_on_after(0.1) as scope:
+        await Threads(1).run(link, fail_late)
+    assert scope.cancelled_caught
+
+
+async def test_a_stalled_server_cannot_hold_a_thread(link: Link) -> None:
+    """When it does not even take the request to cancel, the connection is cut."""
+    pid = link.info.backend_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = trio.current_time()
+        with trio.move_on_after(0.1) as scope:
+            await Threads(1).run(link, sleep)
+        assert scope.cancelled_caught
+        assert trio.current_time() - began < 5
+        assert link.broken
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_no_more_threads_than_allowed(database: str) -> None:
+    """The others wait for their turn, and can be cancelled there."""
+    server, threads = Server(settings(), database, "test"), Threads(1)
+    with await threads.connect(server) as one, await threads.connect(server) as other:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(threads.run, one, sleep)
+            await trio.testing.wait_all_tasks_blocked()
+            with trio.move_on_after(0.1) as scope:
+                await threads.run(other, sleep)
+            assert scope.cancelled_caught
+            nursery.cancel_scope.cancel()
+
+
+async def test_an_abandoned_attempt_to_connect_leaves_nothing() -> None:
+    """It is left alone at once, and what comes of it later is closed."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        server = Server(
+            settings(connect_timeout=2), f"host=127.0.0.1 port={listener.getsockname()[1]}", "test"
+        )
+        began = trio.current_time()
+        with trio.move_on_after(0.1) as scope:
+            await Threads(1).connect(server)
+        assert scope.cancelled_caught
+        assert trio.current_time() - began < 1
+        with pytest.raises(DatabaseAway):
+            await Threads(1).connect(server)
+
+
+async def test_a_connection_that_was_made_too_late_is_closed(database: str) -> None:
+    """The server does not keep it."""
+
+    class Slow(Server):
+        def connect(self) -> Link:
+            link = super().connect()
+            made.append(link)
+            time.sleep(0.3)
+            return link
+
+    made: list[Link] = []
+    threads = Threads(1)
+    with trio.move_on_after(0.1):
+        await threads.connect(Slow(settings(), database, "test"))
+    # The only thread is free again once the attempt is over.
+    with await threads.connect(Server(settings(), database, "test")):
+        assert made[0].closed
