@@ -1,0 +1,108 @@
+"""What is sent to Redis: each function is one transaction in one round trip. They block.
+
+All may be repeated: a reply that was lost costs nothing but the repetition.
+"""
+
+# redis-py types its commands for a synchronous and an asynchronous client at once, so strict type
+# checking knows little of what they return; what is read is checked here.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+from uuid import uuid4
+
+import redis
+from redis.client import Pipeline
+
+from .keys import MOST_EVENTS, Hash, Keys
+from .picture import Change, SessionShown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """By what it is known whether Redis is still the one that was filled."""
+
+    marker: str | None
+    run_id: str | None
+
+
+def write_change(client: redis.Redis, keys: Keys, change: Change) -> str | None:
+    """Write what is new, and return the marker that stands there."""
+    with client.pipeline(transaction=True) as pipeline:
+        _queue_change(pipeline, keys, change)
+        pipeline.get(keys.marker)
+        return _text(pipeline.execute()[-1])
+
+
+def write_everything(client: redis.Redis, keys: Keys, change: Change, stale: set[str]) -> Evidence:
+    """Replace whatever is there, and return the evidence that it was done.
+
+    The marker is set only where there is none: whoever mirrors into the same
+    Redis after it was wiped comes upon ours, and both are content.
+    """
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.delete(keys.active, keys.events, *sorted(stale))
+        _queue_change(pipeline, keys, change)
+        pipeline.set(keys.marker, uuid4().hex, nx=True)
+        pipeline.get(keys.marker)
+        marker = _text(pipeline.execute()[-1])
+    return Evidence(marker=marker, run_id=run_id(client))
+
+
+def session_keys(client: redis.Redis, keys: Keys) -> set[str]:
+    """The keys of all sessions that Redis has."""
+    found: set[str] = set()
+    for pattern in keys.patterns():
+        names = cast("Iterator[object]", client.scan_iter(match=pattern, count=1000))
+        found.update(str(name) for name in names)
+    return found
+
+
+def run_id(client: redis.Redis) -> str | None:
+    """Which run of the server this is; None where it is a secret."""
+    try:
+        facts = client.info("server")
+    except redis.ResponseError:
+        return None
+    return _text(facts.get("run_id"))
+
+
+def _queue_change(pipeline: Pipeline, keys: Keys, change: Change) -> None:
+    pipeline.delete(keys.state)
+    pipeline.hset(keys.state, items=_flat(change.state))
+    for session in change.sessions:
+        _queue_session(pipeline, keys, session)
+    for event in change.events:
+        # It may be there already: sent by us, unknown to us, or by another instance that rebuilt the list.
+        pipeline.lrem(keys.events, 1, event)
+        pipeline.lpush(keys.events, event)
+    if change.events:
+        pipeline.ltrim(keys.events, 0, MOST_EVENTS - 1)
+
+
+def _queue_session(pipeline: Pipeline, keys: Keys, session: SessionShown) -> None:
+    name, metrics = keys.session(session.id), keys.metrics(session.id)
+    # Deleted first, so that no field of an earlier state stays.
+    pipeline.delete(name, metrics)
+    if session.active:
+        pipeline.sadd(keys.active, str(session.id))
+    else:
+        pipeline.srem(keys.active, str(session.id))
+    if session.seconds <= 0:
+        return
+    pipeline.hset(name, items=_flat(session.fields))
+    pipeline.hset(metrics, items=_flat(session.metrics))
+    pipeline.expire(metrics, session.seconds)
+    if not session.active:
+        pipeline.expire(name, session.seconds)
+
+
+def _flat(fields: Hash) -> list[str]:
+    return [part for field in fields.items() for part in field]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

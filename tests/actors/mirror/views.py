@@ -1,0 +1,65 @@
+"""Sessions and events as tests show them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from actors.records.rows import SessionRow
+from actors.sessions.events import FactRecorded
+from actors.sessions.messages import LoginStatus, SessionStatus, SessionView
+
+NOW = datetime(2025, 9, 28, 5, 20, 14, 654321, UTC)
+BEGAN = datetime(2025, 9, 28, 5, 15, 14, 154321, UTC)
+
+
+def view(
+    name: str = "Session Name",
+    *,
+    key: UUID | None = None,
+    status: SessionStatus = SessionStatus.RUNNING,
+    start_time: datetime = BEGAN,
+    end_time: datetime | None = None,
+    updated_at: datetime = NOW,
+    checks: int = 42,
+) -> SessionView:
+    return SessionView(
+        id=uuid4() if key is None else key,
+        session_name=name,
+        portal="practice",
+        engine="http",
+        start_time=start_time,
+        end_time=end_time,
+        status=status,
+        login_status=LoginStatus.SUCCESS,
+        total_checks=checks,
+        total_accepted=5,
+        total_rejected=37,
+        created_at=BEGAN,
+        updated_at=updated_at,
+        message=None,
+    )
+
+
+def view_of(row: SessionRow) -> SessionView:
+    """A row as the session itself would show it."""
+    return SessionView(
+        id=row.id,
+        session_name=row.session_name,
+        portal=row.portal,
+        engine="http",
+        start_time=row.start_time,
+        end_time=row.end_time,
+        status=SessionStatus(row.status),
+        login_status=LoginStatus(row.login_status),
+        total_checks=row.total_checks,
+        total_accepted=row.total_accepted,
+        total_rejected=row.total_rejected,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        message=None,
+    )
+
+
+def happened(kind: str = "job_accepted", **data: object) -> FactRecorded:
+    return FactRecorded(session_id=uuid4(), timestamp=NOW, id=uuid4(), type=kind, data=data)
