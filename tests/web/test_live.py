@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import trio
+import trio.lowlevel
+from trio_websocket import ConnectionRejected
+
+from actors.sessions.events import SessionChanged
+from runtime import ChildFailed, ChildStarted
+from runtime.testing import next_event
+
+from . import wire
+from .parts import NOON, Break, House, client, job_processed, living, session_view, web_settings
+
+
+async def test_a_client_sees_what_happens_in_order():
+    """Greeting, snapshot, then events with numbers that rise by one."""
+    house = House(sessions=[session_view()])
+    async with living(house), wire.websocket(house.port) as socket:
+        hello, snapshot = await wire.received(socket), await wire.received(socket)
+        house.bus.publish(job_processed())
+        frames = [await wire.received(socket) for _ in range(2)]
+    assert [hello["type"], snapshot["type"]] == ["connection_established", "status_update"]
+    assert snapshot["data"]["bot_status"]["is_running"]
+    assert all(frame.keys() == {"type", "data", "timestamp", "epoch", "seq"} for frame in [hello, *frames])
+    assert {frame["epoch"] for frame in frames} == {hello["epoch"]}
+    assert frames[1]["seq"] == frames[0]["seq"] + 1
+
+
+async def test_a_command_is_seen_by_every_client():
+    """What REST started, the WebSocket shows."""
+    house = House()
+    async with living(house), wire.websocket(house.port) as socket, client(house) as http:
+        assert (await http.post("/api/bot/start", json={"session_name": "Night"})).status_code == 200
+        while (await next_status(socket))["session_name"] != "Night":
+            pass
+
+
+async def next_status(socket):
+    while (frame := await wire.received(socket))["type"] != "status_update":
+        pass
+    return frame["data"]["bot_status"]
+
+
+async def test_a_failing_child_is_seen_by_every_client():
+    """supervisor_event has path, state and error."""
+    house = House()
+    async with living(house), wire.websocket(house.port) as socket:
+        house.mirror.tell_nowait(Break(reason="power cut"))
+        while (frame := await wire.received(socket))["type"] != "supervisor_event":
+            pass
+    assert frame["data"]["path"] == "botvisor/mirror/redis_sync"
+    assert (frame["data"]["state"], frame["data"]["error"]) == ("backoff", "power cut")
+
+
+async def test_a_client_that_comes_back_misses_nothing():
+    """It says where it was, and the numbers go on from there."""
+    house = House()
+    async with living(house):
+        async with wire.websocket(house.port) as socket:
+            hello = await wire.received(socket)
+            await wire.received(socket)
+        for _ in range(5):
+            house.bus.publish(ChildStarted(path="a/b", restarts=1))
+        position = f"?epoch={hello['epoch']}&seq={hello['seq']}"
+        async with wire.websocket(house.port, query=position) as socket:
+            frames = [await wire.received(socket) for _ in range(6)]
+    assert (frames[0]["type"], frames[0]["data"]["resumed"]) == ("connection_established", True)
+    assert [frame["seq"] for frame in frames] == [hello["seq"] + number for number in range(6)]
+
+
+async def test_a_slow_client_is_brought_up_to_date():
+    """It gets the beginning of what waited in the network, then a snapshot, and no backlog."""
+    view = session_view()
+    house = House(sessions=[view])
+    async with living(house), wire.connected(house.port, receive_buffer=4096) as stream:
+        await wire.upgraded(stream)
+        for number in range(4000):
+            house.bus.publish(job_processed(job_ref=f"{number}" + "x" * 3000))
+            if number % 20 == 0:
+                await trio.lowlevel.checkpoint()
+        last = replace(view, total_checks=4711)
+        house.bus.publish(SessionChanged(session_id=view.id, timestamp=NOON, session=last))
+        await trio.sleep(0.3)
+        content = await wire.read_until(stream, b'"missed":', seconds=20)
+        snapshot = content[content.rindex(b'{"type":') :] + await stream.receive_some(200)
+    assert snapshot.startswith(b'{"type":"status_update"')
+    assert b'"total_checks":4711' in snapshot
+    assert content.count(b'"job_processed"') < 4000
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ('{"type": "ping"}', {}),
+        ("hello", {"message": 'a message must be a JSON object with a text as "type"'}),
+        ("", {"message": 'a message must be a JSON object with a text as "type"'}),
+        ("[]", {"message": 'a message must be a JSON object with a text as "type"'}),
+        ('{"type": 1}', {"message": 'a message must be a JSON object with a text as "type"'}),
+        ("[" * 50_000, {"message": 'a message must be a JSON object with a text as "type"'}),
+        ('{"type": "dance"}', {"message": "messages of type 'dance' are not known here"}),
+    ],
+)
+async def test_a_message_is_answered(message, answer):
+    """A ping by a pong, anything else by an error; the connection goes on."""
+    house = House()
+    async with living(house), wire.websocket(house.port) as socket:
+        for _ in range(2):
+            await socket.send_message(message)
+            while (frame := await wire.received(socket))["type"] not in ("pong", "error"):
+                pass
+            assert frame["data"] == answer
+
+
+@pytest.mark.parametrize("message", [b"\0\1", b""])
+async def test_binary_is_refused_with_1003(message):
+    """Only text is understood."""
+    house = House()
+    async with living(house), wire.websocket(house.port) as socket:
+        await socket.send_message(message)
+        assert (await wire.closed(socket))[0] == 1003
+
+
+async def test_one_client_too_many_is_refused_before_the_handshake():
+    """503 with a problem; when somebody left there is room."""
+    house = House(settings=web_settings(max_clients=1))
+    async with living(house):
+        async with wire.websocket(house.port):
+            with pytest.RaisesGroup(ConnectionRejected, flatten_subgroups=True) as refused:
+                async with wire.websocket(house.port):
+                    pass
+            (rejection,) = refused.value.exceptions
+            assert rejection.status_code == 503
+            assert json.loads(rejection.body)["code"] == "too_many_clients"
+        with trio.fail_after(5):
+            while True:
+                try:
+                    async with wire.websocket(house.port) as socket:
+                        await wire.received(socket)
+                        break
+                except* ConnectionRejected:
+                    await trio.sleep(0.05)
+
+
+@pytest.mark.parametrize("seq", ["x", "-1", ""])
+async def test_a_position_that_is_none_is_refused(seq):
+    """Like any other query."""
+    house = House()
+    async with living(house):
+        with pytest.RaisesGroup(ConnectionRejected, flatten_subgroups=True) as refused:
+            async with wire.websocket(house.port, query=f"?epoch=e&seq={seq}"):
+                pass
+        assert refused.value.exceptions[0].status_code == 422
+
+
+async def test_clients_come_back_after_the_hub_failed():
+    """They hear 1012, and the new hub greets them with a new epoch and the word of a gap."""
+    house = House()
+    with house.bus.subscribe(ChildFailed, ChildStarted) as children:
+        async with living(house), wire.websocket(house.port) as socket:
+            hello = await wire.received(socket)
+            # Poison: an event that cannot be told.
+            house.bus.publish(ChildFailed(path="a/b", error=Unspeakable(), absence=False, delay=None))
+            assert (await wire.closed(socket))[0] == 1012
+            with trio.fail_after(5):
+                while (await next_event(children, ChildStarted)).path != "botvisor/web/hub":
+                    pass
+            again = f"?epoch={hello['epoch']}&seq={hello['seq']}"
+            async with wire.websocket(house.port, query=again) as second:
+                greeting = await wire.received(second)
+    assert greeting["epoch"] != hello["epoch"]
+    assert greeting["data"]["gap"]
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("this error cannot be shown")

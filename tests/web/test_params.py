@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from actors.records.rows import JobStatus
+from web.errors import Problem
+from web.params import choice, identifier, short_text, whole_number
+
+
+def args(**values):
+    return MultiDict(values)
+
+
+def test_what_is_not_given_has_its_default():
+    """No parameter is required."""
+    assert whole_number(args(), "limit", 10, least=1, most=100) == 10
+    assert choice(args(), "status", JobStatus) is None
+    assert identifier(args(), "id") is None
+    assert short_text({"name": None}, "name", most=5) is None
+
+
+def test_good_values_are_parsed():
+    """To the types that messages want."""
+    assert whole_number(args(limit="7"), "limit", 10, least=1, most=100) == 7
+    assert choice(args(status="failed"), "status", JobStatus) is JobStatus.FAILED
+    assert identifier({"id": str(UUID(int=5))}, "id") == UUID(int=5)
+    assert short_text({"name": " Ada "}, "name", most=5) == "Ada"
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "101", "-1", "1.5", "ten", "", " 1", "1_0", "\uff11", "9" * 5000, "0x1"]
+)
+def test_a_number_out_of_range_is_refused_in_one_sentence(text):
+    """It names field, expectation and value."""
+    with pytest.raises(Problem, match=r"^limit must be a whole number from 1 to 100, not ") as refused:
+        whole_number(args(limit=text), "limit", 10, least=1, most=100)
+    assert refused.value.status == 422
+    assert len(refused.value.detail) < 130
+
+
+def test_a_word_that_is_none_of_the_set_is_refused():
+    """The set is in the sentence."""
+    expected = 'status must be one of matched, accepted, rejected, failed, not "done".'
+    with pytest.raises(Problem) as refused:
+        choice(args(status="done"), "status", JobStatus)
+    assert refused.value.detail == expected
+
+
+@pytest.mark.parametrize("value", ["", "x", 5, ["a"], {"a": 1}, True])
+def test_what_is_no_uuid_is_refused(value):
+    """Whatever its type."""
+    with pytest.raises(Problem, match=r"^id must be a UUID, not "):
+        identifier({"id": value}, "id")
+
+
+@pytest.mark.parametrize("value", ["", "  ", "abcdef", 5, ["a"], "a\0b", "a\nb", "\ud800", False])
+def test_what_is_no_short_text_is_refused(value):
+    """Control characters and halves of characters cannot be stored."""
+    with pytest.raises(Problem, match=r"^name must be a text of 1 to 5 printable characters, not "):
+        short_text({"name": value}, "name", most=5)

@@ -1,0 +1,1 @@
+"""REST: one blueprint a noun, each built on the doors it needs."""

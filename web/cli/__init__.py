@@ -1,0 +1,71 @@
+"""The command line: `botvisor up | check | tree | status | watch`.
+
+Exit codes: 0 done, 1 it did not work, 2 the configuration or the command is wrong. What went wrong is one
+sentence on standard error. What was asked for is on standard output, and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated, NoReturn, cast
+
+import typer
+
+from actors.settings import SettingsError
+
+from .check import check
+from .errors import CommandFailed
+from .output import version
+from .status import status
+from .tree import tree
+from .up import up
+from .watch import watch
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="botvisor",
+    help="Keeps a fleet of bots alive.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Ours are sentences; and its frames of local variables would show secrets.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (up, check, tree, status, watch):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"botvisor {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command of this process's arguments and exit with its code."""
+    # A terminal that cannot show a character gets a "?" for it, not a traceback.
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="replace")
+    try:
+        app(prog_name="botvisor")
+    except SettingsError as error:
+        _fail(error, 2)
+    except CommandFailed as error:
+        _fail(error, 1)
+    sys.exit(0)
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
+    typer.echo(f"botvisor: {error}", err=True)
+    sys.exit(code)

@@ -1,0 +1,112 @@
+"""The running instance, as the commands that look at it see it: an address, a token, and JSON from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from actors.services import DataDirUnusable, read_instance
+from actors.settings import is_loopback
+
+from .errors import CommandFailed, NotRunning, OddAnswer, TokenRefused
+from .options import Configuration
+from .output import plain
+
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where an instance should answer."""
+
+    url: str
+    """Without a slash at its end."""
+    token: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that shows who asks; none where there is no token."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on this machine, where no proxy belongs in between."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+
+def find_endpoint(configuration: Configuration, url: str | None) -> Endpoint:
+    """Return where the instance answers: at the URL, else as its data directory says, else as configured.
+
+    Raises:
+        NotRunning: it has no fixed port, and the data directory knows of no instance.
+        CommandFailed: the data directory cannot be read.
+    """
+    web = configuration.settings.web
+    token = web.token.get_secret_value()
+    if url is None:
+        try:
+            instance = read_instance(configuration.data_dir)
+        except DataDirUnusable as error:
+            raise CommandFailed(str(error)) from None
+        url = instance.web_url if instance else None
+    if not url:
+        if web.port == 0:
+            raise NotRunning(f"botvisor is not running on the data directory {configuration.data_dir}")
+        url = f"http://{_reachable(web.host)}:{web.port}"
+    return Endpoint(url=url.rstrip("/"), token=token)
+
+
+def fetch(endpoint: Endpoint, path: str) -> object:
+    """Return the JSON that the instance answers with.
+
+    Raises:
+        NotRunning: nothing listens there.
+        TokenRefused: it wants another token.
+        OddAnswer: it did not answer in time, or not with JSON.
+    """
+    url = endpoint.url
+    try:
+        with httpx.Client(
+            headers=endpoint.headers, timeout=ANSWER_SECONDS, trust_env=not endpoint.local
+        ) as client:
+            response = client.get(url + path)
+    except httpx.ConnectError:
+        raise not_running(endpoint) from None
+    except httpx.TimeoutException:
+        raise OddAnswer(f"{url} did not answer within {ANSWER_SECONDS:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise OddAnswer(f"{url} did not answer as botvisor would: {error}") from None
+    if response.status_code == 401:
+        raise TokenRefused(url)
+    try:
+        answer: object = response.json()
+    except ValueError:
+        answer = None
+    if response.status_code != 200:
+        reason = _detail(answer) or response.reason_phrase
+        raise OddAnswer(f"{url}{path} answered {response.status_code}: {plain(reason)}")
+    if answer is None:
+        raise OddAnswer(f"{url} did not answer as botvisor would: no JSON at {path}")
+    return answer
+
+
+def _detail(answer: object) -> str | None:
+    """The sentence in which botvisor itself says why not."""
+    match answer:
+        case {"detail": str() as detail}:
+            return detail
+        case _:
+            return None
+
+
+def not_running(endpoint: Endpoint) -> NotRunning:
+    """Return the error that says so."""
+    return NotRunning(f"botvisor is not running: nothing answers at {endpoint.url}")
+
+
+def _reachable(host: str) -> str:
+    """Return the host under which a server that listens on this one can be asked."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host

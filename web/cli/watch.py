@@ -1,0 +1,198 @@
+"""`botvisor watch`: a running instance's events as they happen."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Never, cast
+from urllib.parse import urlencode
+
+import trio
+import typer
+from pydantic import TypeAdapter
+from rich.text import Text
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    ConnectionTimeout,
+    HandshakeError,
+    WebSocketConnection,
+    open_websocket_url,
+)
+
+from .errors import ConnectionLost, NotRunning, OddAnswer, TokenRefused
+from .instance import ANSWER_SECONDS, Endpoint, find_endpoint, not_running
+from .options import (
+    ConfigOption,
+    Configuration,
+    DataDirOption,
+    JsonOption,
+    SetOption,
+    UrlOption,
+    configuration,
+)
+from .output import plain, show, show_json
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 15.0
+QUIET_SECONDS = 30.0
+"""After so long without an event a ping tells a quiet instance from a lost one."""
+LARGEST_MESSAGE = 16 * 1024 * 1024
+_GOING_AWAY = 1001
+
+_STYLES = {"error": "bold red", "job_accepted": "green", "job_rejected": "yellow", "status_update": "dim"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What every message on the WebSocket looks like."""
+
+    type: str
+    data: object
+    timestamp: datetime
+    epoch: str = ""
+    seq: int = 0
+
+
+_ENVELOPE = TypeAdapter(Envelope)
+
+
+def watch(
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_dir: DataDirOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the events of a running instance until Ctrl-C; with --json one on each line."""
+    chosen = configuration(config, overrides, data_dir)
+    try:
+        trio.run(_follow, chosen, url, as_json)
+    except* KeyboardInterrupt:
+        pass  # the way to end it
+
+
+async def _follow(chosen: Configuration, url: str | None, as_json: bool) -> None:
+    """Print events for ever, over as many connections as that takes.
+
+    Raises:
+        CommandFailed: the first connection cannot be made, or the instance says that none will.
+    """
+    follower = _Follower(as_json)
+    wait = FIRST_WAIT_SECONDS
+    while True:
+        before = follower.received
+        try:
+            # Each time anew: an instance that was started again may answer on another port.
+            await follower.follow(find_endpoint(chosen, url))
+        except (ConnectionLost, NotRunning) as error:
+            if not follower.received:
+                raise
+            if follower.received > before:
+                wait = FIRST_WAIT_SECONDS
+            typer.echo(f"botvisor: {error}; trying again in {wait:g} s", err=True)
+            # Spread out, so that many watchers do not come back in step.
+            await trio.sleep(wait * random.uniform(0.8, 1.2))
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+
+class _Follower:
+    """Prints what comes over one connection after the other, and counts it."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.received = 0
+        self._as_json = as_json
+        self._resume = ""
+
+    async def follow(self, endpoint: Endpoint) -> Never:
+        """Print the events that come over one connection, until it ends.
+
+        Raises:
+            NotRunning: nothing answers.
+            TokenRefused: it wants another token.
+            OddAnswer: what answers is no botvisor.
+            ConnectionLost: there was a connection, and it ended.
+        """
+        address = f"ws{endpoint.url.removeprefix('http')}/ws{self._resume}"
+        headers = [(name.encode(), value.encode()) for name, value in endpoint.headers.items()]
+        try:
+            async with open_websocket_url(
+                address,
+                extra_headers=headers,
+                max_message_size=LARGEST_MESSAGE,
+                connect_timeout=ANSWER_SECONDS,
+                disconnect_timeout=ANSWER_SECONDS,
+            ) as socket:
+                while True:
+                    self._print(endpoint, await _next_message(socket))
+        except ConnectionClosed as closed:
+            raise ConnectionLost(_why(closed)) from None
+        except ConnectionRejected as rejected:
+            if rejected.status_code == 401:
+                raise TokenRefused(endpoint.url) from None
+            problem = f"{endpoint.url}/ws answered {rejected.status_code}"
+            # An instance that starts, stops or is full says so by a 5xx, and may take us later.
+            raise (ConnectionLost if rejected.status_code >= 500 else OddAnswer)(problem) from None
+        except ConnectionTimeout:
+            raise ConnectionLost(f"{endpoint.url}/ws did not answer within {ANSWER_SECONDS:g} s") from None
+        except HandshakeError:
+            raise not_running(endpoint) from None
+        except trio.TooSlowError:
+            raise ConnectionLost("the instance does not answer any more") from None
+
+    def _print(self, endpoint: Endpoint, message: str | bytes) -> None:
+        try:
+            raw: object = json.loads(message)
+            envelope = _ENVELOPE.validate_python(raw)
+        except ValueError:
+            raise OddAnswer(f"{endpoint.url}/ws did not answer as botvisor would") from None
+        self.received += 1
+        if envelope.epoch:
+            # The instance sends what came after this, or says that there was a gap.
+            self._resume = "?" + urlencode({"epoch": envelope.epoch, "seq": envelope.seq})
+        if self._as_json:
+            show_json(raw, indent=None)
+        else:
+            show(_line(envelope))
+
+
+async def _next_message(socket: WebSocketConnection) -> str | bytes:
+    while True:
+        with trio.move_on_after(QUIET_SECONDS):
+            return await socket.get_message()
+        with trio.fail_after(ANSWER_SECONDS):
+            await socket.ping()
+
+
+def _why(closed: ConnectionClosed) -> str:
+    if closed.reason is None:
+        return "the connection was lost"
+    if closed.reason.code == _GOING_AWAY:
+        return "the instance is stopping"
+    reason = closed.reason.reason or closed.reason.name
+    return f"the instance closed the connection: {plain(reason)} ({closed.reason.code})"
+
+
+def _line(envelope: Envelope) -> Text:
+    # On a terminal an event keeps to its line; all of it is in a pipe, or with --json.
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{envelope.timestamp.astimezone():%H:%M:%S} ", "dim")
+    line.append(f"{plain(envelope.type):<22}", _STYLES.get(envelope.type, "bold"))
+    line.append(" ".join(f"{key}={value}" for key, value in _flat("", envelope.data)))
+    return line
+
+
+def _flat(key: str, data: object) -> Iterator[tuple[str, str]]:
+    """Yield the leaves of nested data with their dotted keys."""
+    if isinstance(data, dict):
+        for inner, value in cast("dict[str, object]", data).items():
+            yield from _flat(f"{key}.{inner}" if key else inner, value)
+    else:
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        yield (
+            plain(key or "data"),
+            plain(text) if text and " " not in text else json.dumps(plain(text), ensure_ascii=False),
+        )

@@ -1,0 +1,25 @@
+"""The addresses through which the front end reaches the house; it knows nothing else of the tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.records.messages import Query
+from actors.sessions.messages import RosterMessage
+from runtime import Address, SupervisorMessage
+
+from .hub import HubMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Whom a request may ask."""
+
+    roster: Address[RosterMessage]
+    """Starts and stops sessions, and knows them from memory."""
+    reader: Address[Query]
+    """Reads the record."""
+    tree: Address[SupervisorMessage]
+    """The root supervisor."""
+    hub: Address[HubMessage]
+    """Feeds the WebSocket clients."""

@@ -1,0 +1,208 @@
+"""Runs the whole house: plans it from the settings, starts the tree, and keeps it until a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Never
+
+import structlog
+import trio
+
+from actors.portals.chromium import find_chromium
+from actors.portals.definition import load_definition
+from actors.portals.errors import DefinitionError
+from actors.portals.portal import Credentials
+from actors.services import DataDir, DataDirFault, Instance, open_data_dir, remove_instance, write_instance
+from actors.settings import Settings, SettingsError, mask_url, portal_file
+from actors.tree import Addresses, Grower, Plan, tree
+from runtime import (
+    Address,
+    Bus,
+    ChildFailed,
+    ChildStarted,
+    ChildStopped,
+    IntensityReached,
+    LifecycleEvent,
+    RuntimeFault,
+    StartFailed,
+    SupervisorSpec,
+    describe,
+    open_system,
+)
+
+from .doors import Doors
+from .hub import HubMessage, LiveHub
+from .logs import configure_logs
+from .server import WebServer
+
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("house")
+
+FAILED: Final = 1
+"""Exit code: something outside is not as it must be."""
+MISCONFIGURED: Final = 2
+"""Exit code: a person has to change the settings."""
+GAVE_UP: Final = 3
+"""Exit code: the root of the tree reached its restart intensity."""
+
+PRACTICE: Final = (sys.executable, "-m", "web.practice")
+
+
+def run(settings: Settings, path: Path) -> int:
+    """Run botvisor on a data directory until SIGINT or SIGTERM, and return its exit code.
+
+    What keeps it from running is told in one sentence on standard error.
+    """
+    configure_logs(settings.runtime.log_level)
+    try:
+        with open_data_dir(path) as data_dir:
+            trio.run(_live, plan(settings, data_dir))
+    except (SettingsError, DefinitionError) as error:
+        return _refuse(error, MISCONFIGURED)
+    except (DataDirFault, StartFailed) as error:
+        return _refuse(error, FAILED)
+    except IntensityReached as error:
+        return _refuse(error, GAVE_UP)
+    return 0
+
+
+def plan(settings: Settings, data_dir: DataDir) -> Plan:
+    """Make the choices that the settings leave open, once, so that a restart does not make them anew.
+
+    Raises:
+      SettingsError: the settings ask for a browser that is not there.
+      DefinitionError: the portal definition cannot be used.
+    """
+    sessions, practice = settings.sessions, settings.practice
+    definition = load_definition(portal_file(sessions.portal))
+    ours = practice.enabled and definition.name == "practice"
+    practice = replace(practice, port=practice.port or _free_port(practice.host))
+    web = replace(settings.web, port=settings.web.port or _free_port(settings.web.host))
+    base_url = sessions.portal_url or (f"http://{practice.host}:{practice.port}" if ours else "")
+    chromium = None if sessions.engine == "http" else find_chromium(settings.browser.executable)
+    if chromium is None and sessions.engine == "browser":
+        raise SettingsError(
+            "sessions.engine", "'browser' needs a Chromium: install one or name it in browser.executable"
+        )
+    return Plan(
+        settings=replace(settings, practice=practice, web=web),
+        data_dir=data_dir,
+        definition=replace(definition, base_url=base_url) if base_url else definition,
+        credentials=Credentials(
+            username=sessions.username or (practice.username if ours else ""),
+            password=sessions.password.get_secret_value() or (practice.password if ours else ""),
+        ),
+        chromium=chromium,
+        practice=PRACTICE,
+    )
+
+
+async def _live(chosen: Plan) -> None:
+    """Keep the tree until a signal.
+
+    Raises:
+      StartFailed, IntensityReached: as from ``open_system``.
+    """
+    bus = Bus()
+    failure: RuntimeFault | None = None
+    addresses = Addresses()
+    listening: list[str] = []
+    house = tree(chosen, addresses, bus, _front(chosen, addresses, bus, listening.append))
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, trio.CancelScope() as life:
+            await nursery.start(_log_lifecycle, bus)
+            nursery.start_soon(_end_at_signal, signals, life)
+            try:
+                async with open_system(
+                    house, bus=bus, stop_timeout=chosen.settings.runtime.stop_timeout_seconds
+                ):
+                    _announce(chosen, listening[-1])
+                    await trio.sleep_forever()
+            except (StartFailed, IntensityReached) as error:
+                failure = error
+            finally:
+                remove_instance(chosen.data_dir)
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        # Kept until here, as a nursery would have wrapped it.
+        raise failure
+    LOGGER.info("stopped")
+
+
+def _front(chosen: Plan, to: Addresses, bus: Bus, on_listening: Callable[[str], None]) -> SupervisorSpec:
+    """The front end's own branch: the house's doors to the actors, and who serves them."""
+    settings, grow = chosen.settings.web, Grower(chosen.settings)
+    hub: Address[HubMessage] = Address("hub", capacity=1024)
+    doors = Doors(roster=to.roster, reader=to.db_reader, tree=to.root, hub=hub)
+    return grow.branch(
+        Address("web"),
+        grow.worker(hub, lambda: LiveHub(bus, to.roster, settings)),
+        grow.worker(Address[Never]("server"), lambda: WebServer(doors, settings, on_listening=on_listening)),
+    )
+
+
+def _announce(chosen: Plan, web_url: str) -> None:
+    practice = chosen.settings.practice
+    instance = Instance(
+        pid=os.getpid(),
+        started_at=datetime.now(UTC),
+        web_url=web_url,
+        practice_url=f"http://{practice.host}:{practice.port}" if practice.enabled else None,
+        database=mask_url(chosen.dsn),
+        redis=mask_url(chosen.redis_url),
+    )
+    write_instance(chosen.data_dir, instance)
+    LOGGER.info(
+        "ready",
+        page=instance.web_url,
+        engine=chosen.engine,
+        practice=instance.practice_url,
+        database=instance.database,
+        redis=instance.redis,
+    )
+
+
+async def _end_at_signal(signals: AsyncIterator[int], life: trio.CancelScope) -> None:
+    async for number in signals:
+        LOGGER.info("stopping", signal=signal.Signals(number).name)
+        life.cancel()
+
+
+async def _log_lifecycle(bus: Bus, *, task_status: trio.TaskStatus[None]) -> None:
+    """The one place where the ends and restarts of children are logged."""
+    with bus.subscribe(LifecycleEvent, capacity=1024) as events:
+        task_status.started()
+        async for event in events:
+            match event:
+                case ChildFailed():
+                    LOGGER.warning(
+                        "child_failed",
+                        path=event.path,
+                        error=describe(event.error),
+                        absence=event.absence,
+                        restart_in=None if event.delay is None else round(event.delay, 3),
+                        exc_info=None if event.absence else event.error,
+                    )
+                case ChildStarted() if event.restarts:
+                    LOGGER.info("child_restarted", path=event.path, restarts=event.restarts)
+                case ChildStopped() if event.killed:
+                    LOGGER.warning("child_killed", path=event.path)
+                case _:
+                    pass
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _refuse(error: Exception, code: int) -> int:
+    sys.stderr.write(f"botvisor: {describe(error)}\n")
+    return code

@@ -1,0 +1,48 @@
+"""How log events look: coloured lines for a person, key=value for a pipe; always on standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import structlog
+
+
+def configure_logs(level: str) -> None:
+    """Set up structlog for this process, and let what libraries log come out the same way."""
+    person = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor
+    if person:
+        renderer = structlog.dev.ConsoleRenderer()
+        tail: list[structlog.typing.Processor] = [renderer]
+    else:
+        renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"])
+        tail = [structlog.processors.format_exc_info, renderer]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # Libraries speak up only when something is wrong; our own facts have names of their own.
+    for library in ("asyncio", "httpcore", "httpx", "hypercorn", "playwright", "psycopg", "quart"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

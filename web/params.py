@@ -1,0 +1,89 @@
+"""What a request says, parsed: each function returns a good value or raises one clear ``Problem``."""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from typing import Final, TypeVar, cast
+from uuid import UUID
+
+from quart import Request
+from werkzeug.datastructures import MultiDict
+
+from .errors import Problem
+from .schemas import Json
+
+E = TypeVar("E", bound=StrEnum)
+
+Args = MultiDict[str, str]
+
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+_SHOWN: Final = 60
+
+
+def whole_number(args: Args, name: str, default: int, *, least: int, most: int) -> int:
+    """A number of the query."""
+    text = args.get(name)
+    if text is None:
+        return default
+    if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+        raise _unfit(name, f"a whole number from {least} to {most}", text)
+    return int(text)
+
+
+def choice(args: Args, name: str, kind: type[E]) -> E | None:
+    """One of a closed set of words of the query; None where it is not given."""
+    text = args.get(name)
+    if text is None:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise _unfit(name, f"one of {', '.join(kind)}", text) from None
+
+
+def identifier(given: Args | Json, name: str) -> UUID | None:
+    """A UUID of the query or of a body; None where it is not given."""
+    value = given.get(name)
+    if value is None:
+        return None
+    try:
+        return UUID(cast("str", value))
+    except (ValueError, AttributeError, TypeError):
+        raise _unfit(name, "a UUID", value) from None
+
+
+def short_text(body: Json, name: str, *, most: int) -> str | None:
+    """A text of a body, of printable characters on one line; None where it is not given."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or len(value) > most or not value.isprintable():
+        raise _unfit(name, f"a text of 1 to {most} printable characters", value)
+    return value.strip()
+
+
+async def json_object(request: Request) -> Json:
+    """The request's body; an empty one is an empty object."""
+    content = await request.get_data()
+    if not content.strip():
+        return {}
+    try:
+        body: object = json.loads(content)
+    except RecursionError:
+        raise Problem(400, "bad_json", "The body must be JSON, but it is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise Problem(400, "bad_json", "The body must be JSON in UTF-8.") from None
+    except ValueError as error:
+        raise Problem(400, "bad_json", f"The body must be JSON: {error}.") from None
+    if not isinstance(body, dict):
+        raise _unfit("The body", "a JSON object", body)
+    return cast("Json", body)
+
+
+def _unfit(name: str, expected: str, value: object) -> Problem:
+    shown = json.dumps(value, default=str)
+    if len(shown) > _SHOWN:
+        shown = shown[: _SHOWN - 1] + "…"
+    return Problem(422, "invalid_value", f"{name} must be {expected}, not {shown}.")

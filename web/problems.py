@@ -1,0 +1,98 @@
+"""Every error of a request as one answer: ``application/problem+json`` (RFC 9457) in one sentence.
+
+``detail`` and ``error`` say the same, because some clients of the contract
+read the one and some the other; ``code`` names the situation for programs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from quart import Response
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from actors.sessions.messages import AlreadyRunning, NoActiveSession, TooManySessions
+from runtime import AskFailed, MailboxFull, Refusal
+
+from .errors import Problem
+from .hub import TooManyClients
+
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web")
+
+RETRY_AFTER: Final = {"Retry-After": "2"}
+
+_REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
+    AlreadyRunning: (400, "already_running", "Bot is already running"),
+    NoActiveSession: (400, "no_active_session", "No active bot session found"),
+    TooManySessions: (409, "too_many_sessions", None),
+    TooManyClients: (503, "too_many_clients", None),
+}
+"""Status, code and, where the contract knows it, the sentence."""
+
+
+def register_problems(app: QuartTrio, *, max_body: int) -> None:
+    """Answer every error of the app with a problem."""
+
+    async def answer(error: Exception) -> Response:
+        return problem_response(problem_of(error, max_body=max_body))
+
+    app.register_error_handler(Exception, answer)
+    app.register_error_handler(HTTPException, answer)
+
+
+def problem_of(error: Exception, *, max_body: int) -> Problem:
+    """What a client is told of an error. One that nobody foresaw is logged here, and told without details."""
+    match error:
+        case Problem():
+            return error
+        case Refusal():
+            return _refused(error)
+        case AskFailed() | MailboxFull():
+            return Problem(503, "unavailable", _sentence(error), headers=RETRY_AFTER)
+        case RequestEntityTooLarge():
+            return Problem(413, "body_too_large", f"The body must have at most {max_body} bytes.")
+        case MethodNotAllowed():
+            allowed = ", ".join(sorted(error.valid_methods or ()))
+            detail = f"This method is not allowed here; use {allowed or 'another'}."
+            return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
+        case NotFound():
+            return Problem(404, "not_found", "There is nothing at this address.")
+        case HTTPException(code=int(status)) if 400 <= status < 600:
+            code = error.name.lower().replace(" ", "_")
+            return Problem(status, code, error.description or f"{error.name}.")
+        case _:
+            LOGGER.error("request_failed", exc_info=error)
+            return Problem(500, "internal", "Something went wrong here; the log says what.")
+
+
+def problem_response(problem: Problem) -> Response:
+    """A problem as an answer to HTTP, or to a WebSocket handshake."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "error": problem.detail,
+        "code": problem.code,
+    }
+    return Response(
+        json.dumps(body),
+        status=problem.status,
+        headers=problem.headers,
+        content_type="application/problem+json",
+    )
+
+
+def _refused(refusal: Refusal) -> Problem:
+    status, code, detail = _REFUSALS.get(type(refusal), (503, "unavailable", None))
+    headers = RETRY_AFTER if status == 503 else {}
+    return Problem(status, code, detail or _sentence(refusal), headers=headers)
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) or type(error).__name__

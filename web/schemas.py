@@ -1,0 +1,109 @@
+"""Rows and views as the JSON that clients read; pure, and exactly the contract's fields."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import TypeAlias
+
+from actors.records.rows import JobRow, SessionRow
+from actors.sessions.messages import SessionStatus, SessionView
+from runtime import Node
+
+Json: TypeAlias = dict[str, object]
+
+_RUNNING = (SessionStatus.STARTING, SessionStatus.RUNNING)
+
+
+def bot_status(session: SessionView | None) -> Json:
+    """The bot as one thing: the session on duty, or none."""
+    if session is None:
+        return {
+            "is_running": False,
+            "session_id": None,
+            "session_name": "No active session",
+            "start_time": None,
+            "status": "stopped",
+            "login_status": "not_started",
+            "total_checks": 0,
+            "total_accepted": 0,
+            "total_rejected": 0,
+            "engine": None,
+            "portal": None,
+            "message": None,
+        }
+    return {
+        "is_running": session.status in _RUNNING,
+        "session_id": str(session.id),
+        "session_name": session.session_name,
+        "start_time": iso(session.start_time),
+        "status": session.status,
+        "login_status": session.login_status,
+        "total_checks": session.total_checks,
+        "total_accepted": session.total_accepted,
+        "total_rejected": session.total_rejected,
+        "engine": session.engine,
+        "portal": session.portal,
+        "message": session.message,
+    }
+
+
+def bot_session(session: SessionRow | SessionView) -> Json:
+    """A session as the contract's ``BotSession``."""
+    return {
+        "id": str(session.id),
+        "session_name": session.session_name,
+        "start_time": iso(session.start_time),
+        "end_time": iso(session.end_time),
+        "status": session.status,
+        "login_status": session.login_status,
+        "total_checks": session.total_checks,
+        "total_accepted": session.total_accepted,
+        "total_rejected": session.total_rejected,
+        "created_at": iso(session.created_at),
+        "updated_at": iso(session.updated_at),
+    }
+
+
+def job_record(job: JobRow) -> Json:
+    """A job as the contract's ``JobRecord``: the columns of ``job_records``."""
+    return {
+        "id": str(job.id),
+        "session_id": str(job.session_id),
+        "job_ref": job.job_ref,
+        "language": job.language,
+        "appointment_date": iso(job.appointment_date),
+        "appointment_time": iso(job.appointment_time),
+        "duration": job.duration,
+        "submitted_at": iso(job.submitted_at),
+        "status": job.status,
+        "job_type": job.job_type,
+        "rejection_reason": job.rejection_reason,
+        "scraped_at": iso(job.scraped_at),
+        "created_at": iso(job.created_at),
+    }
+
+
+def tree_node(node: Node, now: datetime) -> Json:
+    """A child of the tree with all below it; ``now`` turns waits into points in time."""
+    return {
+        "id": node.id,
+        "path": node.path,
+        "kind": node.kind,
+        "state": node.state,
+        "restarts": node.restarts,
+        "last_error": node.last_error,
+        "uptime_seconds": None if node.uptime is None else round(node.uptime, 3),
+        "mailbox": {
+            "depth": node.mailbox.depth,
+            "capacity": node.mailbox.capacity,
+            "high_water": node.mailbox.high_water,
+        },
+        "backoff_until": None if node.retry_in is None else iso(now + timedelta(seconds=node.retry_in)),
+        "detail": dict(node.detail),
+        "children": [tree_node(child, now) for child in node.children],
+    }
+
+
+def iso(moment: date | time | datetime | None) -> str | None:
+    """A date, a time or both in ISO 8601."""
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,56 @@
+"""The web server as an actor: it is ready when it listens, and stops with a word to its clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Never
+
+import structlog
+import trio
+
+from actors.settings import WebSettings
+from runtime import Actor
+
+from .app import create_app
+from .doors import Doors
+from .listener import serve
+
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web")
+
+# An address to listen at that is none to go to, and one that reaches it from this machine.
+_REACHABLE: Final = {"http://0.0.0.0:": "http://127.0.0.1:", "http://[::]:": "http://[::1]:"}
+
+
+class WebServer(Actor[Never]):
+    """Serves REST, WebSocket and the page; takes no messages but the runtime's own."""
+
+    def __init__(
+        self, doors: Doors, settings: WebSettings, *, on_listening: Callable[[str], None] | None = None
+    ) -> None:
+        self._doors = doors
+        self._settings = settings
+        self._on_listening = on_listening
+
+    async def started(self) -> None:
+        """Listen.
+
+        Raises:
+            CannotListen: the address is in use, or none to listen at.
+        """
+        closing = trio.Event()
+        app = create_app(self._doors, self._settings, closing=closing)
+        run = partial(serve, app, self._settings.host, self._settings.port, closing=closing)
+        urls: list[str] = await self.context.nursery.start(run)
+        url = _reachable(urls[0])
+        self.context.detail["url"] = url
+        LOGGER.info("web_server_listened", url=url)
+        if self._on_listening is not None:
+            self._on_listening(url)
+
+
+def _reachable(url: str) -> str:
+    for wildcard, local in _REACHABLE.items():
+        if url.startswith(wildcard):
+            return local + url.removeprefix(wildcard)
+    return url

@@ -1,0 +1,89 @@
+import { clock, el, keyed, setState, setText, span } from "./dom.js";
+import { toneOf } from "./events.js";
+import { store } from "./store.js";
+
+/** The supervisor tree as nested lists, one node per path. */
+class TreeElement extends HTMLElement {
+  #abort = new AbortController();
+  #nodes = el("ul", { class: "nodes", role: "list" });
+  #notice = el("p", { class: "notice", role: "status" });
+
+  connectedCallback() {
+    this.#abort = new AbortController();
+    this.replaceChildren(this.#nodes, this.#notice);
+    store.watch("tree", () => this.#draw(), this.#abort.signal);
+    // Only the uptimes move between two readings of the tree.
+    const timer = setInterval(() => document.hidden || this.#draw(), 1000);
+    this.#abort.signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
+  disconnectedCallback() {
+    this.#abort.abort();
+  }
+
+  #draw() {
+    setText(this.#notice, store.treeError);
+    if (!store.tree) return;
+    const age = (performance.now() - store.treeAt) / 1000;
+    drawNodes(this.#nodes, [store.tree], age);
+  }
+}
+
+/** @typedef {import("./store.js").TreeNode} TreeNode */
+
+function drawNodes(/** @type {HTMLElement} */ list, /** @type {TreeNode[]} */ nodes, /** @type {number} */ age) {
+  keyed(list, nodes, (node) => node.path, makeNode, (element, node) => updateNode(element, node, age));
+}
+
+function makeNode() {
+  return el(
+    "li",
+    {},
+    el("div", { class: "node" }, el("span", { class: "node-name" }), el("span", { class: "state" }), el("span", { class: "node-facts" }), el("span", { class: "node-error" })),
+  );
+}
+
+function updateNode(/** @type {HTMLElement} */ element, /** @type {TreeNode} */ node, /** @type {number} */ age) {
+  const [name, state, facts, error] = /** @type {HTMLElement[]} */ ([...element.children[0].children]);
+  setText(name, shorten(node.id));
+  name.title = node.path;
+  setState(state, node.state, toneOf(node.state));
+  keyed(facts, factsOf(node, age), (fact) => fact.key, () => el("span"), (span, fact) => {
+    setText(span, fact.text);
+    if (fact.tone) span.dataset.tone = fact.tone;
+    else delete span.dataset.tone;
+  });
+  const past = node.state === "running";
+  setText(error, node.last_error ? `${past ? "last error: " : ""}${node.last_error}` : "");
+  error.dataset.past = String(past);
+  let below = /** @type {HTMLElement | undefined} */ (element.children[1]);
+  if (node.children.length && !below) {
+    below = el("ul", { class: "nodes", role: "list" });
+    element.append(below);
+  }
+  if (below) drawNodes(below, node.children, age);
+}
+
+/** @returns {{ key: string, text: string, tone?: string }[]} */
+function factsOf(/** @type {TreeNode} */ node, /** @type {number} */ age) {
+  const { mailbox } = node;
+  const facts = [];
+  if (node.uptime_seconds !== null) facts.push({ key: "up", text: `up ${span(node.uptime_seconds + age)}` });
+  if (node.backoff_until) facts.push({ key: "backoff", text: `starts again at ${clock(node.backoff_until)}`, tone: "wait" });
+  if (node.restarts) facts.push({ key: "restarts", text: node.restarts === 1 ? "1 restart" : `${node.restarts} restarts`, tone: "wait" });
+  if (node.kind === "worker") {
+    const full = mailbox.depth >= mailbox.capacity / 2 ? "wait" : undefined;
+    facts.push({ key: "mailbox", text: `mailbox ${mailbox.depth}/${mailbox.capacity}`, tone: full });
+  }
+  for (const [key, value] of Object.entries(node.detail)) {
+    if (value !== null) facts.push({ key: `detail.${key}`, text: `${key} ${value}` });
+  }
+  return facts;
+}
+
+/** A UUID in a name by its beginning; all of it is in the title. */
+function shorten(/** @type {string} */ name) {
+  return name.replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/, "$1…");
+}
+
+customElements.define("bv-tree", TreeElement);
