@@ -1,0 +1,191 @@
+"""A whole botvisor in a process of its own, as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+import redis
+import trio
+from trio_websocket import open_websocket_url
+
+from actors.services import Instance, read_instance
+
+QUIET = ("arrival_seconds=0.3", "taken_share=0", "session_seconds=0", "slow_share=0", "error_share=0")
+"""A portal without quirks, where jobs come quickly."""
+HANG = 60.0
+"""Seconds after which a test has failed; no statement about speed."""
+
+
+@dataclass
+class House:
+    process: subprocess.Popen[bytes]
+    data_dir: Path
+    log: Path
+    instance: Instance
+
+    @classmethod
+    def spawn(cls, data_dir: Path, *settings: str) -> tuple[subprocess.Popen[bytes], Path]:
+        """Run `botvisor up` on free ports."""
+        log = data_dir.with_suffix(".log")
+        arguments = [f"--set={setting}" for setting in ("web.port=0", "practice.port=0", *settings)]
+        with log.open("ab") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "web", "up", f"--data-dir={data_dir}", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        return process, log
+
+    # Its surfaces
+
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.instance.web_url, timeout=10) as client:
+            return await client.get(path)
+
+    async def post(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.instance.web_url, timeout=20) as client:
+            return await client.post(path)
+
+    def sql(self, query: str) -> list[tuple]:
+        with psycopg.connect(self.instance.database, connect_timeout=5) as connection:
+            return connection.execute(query).fetchall()
+
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(self.instance.redis, decode_responses=True, socket_timeout=5)
+
+    async def events(
+        self, kind: str, count: int = 1, *, where: Callable[[dict], bool] = lambda _: True
+    ) -> list[dict]:
+        """The next events of one type, as a WebSocket client hears them."""
+        heard: list[dict] = []
+        url = self.instance.web_url.replace("http", "ws", 1) + "/ws"
+        with trio.fail_after(HANG):
+            async with open_websocket_url(url) as socket:
+                while len(heard) < count:
+                    event = json.loads(await socket.get_message())
+                    if event["type"] == kind and where(event["data"]):
+                        heard.append(event)
+        return heard
+
+    async def accepted(self, count: int = 1) -> list[dict]:
+        """Wait until so many more jobs were accepted."""
+        return await self.events("job_accepted", count)
+
+    async def node(self, path: str) -> dict:
+        """One child of the supervisor tree."""
+        tree = (await self.get("/api/supervisor/status")).json()["tree"]
+        return next(node for node in walk(tree) if node["path"] == path)
+
+    async def restarted(self, path: str, *, since: int) -> None:
+        """Wait until a child has been restarted more often than ``since``."""
+        with trio.fail_after(HANG):
+            while True:
+                node = await self.node(path)
+                if node["restarts"] > since and node["state"] == "running":
+                    return
+                await trio.sleep(0.1)
+
+    async def kill(self, path: str, detail: str = "pid") -> None:
+        """kill -9 the process of a child, and wait until the tree shows its restart."""
+        before = await self.node(path)
+        os.kill(before["detail"][detail], signal.SIGKILL)
+        await self.restarted(path, since=before["restarts"])
+
+    # Its end
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        with trio.fail_after(HANG):
+            return await trio.to_thread.run_sync(self.process.wait, abandon_on_cancel=True)
+
+    # What must hold whatever happened
+
+    def check_books(self) -> None:
+        """The record and the portal agree: no accepted job is lost, and none is there twice."""
+        rows = self.sql("select job_ref, status from job_records")
+        assert len(rows) == len({ref for ref, _ in rows})
+        ours = {(ref, status) for ref, status in rows if status in {"accepted", "rejected"}}
+        assert ours == set(self.portal_books())
+        totals = self.sql("select sum(total_accepted), sum(total_rejected) from bot_sessions")[0]
+        counts = [sum(status == kind for _, status in rows) for kind in ("accepted", "rejected")]
+        assert [int(total or 0) for total in totals] == counts
+
+    def portal_books(self) -> list[tuple[str, str]]:
+        """What the practice portal itself has on record of our decisions."""
+        state = self.data_dir / "practice" / "portal.sqlite"
+        with sqlite3.connect(f"file:{state}?mode=ro", uri=True, timeout=5) as connection:
+            return [(ref, status) for ref, status in connection.execute("select ref, status from decisions")]
+
+
+@asynccontextmanager
+async def open_house(data_dir: Path, *settings: str) -> AsyncGenerator[House, None]:
+    """Start botvisor, wait until it answers, and end it with the block, whatever happened."""
+    process, log = House.spawn(data_dir, *settings)
+    try:
+        with trio.fail_after(HANG):
+            while (instance := read_instance(data_dir)) is None:
+                assert process.poll() is None, log.read_text()
+                await trio.sleep(0.05)
+        yield House(process, data_dir, log, instance)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def walk(node: dict) -> Iterator[dict]:
+    yield node
+    for child in node["children"]:
+        yield from walk(child)
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """All processes below one, with their start times, as a number may be given again."""
+    parents: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = (int(fields[1]), fields[19])
+    below: dict[int, str] = {}
+    generation = {pid}
+    while generation:
+        generation = {child for child, (parent, _) in parents.items() if parent in generation}
+        below |= {child: parents[child][1] for child in generation}
+    return below
+
+
+def alive(processes: dict[int, str]) -> dict[int, str]:
+    """Those of the processes that still run."""
+    left = {}
+    for pid, start in processes.items():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if fields[19] == start and fields[0] != "Z":
+            left[pid] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return left
+
+
+async def none_left(processes: dict[int, str]) -> None:
+    """Wait until none of the processes runs."""
+    with trio.move_on_after(10):
+        while alive(processes):
+            await trio.sleep(0.05)
+    assert alive(processes) == {}
