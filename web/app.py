@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import trio
-from quart import Response, request
+from quart import Response, has_request_context, request
 from quart.json.provider import DefaultJSONProvider
 from quart_trio import QuartTrio
 
@@ -53,7 +53,7 @@ def create_app(doors: Doors, settings: WebSettings, *, closing: trio.Event | Non
     @app.errorhandler(Problem)
     async def ask_for_token(problem: Problem) -> Response:
         """Show a person a form where a program would read an error."""
-        if problem.code != "token_required" or request.path != "/":
+        if problem.code != "token_required" or not has_request_context() or request.path != "/":
             return problem_response(problem)
         return assets.answer("token.html", problem.status)
 

@@ -54,7 +54,7 @@ class Assets:
         # Asked for each time, so that a page and its scripts are always of one version.
         headers = {"ETag": f'"{asset.etag}"', "Cache-Control": "no-cache"}
         if status == 200 and request.if_none_match.contains(asset.etag):
-            return Response(status=304, headers=headers)
+            return Response(b"", status=304, headers=headers)
         return Response(asset.content, status=status, headers=headers, content_type=asset.content_type)
 
 

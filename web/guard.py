@@ -98,7 +98,7 @@ class Guard:
         self.check_host(host)
         if request.method == "OPTIONS" and origin is not None and self.is_allowed(origin):
             # A preflight request never carries a token.
-            return Response(status=204)
+            return Response(b"", status=204)
         if request.method not in SAFE_METHODS:
             self.check_origin(origin, host)
         if self._token and request.path == "/" and self.is_token(request.args.get("token", "")):

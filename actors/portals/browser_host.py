@@ -111,10 +111,12 @@ class LiveBrowser:
             except BridgeClosed:
                 raise BrowserDown(self.loss or "the browser host has ended") from None
             except PlaywrightError as error:
-                # Playwright may see the end of a pipe before we hear of the process behind it.
+                # Playwright may hear the end of a pipe before we hear of the process behind it.
                 for process in self._processes:
                     if process.ended:
                         self.lose(f"{process.name} has died")
+                if not self._browser.is_connected():
+                    self.lose("the browser has died")
                 if self.lost.is_set():
                     raise BrowserDown(self.loss) from error
                 raise

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from actors.services import DataDirUnusable, read_instance
+from actors.services import DataDirUnusable, Instance, read_instance
 from actors.settings import is_loopback
 
 from .errors import CommandFailed, NotRunning, OddAnswer, TokenRefused
@@ -24,6 +24,8 @@ class Endpoint:
     url: str
     """Without a slash at its end."""
     token: str = field(repr=False)
+    instance: Instance | None = None
+    """What the data directory tells of it; None where it was found by its URL alone."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -45,6 +47,7 @@ def find_endpoint(configuration: Configuration, url: str | None) -> Endpoint:
     """
     web = configuration.settings.web
     token = web.token.get_secret_value()
+    instance = None
     if url is None:
         try:
             instance = read_instance(configuration.data_dir)
@@ -55,7 +58,7 @@ def find_endpoint(configuration: Configuration, url: str | None) -> Endpoint:
         if web.port == 0:
             raise NotRunning(f"botvisor is not running on the data directory {configuration.data_dir}")
         url = f"http://{_reachable(web.host)}:{web.port}"
-    return Endpoint(url=url.rstrip("/"), token=token)
+    return Endpoint(url=url.rstrip("/"), token=token, instance=instance)
 
 
 def fetch(endpoint: Endpoint, path: str) -> object:

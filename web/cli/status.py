@@ -7,6 +7,8 @@ from collections import Counter
 from rich.table import Table
 from rich.text import Text
 
+from actors.services import Instance
+
 from .instance import Endpoint, find_endpoint
 from .options import ConfigOption, DataDirOption, JsonOption, SetOption, UrlOption, configuration
 from .output import STATE_STYLES, plain, show, show_json, span
@@ -28,7 +30,8 @@ def status(
     states = Counter(node.state for node in nodes)
     if as_json:
         supervisor = {"states": states, "restarts": sum(node.restarts for node in nodes)}
-        show_json({"url": endpoint.url, "bot": raw_bot, "supervisor": supervisor})
+        places = dict(_places(endpoint.instance))
+        show_json({"url": endpoint.url, "bot": raw_bot, "supervisor": supervisor, **places})
     else:
         show(_summary(endpoint, bot, nodes, states))
 
@@ -45,11 +48,21 @@ def _summary(endpoint: Endpoint, bot: BotAnswer, nodes: list[Node], states: Coun
     table.add_row("jobs", Text(jobs))
     counts = ", ".join(f"{count} {plain(state)}" for state, count in states.most_common())
     table.add_row("actors", Text(f"{counts}; {sum(node.restarts for node in nodes)} restarts"))
+    for name, place in _places(endpoint.instance):
+        table.add_row(name, Text(place))
     for node in nodes:
         if node.state in {"backoff", "failed"}:
             error = f": {plain(node.last_error)}" if node.last_error else ""
             table.add_row(_state(node.state), Text(f"{plain(node.path)}{error}"))
     return table
+
+
+def _places(instance: Instance | None) -> list[tuple[str, str]]:
+    """Where a person with other tools finds what the instance works with."""
+    if instance is None:
+        return []
+    places = [("database", instance.database), ("redis", instance.redis)]
+    return places + ([("practice", instance.practice_url)] if instance.practice_url else [])
 
 
 def _session(bot: BotAnswer) -> str:

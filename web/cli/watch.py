@@ -180,7 +180,7 @@ def _line(envelope: Envelope) -> Text:
     # On a terminal an event keeps to its line; all of it is in a pipe, or with --json.
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{envelope.timestamp.astimezone():%H:%M:%S} ", "dim")
-    line.append(f"{plain(envelope.type):<22}", _STYLES.get(envelope.type, "bold"))
+    line.append(f"{plain(envelope.type):<24}", _STYLES.get(envelope.type, "bold"))
     line.append(" ".join(f"{key}={value}" for key, value in _flat("", envelope.data)))
     return line
 

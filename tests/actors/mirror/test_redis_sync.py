@@ -206,6 +206,8 @@ async def test_what_happens_is_shown(house: House) -> None:
 async def test_the_list_of_events_is_bounded(house: House) -> None:
     """The newest thousand."""
     session = await house.open()
+    # From here on events are shown in the order of their publication; before, in that of their writing.
+    await eventually(house.shows)
     async with trio.open_nursery() as nursery:
         for _ in range(20):
             nursery.start_soon(several, house, session.id, 60)

@@ -383,15 +383,26 @@ async def test_a_browser_killed_in_a_click_leaves_it_unknown(house: House, victi
         assert site.posted == ["/jobs/A-1/accept"]
 
 
-async def test_a_crashed_page_is_replaced_and_still_signed_in(house: House, tmp_path: Path) -> None:
-    """The crash of one page costs one failed reading, not the session at the portal."""
-    async with practice(tmp_path) as definition, house.portal(definition) as portal:
-        await portal.login()
-        assert house.kill_renderers() > 0
-        with pytest.raises(PortalUnavailable):
-            await portal.jobs()
-        assert len(await portal.jobs()) == 5
-        assert house.contexts == 1
+async def test_crashed_pages_are_replaced(house: House, tmp_path: Path) -> None:
+    """When every page has crashed the browser lives on, and so does the portal, if need be by a new log-in."""
+    async with practice(tmp_path) as definition:
+        definition = replace(definition, timeout_seconds=3.0)
+        async with house.portal(definition) as portal:
+
+            async def work() -> None:
+                try:
+                    assert len(await portal.jobs()) == 5
+                except SessionExpired:
+                    await portal.login()
+                    raise PortalUnavailable("not yet") from None
+
+            await portal.login()
+            assert house.kill_renderers() > 0
+            with pytest.raises(PortalUnavailable):
+                await portal.jobs()
+            await settled(work)
+            assert house.contexts == 1
+            assert house.system.snapshot().children[0].restarts == 0
 
 
 async def test_a_page_made_by_scripts_is_waited_for_and_asked_back(house: House) -> None:
