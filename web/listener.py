@@ -298,11 +298,13 @@ class Connection:
         if self._finishing:
             return
         self._finishing = True
-        # After a send that is under way, such as that of the frame that says why.
-        async with self._sending:
-            self._reading.deadline = trio.current_time() + self._limits.linger
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await self._stream.send_eof()
+        # Shielded, because Quart cancels its handler as soon as its stream is closed, which was a
+        # moment ago. And after a send that is under way, such as of the frame that says why.
+        with trio.move_on_after(self._limits.send, shield=True):
+            async with self._sending:
+                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    await self._stream.send_eof()
+        self._reading.deadline = trio.current_time() + self._limits.linger
         await self._protocol.handle(Closed())
 
 

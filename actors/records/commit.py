@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import psycopg
@@ -50,9 +51,14 @@ def _alone(link: Link, write: Write) -> Reply:
 def _together(link: Link, plans: Sequence[Plan]) -> list[Reply]:
     # In a pipeline the whole batch costs one round trip, and its commit another.
     with link.pipeline() as pipeline, link.transaction():
-        answers = [_send(link, plan) for plan in plans]
-        # An error comes up here, while there is still a transaction to roll back.
-        pipeline.sync()
+        try:
+            answers = [_send(link, plan) for plan in plans]
+            pipeline.sync()
+        except psycopg.Error:
+            # Until it is synchronised again, the pipeline swallows everything, the rollback included.
+            with suppress(psycopg.Error):
+                pipeline.sync()
+            raise
     replies: list[Reply] = []
     for plan, answer in zip(plans, answers, strict=True):
         try:

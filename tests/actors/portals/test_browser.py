@@ -384,7 +384,7 @@ async def test_a_browser_killed_in_a_click_leaves_it_unknown(house: House, victi
 
 
 async def test_crashed_pages_are_replaced(house: House, tmp_path: Path) -> None:
-    """When every page has crashed the browser lives on, and so does the portal, if need be by a new log-in."""
+    """When every page has crashed the browser lives on, and the portal recovers, maybe by a new log-in."""
     async with practice(tmp_path) as definition:
         definition = replace(definition, timeout_seconds=3.0)
         async with house.portal(definition) as portal:

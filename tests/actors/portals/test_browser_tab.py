@@ -16,7 +16,8 @@ from runtime.testing import run_actor
 ROWS = """
 <table><tr><td class="ref"> A-1.0 </td><td><form id="first"><button>Go</button></form></td></tr>
 <tr><td class="ref">A-1.0 (b)</td><td><form id="second"><button>Go</button></form></td></tr>
-<tr><td class="ref">A-120</td><td><form id="third"><input name="why"><button>Go</button></form></td></tr></table>
+<tr><td class="ref">A-120</td><td><form id="third"><input name="why"><button>Go</button></form></td></tr>
+</table>
 """
 
 

@@ -1,0 +1,99 @@
+"""A portal in memory, true to the protocol, whose every answer a test can spoil."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import trio
+
+from actors.portals.errors import JobTaken, OutcomeUnknown, SessionExpired
+from actors.portals.job import Job
+from actors.portals.portal import Outcome
+
+
+class Board:
+    """What a portal keeps, for all sessions that work on it."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self.table = {job.ref: job for job in jobs}
+        self.outcomes = dict.fromkeys(self.table, Outcome.OPEN)
+        self.clicks: list[str] = []
+        self.logins = 0
+        self.spoil: dict[str, list[Exception]] = {}
+        """Errors by method, each raised once, before anything is changed."""
+        self.lose_answers: set[str] = set()
+        """Refs whose next click takes effect, but is not answered."""
+        self.before_click: Callable[[str], object] = lambda _: None
+        self.hold_clicks: trio.Event | None = None
+        self.clicked = trio.Event()
+        self.looked = trio.Event()
+        self.looks = 0
+
+    def add(self, *jobs: Job) -> None:
+        for job in jobs:
+            self.table[job.ref] = job
+            self.outcomes[job.ref] = Outcome.OPEN
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[View, None]:
+        yield View(self)
+
+    async def look(self, times: int = 1) -> None:
+        """Wait until the table was read so many times more."""
+        until = self.looks + times
+        while self.looks < until:
+            self.looked = trio.Event()
+            await self.looked.wait()
+
+
+class View:
+    """One session's portal."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.signed_in = False
+
+    async def login(self) -> None:
+        await self._spoil("login")
+        self.board.logins += 1
+        self.signed_in = True
+
+    async def jobs(self) -> list[Job]:
+        await self._spoil("jobs")
+        if not self.signed_in:
+            raise SessionExpired
+        self.board.looks += 1
+        self.board.looked.set()
+        return [job for ref, job in self.board.table.items() if self.board.outcomes[ref] is Outcome.OPEN]
+
+    async def accept(self, ref: str) -> None:
+        await self._click("accept", ref, Outcome.ACCEPTED)
+
+    async def reject(self, ref: str, reason: str) -> None:
+        assert reason
+        await self._click("reject", ref, Outcome.REJECTED)
+
+    async def outcome(self, ref: str) -> Outcome:
+        await self._spoil("outcome")
+        return self.board.outcomes.get(ref, Outcome.UNKNOWN)
+
+    async def _click(self, method: str, ref: str, outcome: Outcome) -> None:
+        board = self.board
+        await self._spoil(method)
+        board.before_click(ref)
+        if board.outcomes[ref] is Outcome.TAKEN:
+            raise JobTaken(ref)
+        board.clicks.append(f"{method} {ref}")
+        board.outcomes[ref] = outcome
+        board.clicked.set()
+        if board.hold_clicks is not None:
+            await board.hold_clicks.wait()
+        if ref in board.lose_answers:
+            board.lose_answers.discard(ref)
+            raise OutcomeUnknown(ref, "the answer was lost")
+
+    async def _spoil(self, method: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.board.spoil.get(method):
+            raise self.board.spoil[method].pop(0)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import psycopg
+import trio
+
+from actors.portals.errors import LoginRefused, OutcomeUnknown, PortalUnavailable, SessionExpired
+from actors.portals.job import Job
+from actors.portals.portal import Outcome
+from actors.records.messages import JobsQuery, OpenSession, SessionsQuery
+from actors.records.rows import JobRow, JobStatus, SessionRow, Settled
+from actors.sessions.events import CycleCompleted, JobProcessed, SessionTroubled
+from actors.sessions.session import Session
+from runtime import Address, Backoff, Bus, ChildFailed, ChildSpec, SupervisorSpec, System, open_system
+from runtime.testing import next_event
+
+from ..records.records import NOW, Record, open_record
+from .board import Board
+
+
+def job(ref: str, **changes: str) -> Job:
+    good = Job(
+        ref=ref,
+        submitted="2026-11-20 09:00",
+        appt_date="2026-11-30",
+        appt_time="14:30",
+        duration="60 min",
+        language="Polish",
+        job_type="Telephone interpreting",
+        status="open",
+    )
+    return replace(good, **changes)
+
+
+ONSITE = {"job_type": "Onsite"}
+
+
+@dataclass
+class Stage:
+    """A session at work on a board, with a real record behind it."""
+
+    record: Record
+    board: Board
+    bus: Bus
+    system: System
+    row: SessionRow
+
+    async def jobs(self) -> dict[str, JobRow]:
+        rows = await self.record.reader.ask(JobsQuery(), timeout=5)
+        assert len({row.job_ref for row in rows}) == len(rows)
+        return {row.job_ref: row for row in rows}
+
+    async def totals(self) -> tuple[int, int]:
+        row = (await self.record.reader.ask(SessionsQuery(), timeout=5))[0]
+        return row.total_accepted, row.total_rejected
+
+
+@asynccontextmanager
+async def on_stage(
+    database: str, board: Board, *, row: SessionRow | None = None
+) -> AsyncGenerator[Stage, None]:
+    bus = Bus()
+    async with open_record(database) as record:
+        if row is None:
+            opened = OpenSession(id=uuid4(), session_name="test", portal="board", start_time=NOW)
+            row = await record.writer.ask(opened, timeout=5)
+        await record.sql("update bot_configurations set check_interval_seconds = 0.01")
+        kept = row
+        spec = SupervisorSpec(
+            address=Address("root"),
+            children=(
+                ChildSpec(
+                    address=Address("session"),
+                    start=lambda: Session(kept, "http", board.open, record.writer, record.reader),
+                    backoff=Backoff(minimum=0.01, maximum=0.01),
+                ),
+            ),
+        )
+        with trio.fail_after(30):
+            async with open_system(spec, bus=bus) as system:
+                yield Stage(record, board, bus, system, row)
+
+
+async def test_jobs_are_accepted_and_rejected_by_rule(database: str) -> None:
+    """Each with its reason, once, and counted in the session's totals."""
+    board = Board(job("A"), job("B", **ONSITE), job("C", language=""))
+    async with on_stage(database, board) as stage:
+        await board.look(3)
+        jobs = await stage.jobs()
+        assert {ref: row.status for ref, row in jobs.items()} == {
+            "A": JobStatus.ACCEPTED,
+            "B": JobStatus.REJECTED,
+            "C": JobStatus.REJECTED,
+        }
+        assert jobs["B"].rejection_reason == "excluded type: Onsite"
+        assert jobs["C"].rejection_reason == "required field missing: language"
+        assert (str(jobs["A"].appointment_date), str(jobs["A"].appointment_time)) == (
+            "2026-11-30",
+            "14:30:00",
+        )
+        assert {row.settled for row in jobs.values()} == {Settled.ANSWER}
+        assert await stage.totals() == (1, 2)
+    assert board.clicks == ["accept A", "reject B", "reject C"]
+
+
+async def test_the_intent_is_on_record_before_the_click(database: str) -> None:
+    """And committed: another connection sees it while the click is made."""
+    seen: list[str] = []
+
+    def look(ref: str) -> None:
+        with psycopg.connect(database) as connection:
+            rows = connection.execute("select status, decision from job_records where job_ref = %s", (ref,))
+            seen.extend(f"{status} {decision}" for status, decision in rows)
+
+    board = Board(job("A"), job("B", **ONSITE))
+    board.before_click = look
+    async with on_stage(database, board):
+        await board.look(2)
+    assert seen == ["matched accept", "matched reject"]
+
+
+async def test_a_lost_answer_is_settled_by_reading(database: str) -> None:
+    """The click had arrived, so it is not made again."""
+    board = Board(job("A"))
+    board.lose_answers.add("A")
+    async with on_stage(database, board) as stage:
+        await board.look(3)
+        row = (await stage.jobs())["A"]
+        assert (row.status, row.settled) == (JobStatus.ACCEPTED, Settled.PORTAL)
+        assert await stage.totals() == (1, 0)
+    assert board.clicks == ["accept A"]
+
+
+async def test_a_click_that_never_arrived_is_made_at_the_next_look(database: str) -> None:
+    """After the portal has said, several times, that the job is still open."""
+    board = Board(job("A"))
+    board.spoil["accept"] = [OutcomeUnknown("A", "cut off")]
+    async with on_stage(database, board) as stage:
+        await board.clicked.wait()
+        await board.look(2)
+        assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
+        assert await stage.totals() == (1, 0)
+    assert board.clicks == ["accept A"]
+
+
+async def test_a_job_that_somebody_else_took_is_failed(database: str) -> None:
+    """With the reason; it counts as neither accepted nor rejected."""
+    board = Board(job("A"))
+    board.before_click = lambda ref: board.outcomes.update({ref: Outcome.TAKEN})
+    async with on_stage(database, board) as stage:
+        await board.look(2)
+        row = (await stage.jobs())["A"]
+        assert (row.status, row.rejection_reason) == (JobStatus.FAILED, "taken by somebody else")
+        assert await stage.totals() == (0, 0)
+
+
+async def test_a_session_cut_off_in_a_click_is_settled_by_the_next(database: str) -> None:
+    """The portal has the click, the record only the intent: the next life reads, and clicks nothing."""
+    board = Board(job("A"))
+    board.hold_clicks = trio.Event()
+    async with on_stage(database, board) as stage:
+        row = stage.row
+        await board.clicked.wait()
+    board.hold_clicks = None
+    async with on_stage(database, board, row=row) as stage:
+        assert (await stage.jobs())["A"].status is JobStatus.MATCHED
+        await board.look(2)
+        settled = (await stage.jobs())["A"]
+        assert (settled.status, settled.settled) == (JobStatus.ACCEPTED, Settled.PORTAL)
+        assert await stage.totals() == (1, 0)
+    assert board.clicks == ["accept A"]
+
+
+async def test_a_click_under_way_ends_before_the_session_stops(database: str) -> None:
+    """A stop waits for the portal's answer and its record, within a grace."""
+    board = Board(job("A"))
+    board.hold_clicks = trio.Event()
+    async with open_record(database) as record, trio.open_nursery() as nursery:
+        row = await record.writer.ask(
+            OpenSession(id=uuid4(), session_name="test", portal="board", start_time=NOW), timeout=5
+        )
+        spec = ChildSpec(
+            address=Address("session"),
+            start=lambda: Session(row, "http", board.open, record.writer, record.reader),
+        )
+        async with open_system(SupervisorSpec(address=Address("root"), children=(spec,))) as system:
+            await board.clicked.wait()
+            system.request_stop()
+            nursery.start_soon(release, board.hold_clicks)
+        jobs = await record.reader.ask(JobsQuery(), timeout=5)
+        assert [(each.status, each.settled) for each in jobs] == [(JobStatus.ACCEPTED, Settled.ANSWER)]
+
+
+async def release(event: trio.Event) -> None:
+    await trio.sleep(0.2)  # the stop is under way by then
+    event.set()
+
+
+async def test_an_expired_login_is_renewed_at_once(database: str) -> None:
+    """Without a trouble, and without losing the look's jobs."""
+    board = Board()
+    async with on_stage(database, board) as stage:
+        await board.look()
+        board.spoil["jobs"] = [SessionExpired()]
+        board.add(job("A"))
+        await board.look(2)
+        assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
+    assert board.logins == 2
+
+
+async def test_a_portal_that_stays_away_is_left_to_the_supervisor(database: str) -> None:
+    """Three looks in a row; then the actor fails with an absence, and the next life carries on."""
+    board = Board()
+    async with on_stage(database, board) as stage:
+        await board.look()
+        with stage.bus.subscribe(ChildFailed, SessionTroubled) as events:
+            board.spoil["jobs"] = [PortalUnavailable("down")] * 3
+            assert "down" in (await next_event(events, SessionTroubled)).message
+            failed = await next_event(events, ChildFailed)
+        assert failed.absence
+        board.add(job("A"))
+        await board.look(2)
+        assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
+
+
+async def test_wrong_credentials_are_told_and_do_not_crash(database: str) -> None:
+    """A restart would not help, so the session parks and says why."""
+    board = Board(job("A"))
+    board.spoil["login"] = [LoginRefused("unknown user")]
+    async with on_stage(database, board) as stage:
+        with stage.bus.subscribe(SessionTroubled) as events:
+            assert "unknown user" in (await next_event(events, SessionTroubled)).message
+        assert stage.system.snapshot().children[0].restarts == 0
+        row = (await stage.record.reader.ask(SessionsQuery(), timeout=5))[0]
+        assert row.login_status == "failed"
+    assert board.clicks == []
+
+
+async def test_no_run_accepts_more_than_its_limit(database: str) -> None:
+    """What is left over is accepted in the next runs."""
+    board = Board(*(job(f"J{number}") for number in range(12)))
+    async with on_stage(database, board) as stage:
+        with stage.bus.subscribe(CycleCompleted, JobProcessed) as events:
+            runs: list[int] = []
+            while sum(runs) < 12:
+                accepted = 0
+                async for event in events:
+                    if isinstance(event, CycleCompleted):
+                        break
+                    accepted = event.accepted
+                runs.append(accepted)
+        assert runs == [5, 5, 2]
+        assert await stage.totals() == (12, 0)
+
+
+async def test_two_sessions_never_accept_one_job_twice(database: str) -> None:
+    """The record picks one of them before the click."""
+    board = Board()
+    async with on_stage(database, board) as first, on_stage(database, board):
+        await board.look(2)
+        board.add(*(job(f"J{number}") for number in range(20)))
+        while len(board.clicks) < 20:
+            await board.look()
+        await board.look(4)
+        assert len(await first.jobs()) == 20
+    assert sorted(board.clicks) == sorted(f"accept J{number}" for number in range(20))
