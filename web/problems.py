@@ -16,6 +16,7 @@ from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from actors.records.messages import QueryRefused, RecordAway, WriteRefused
 from actors.sessions.messages import AlreadyRunning, NoActiveSession, TooManySessions
 from runtime import AskFailed, MailboxFull, Refusal
 
@@ -31,6 +32,10 @@ _REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
     NoActiveSession: (400, "no_active_session", "No active bot session found"),
     TooManySessions: (409, "too_many_sessions", None),
     TooManyClients: (503, "too_many_clients", None),
+    RecordAway: (503, "record_away", None),
+    QueryRefused: (422, "query_refused", None),
+    WriteRefused: (422, "write_refused", None),
+    Refusal: (503, "unavailable", None),
 }
 """Status, code and, where the contract knows it, the sentence."""
 
@@ -89,7 +94,7 @@ def problem_response(problem: Problem) -> Response:
 
 
 def _refused(refusal: Refusal) -> Problem:
-    status, code, detail = _REFUSALS.get(type(refusal), (503, "unavailable", None))
+    status, code, detail = next(_REFUSALS[kind] for kind in type(refusal).__mro__ if kind in _REFUSALS)
     headers = RETRY_AFTER if status == 503 else {}
     return Problem(status, code, detail or _sentence(refusal), headers=headers)
 

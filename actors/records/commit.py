@@ -54,7 +54,7 @@ def _together(link: Link, plans: Sequence[Plan]) -> list[Reply]:
         try:
             answers = [_send(link, plan) for plan in plans]
             pipeline.sync()
-        except psycopg.Error:
+        except _UNSENDABLE:
             # Until it is synchronised again, the pipeline swallows everything, the rollback included.
             with suppress(psycopg.Error):
                 pipeline.sync()

@@ -226,6 +226,7 @@ class House:
     roster_answers: bool = True
     url: str = ""
     bus: Bus = field(default_factory=Bus)
+    reader: Address[Query] = field(default_factory=lambda: Address("db_reader"))
     writer: Address[Break] = field(default_factory=lambda: Address("db_writer"))
     mirror: Address[Break] = field(default_factory=lambda: Address("redis_sync"))
     system: System | None = None
@@ -237,11 +238,10 @@ class House:
     def spec(self) -> SupervisorSpec:
         """The tree: records, mirror, roster and the front end."""
         root: Address[SupervisorMessage] = Address("botvisor")
-        reader: Address[Query] = Address("db_reader")
         roster: Address[RosterMessage] = Address("roster")
         hub: Address[HubMessage] = Address("hub")
         server: Address[Never] = Address("server")
-        doors = Doors(roster=roster, reader=reader, tree=root, hub=hub)
+        doors = Doors(roster=roster, reader=self.reader, tree=root, hub=hub)
         slow = Backoff(minimum=60.0, maximum=60.0, jitter=0.0)
         listening = lambda url: setattr(self, "url", url)  # noqa: E731
         return SupervisorSpec(
@@ -250,7 +250,7 @@ class House:
                 branch(
                     "records",
                     ChildSpec(address=self.writer, start=Fragile, backoff=slow),
-                    ChildSpec(address=reader, start=lambda: Archive(self)),
+                    ChildSpec(address=self.reader, start=lambda: Archive(self)),
                 ),
                 branch("mirror", ChildSpec(address=self.mirror, start=Fragile, backoff=slow)),
                 branch(

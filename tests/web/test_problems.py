@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import ImATeapot
 
+from actors.records.messages import NoSuchSession, QueryRefused, RecordAway
 from actors.sessions.messages import AlreadyRunning, NoActiveSession, TooManySessions
 from runtime import ActorCrashed, ActorStopped, AskTimeout, MailboxFull, Refusal
 from web.errors import Problem
@@ -27,6 +28,9 @@ class Unforeseen(Refusal):
         (Unforeseen(), 503, "unavailable", "Unforeseen"),
         (TooManyClients("1000 are connected"), 503, "too_many_clients", "1000 are connected"),
         (TooManySessions("20 run"), 409, "too_many_sessions", "20 run"),
+        (RecordAway("PostgreSQL is away"), 503, "record_away", "PostgreSQL is away"),
+        (QueryRefused("no sense"), 422, "query_refused", "no sense"),
+        (NoSuchSession("not on record"), 422, "write_refused", "not on record"),
         (AlreadyRunning("whatever"), 400, "already_running", "Bot is already running"),
         (NoActiveSession("whatever"), 400, "no_active_session", "No active bot session found"),
         (Problem(422, "odd", "That is odd."), 422, "odd", "That is odd."),
