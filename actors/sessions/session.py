@@ -39,6 +39,7 @@ from ..records.messages import (
     RecordOutcome,
     RecordSession,
     Write,
+    WriteRefused,
 )
 from ..records.rows import Decision, JobStatus, SessionRow, Settled
 from .dates import parse_date, parse_moment, parse_time
@@ -196,22 +197,7 @@ class Session(Actor[None]):
         if verdict.decision is None:
             look.skipped += 1
             return
-        claim = await self._write(
-            RecordIntent(
-                session_id=self._row.id,
-                portal=self._row.portal,
-                job_ref=job.ref,
-                language=job.language,
-                appointment_date=parse_date(job.appt_date),
-                appointment_time=parse_time(job.appt_time),
-                duration=job.duration,
-                submitted_at=parse_moment(job.submitted),
-                job_type=job.job_type,
-                decision=verdict.decision,
-                reason=verdict.reason,
-                scraped_at=datetime.now(UTC),
-            )
-        )
+        claim = await self._claim(job, verdict.decision, verdict.reason)
         if claim is not Claim.OURS:
             self._remember_done(job.ref)
             look.skipped += 1
@@ -227,6 +213,28 @@ class Session(Actor[None]):
                 look.skipped += 1
         if status is not None:
             self._publish_processed(job, status, verdict.reason, look)
+
+    async def _claim(self, job: Job, decision: Decision, reason: str | None) -> Claim | None:
+        """Put on record what will be clicked; None where the record cannot hold what the portal shows."""
+        intent = RecordIntent(
+            session_id=self._row.id,
+            portal=self._row.portal,
+            job_ref=job.ref,
+            language=job.language,
+            appointment_date=parse_date(job.appt_date),
+            appointment_time=parse_time(job.appt_time),
+            duration=job.duration,
+            submitted_at=parse_moment(job.submitted),
+            job_type=job.job_type,
+            decision=decision,
+            reason=reason,
+            scraped_at=datetime.now(UTC),
+        )
+        try:
+            return await self._write(intent)
+        except WriteRefused as refusal:
+            self._log.warning("job_unrecordable", ref=job.ref, reason=str(refusal))
+            return None
 
     async def _see_through(self, portal: Portal, job: Job, verdict: Verdict) -> JobStatus | None:
         """Act on a verdict and record how it ended; None when the portal still has the job open."""

@@ -561,7 +561,7 @@ async def test_check_tells_every_failure(home: dict[str, str]):
         "practice port": "ok",
     }
     assert "Not a directory" in found["data directory"][1]
-    assert re.match(r"postgresql://u:\*\*\*@127\.0\.0\.1:\d+/d: .*refused", found["database"][1])
+    assert re.match(r"PostgreSQL at 127\.0\.0\.1:\d+ is away: Connection refused", found["database"][1])
     assert re.match(r"redis://:\*\*\*@127\.0\.0\.1:\d+/0: .*refused", found["redis"][1])
     assert found["chromium"][1] == "browser.executable is /nowhere/chromium, which cannot be run"
     assert found["web port"][1] == f"127.0.0.1:{port}: Address already in use"

@@ -11,8 +11,9 @@ import trio
 from quart import request, websocket
 from quart_trio import QuartTrio
 
+from web.connection import MAX_MESSAGE, Limits
 from web.errors import AddressInUse, CannotListen
-from web.listener import MAX_MESSAGE, Limits, serve
+from web.listener import serve
 
 from . import wire
 from .parts import House, client, job_processed, living

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from quart import Blueprint, Response, request
@@ -16,6 +15,8 @@ from ..schemas import Json, iso
 
 ASK_TIMEOUT: Final = 5.0
 SERVICE: Final = "AtoZ Bot Dashboard API"
+VERSION: Final = "2.0.0"
+"""Of the contract, which its clients read; not of botvisor."""
 COMPONENTS: Final = {"database": "records/db_writer", "redis": "mirror/redis_sync"}
 """Each part that a check is about, and the actor that fails when the part is away."""
 
@@ -49,7 +50,7 @@ def health_of(tree: Node) -> Json:
         "status": "degraded" if issues else "healthy",
         "timestamp": iso(datetime.now(UTC)),
         "service": SERVICE,
-        "version": _version(),
+        "version": VERSION,
         "checks": checks,
         "components": components,
         "issues": issues,
@@ -72,10 +73,3 @@ def find(tree: Node, path: str) -> Node | None:
         if child.id == name:
             return find(child, rest) if rest else child
     return None
-
-
-def _version() -> str:
-    try:
-        return version("botvisor")
-    except PackageNotFoundError:
-        return "unknown"

@@ -18,7 +18,8 @@ import httpx
 from actors.mirror.probe import RedisUnreachable, probe_redis
 from actors.portals import DefinitionError, load_definition
 from actors.portals.chromium import find_chromium
-from actors.records.probe import DatabaseUnreachable, probe_database
+from actors.records.errors import RecordFault
+from actors.records.probe import probe_database
 from actors.services import BinaryMissing, DataDirFault, Instance, read_instance
 from actors.services.cluster import binaries
 from actors.services.data_dir import owner
@@ -102,9 +103,9 @@ def probe_postgres(settings: Settings, instance: Instance | None) -> Finding:
         return _embedded("database", "PostgreSQL", binaries)
     url = instance.database if instance and database.url == EMBEDDED else database.url
     try:
-        answer = probe_database(url, timeout=database.connect_timeout_seconds)
-    except DatabaseUnreachable as error:
-        return Finding(name="database", state=State.FAILED, detail=f"{mask_url(url)}: {plain(str(error))}")
+        answer = probe_database(database, url)
+    except RecordFault as error:
+        return Finding(name="database", state=State.FAILED, detail=plain(str(error)))
     return Finding(name="database", state=State.OK, detail=f"{answer} at {mask_url(url)}")
 
 

@@ -268,3 +268,13 @@ async def test_two_sessions_never_accept_one_job_twice(database: str) -> None:
         await board.look(4)
         assert len(await first.jobs()) == 20
     assert sorted(board.clicks) == sorted(f"accept J{number}" for number in range(20))
+
+
+async def test_a_job_that_the_record_cannot_hold_is_left_alone(database: str) -> None:
+    """A portal's text may be anything; what cannot be recorded is not clicked, and the others are worked."""
+    board = Board(job("A", language="x" * 1000), job("B"))
+    async with on_stage(database, board) as stage:
+        await board.look(3)
+        assert set(await stage.jobs()) == {"B"}
+        assert stage.system.snapshot().children[0].restarts == 0
+    assert board.clicks == ["accept B"]
