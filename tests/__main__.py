@@ -19,7 +19,7 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy",),
-    ("pyright", "--pythonpath", sys.executable),
+    ("pyright", "--project", "pyproject.toml", "--pythonpath", sys.executable),
     ("lint-imports", "--no-cache"),
 )
 
