@@ -31,6 +31,7 @@ from runtime import (
 
 from ..records.messages import Fact, OpenSession, Query, RecordSession, SessionsQuery, WishSession, Write
 from ..records.rows import Desired, SessionRow
+from .books import view_of
 from .events import FactRecorded, SessionChanged
 from .messages import (
     AlreadyRunning,
@@ -44,7 +45,6 @@ from .messages import (
     StartSession,
     StopSession,
 )
-from .session import view_of
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
 
