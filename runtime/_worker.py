@@ -20,8 +20,9 @@ from ._surroundings import Surroundings
 from ._watch import Ties
 
 # A full mailbox and handlers that never wait would starve every other task, so
-# the actor yields once in so many messages; a checkpoint costs as much as several.
-YIELD_EVERY: Final = 32
+# the actor yields after so many messages or seconds; a checkpoint costs as much as several messages.
+YIELD_EVERY: Final = 64
+SLICE: Final = 0.001
 
 
 class Worker:
@@ -154,21 +155,19 @@ class Worker:
         handle, take = actor.handle, mailbox.take
         slow, histories = self._surroundings.slow, self._surroundings.letters.histories
         clock = trio.lowlevel.current_clock().current_time
-        turns = 0
+        turns = YIELD_EVERY
         began = clock()
+        yield_at = began + SLICE
         while not self._stop_requested:
-            if turns == YIELD_EVERY:
-                turns = 0
-                await trio.lowlevel.checkpoint()
-                began = clock()
-                continue
-            turns += 1
-            envelope = take()
+            turn_is_over = not turns or began >= yield_at
+            envelope = None if turn_is_over else take()
             if envelope is None:
-                turns = 0
-                await mailbox.wait()
+                await (trio.lowlevel.checkpoint() if turn_is_over else mailbox.wait())
+                turns = YIELD_EVERY
                 began = clock()
+                yield_at = began + SLICE
                 continue
+            turns -= 1
             message, deferred, _ = envelope
             if deferred is not None:
                 if deferred.done or deferred.deadline <= began:
