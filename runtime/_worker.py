@@ -35,6 +35,7 @@ class Worker:
         "_failure",
         "_in_hand",
         "_killed",
+        "_leaves",
         "_mailbox",
         "_nursery",
         "_path",
@@ -59,6 +60,7 @@ class Worker:
         self._absences: tuple[type[BaseException], ...] = ()
         self._nursery: trio.Nursery | None = None
         self._stop_requested = False
+        self._leaves = False
         self._killed = False
         self._failure: Exception | None = None
         self._blamed = False
@@ -73,6 +75,11 @@ class Worker:
         """End after the message in hand."""
         self._stop_requested = True
         self._mailbox.wake()
+
+    def leave(self) -> None:
+        """End after the message in hand, as the actor itself wishes."""
+        self._leaves = True
+        self.request_stop()
 
     def kill(self) -> None:
         """Its scope is about to be cancelled, as it outlasted its limit or has none."""
@@ -125,7 +132,7 @@ class Worker:
                     self._promises,
                     self._mailbox,
                     ties,
-                    self.request_stop,
+                    self.leave,
                 )
                 if self._spec.handle_timeout is not None:
                     nursery.start_soon(self._notice_hang, self._spec.handle_timeout)
@@ -133,6 +140,8 @@ class Worker:
                     await actor.started()
                 ready()
                 await self._work(actor)
+                if self._leaves:
+                    reason = Exit(cause=Cause.NORMAL)
                 nursery.cancel_scope.cancel()
             if self._failure is not None:
                 raise self._failure
@@ -162,7 +171,10 @@ class Worker:
             turn_is_over = not turns or began >= yield_at
             envelope = None if turn_is_over else take()
             if envelope is None:
-                await (trio.lowlevel.checkpoint() if turn_is_over else mailbox.wait())
+                if turn_is_over:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await mailbox.wait()
                 turns = YIELD_EVERY
                 began = clock()
                 yield_at = began + SLICE

@@ -45,7 +45,7 @@ def spec(log) -> SupervisorSpec:
 
 
 @pytest.fixture
-async def system(spec, autojump_clock):
+async def system(spec):
     async with open_system(spec) as running:
         yield running
 
@@ -140,7 +140,7 @@ async def test_delete_forgets_what_does_not_run(spec, system) -> None:
             await spec.address.ask(request, timeout=1)
 
 
-async def test_a_child_in_backoff_is_restarting(spec, system) -> None:
+async def test_a_child_in_backoff_is_restarting(autojump_clock, spec, system) -> None:
     """It can be terminated, not restarted or deleted; and then it stays down."""
     await crash(spec.children[0])
     await trio.sleep(0.5)
@@ -158,7 +158,7 @@ async def test_a_running_child_cannot_be_restarted(spec, system) -> None:
         await spec.address.ask(RestartChild(id="a"), timeout=1)
 
 
-async def test_a_transient_child_that_ended_can_be_restarted(spec, system) -> None:
+async def test_a_transient_child_that_ended_can_be_restarted(autojump_clock, spec, system) -> None:
     """Its spec is kept."""
     extra = child("c", [], restart=Restart.TRANSIENT)
     await spec.address.ask(StartChild(spec=extra), timeout=1)
