@@ -49,7 +49,7 @@ from .model import DELAY, LATE, PERIOD, Model, State, TreeEnded, Worker
 TICK = 0.001
 """Between two steps, so that no two crashes are at the same time."""
 CONSTANT = Backoff(minimum=DELAY, maximum=DELAY, jitter=0)
-NAMES = st.sampled_from("abcde")
+NAMES = st.sampled_from("aaabbcde")
 STATES = {
     State.RUNNING: ChildState.RUNNING,
     State.BACKOFF: ChildState.BACKOFF,
@@ -384,4 +384,4 @@ def alive(story: list[tuple[str, str]]) -> list[str]:
 
 
 TestTree = TreeMachine.TestCase
-TestTree.settings = settings(max_examples=200, stateful_step_count=30, deadline=None, derandomize=True)
+TestTree.settings = settings(max_examples=300, stateful_step_count=30, deadline=None, derandomize=True)
