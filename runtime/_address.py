@@ -83,14 +83,15 @@ class Address(Generic[M]):
           ActorCrashed: the actor failed while it had the request.
           Refusal: the actor said no.
         """
-        deadline = trio.current_time() + timeout
+        mailbox = self.mailbox
+        deadline = mailbox.clock() + timeout
         deferred: Deferred[R] = Deferred(deadline)
         # A handler takes what its own message union names; the request is one of those.
         message, answer = cast("M", request), cast("Deferred[object]", deferred)
         try:
-            if not self.mailbox.offer(message, answer):
+            if not mailbox.offer(message, answer):
                 with trio.move_on_at(deadline) as limit:
-                    await self.mailbox.wait_for_room(message, answer)
+                    await mailbox.wait_for_room(message, answer)
                 if limit.cancelled_caught:
                     deferred.expire()
             return await deferred.wait()

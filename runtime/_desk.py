@@ -130,7 +130,7 @@ class Desk:
         if self._supervisor.spec.dynamic:
             raise DynamicSupervisor(f"{self._path} is dynamic and keeps no child that ended")
         child = self._child(name)
-        if self._supervisor.is_reviving(child):
+        if self._supervisor.revivals.include(child):
             raise ChildRestarting(f"{child.path} is about to be started again")
         if child.is_alive:
             raise ChildRunning(f"{child.path} is {child.state}")
@@ -141,7 +141,7 @@ class Desk:
         name, most = spec.address.name, supervisor.spec.max_children
         present = supervisor.children.get(name)
         if present is not None:
-            if present.is_alive or supervisor.is_reviving(present):
+            if present.is_alive or supervisor.revivals.include(present):
                 raise AlreadyStarted(f"{self._path} has a child {name!r} already")
             raise AlreadyPresent(f"{self._path} has a child {name!r} already, which is {present.state}")
         if most is not None and len(supervisor.children) >= most:
@@ -172,7 +172,7 @@ class Desk:
 
     async def _terminate(self, child: Child, deferred: Deferred[object]) -> None:
         supervisor = self._supervisor
-        supervisor.drop_revival(child)
+        supervisor.revivals.drop(child)
         await supervisor.stop(child, final=True)
         if supervisor.spec.dynamic or child.restart is Restart.TEMPORARY:
             supervisor.forget(child)

@@ -5,7 +5,8 @@ One task owns the supervisor's decisions; what they are is said in
 of their own and report their end to it; whatever takes time (a backoff, a
 child's start, a child's stop) never keeps it from hearing the next message or
 a request to stop, which is why OTP's ``supervisor`` casts a failed restart to
-itself. What it answers to messages is in ``_desk.py``.
+itself. How children are brought back is in ``_revival.py``, what is answered to
+messages in ``_desk.py``.
 """
 
 from __future__ import annotations
@@ -25,20 +26,11 @@ from ._exit import Cause, Exit
 from ._intensity import RestartIntensity
 from ._ledger import Outcome
 from ._node import ChildState, Node
+from ._revival import Revivals
 from ._spec import AnySpec, ChildSpec, Shutdown, SupervisorSpec
-from ._strategy import Restart, affected, comes_back, shuts_down
+from ._strategy import Restart, comes_back, shuts_down
 from ._surroundings import Surroundings
 from ._worker import Worker
-
-
-class Revival:
-    """Children that are being brought back together, after one wait."""
-
-    def __init__(self, members: list[Child], due: float) -> None:
-        self.members = {child.id: child for child in members}
-        """In start order."""
-        self.due = due
-        self.scope = trio.CancelScope()
 
 
 class Supervisor:
@@ -57,7 +49,7 @@ class Supervisor:
         self._above = above
         self._mailbox = spec.address.mailbox
         self._ended: deque[tuple[Child, int]] = deque()
-        self._revivals: dict[str, Revival] = {}
+        self.revivals = Revivals(self)
         self._intensity = RestartIntensity(spec.max_restarts, spec.period)
         self._stop_requested = False
         self._stop_is_final = False
@@ -238,7 +230,7 @@ class Supervisor:
         delay = backoff.delay(child.failures, self.surroundings.random)
         self._record(child, reason, delay, Outcome.WAITING)
         child.report_down(reason, returns=True)
-        self._revive(child, now + delay)
+        self.revivals.begin(child, now + delay)
 
     def _let_go(self, child: Child, reason: Exit) -> None:
         """It ended and stays so."""
@@ -252,7 +244,7 @@ class Supervisor:
         if self.spec.dynamic or child.restart is Restart.TEMPORARY:
             self.forget(child)
         others = (
-            other.is_alive or other.id in self._revivals
+            other.is_alive or self.revivals.include(other)
             for other in self.children.values()
             if other.spec.significant and other is not child
         )
@@ -282,63 +274,6 @@ class Supervisor:
         if child.entry is not None:
             self.surroundings.ledger.settle(child.entry, outcome)
             child.entry = None
-
-    # Bringing back
-
-    def _revive(self, ended: Child, due: float) -> None:
-        """Stop whoever stops with this child, wait, and start them all in order."""
-        ids = set(affected(self.spec.strategy, list(self.children), ended.id))
-        for name in tuple(ids):
-            under_way = self._revivals.get(name)
-            if under_way is not None:
-                # One more of a group failed while it was brought back: begin anew, with both.
-                under_way.scope.cancel()
-                ids.update(under_way.members)
-        alone = len(ids) == 1
-        members = [ended] if alone else [child for child in self.children.values() if child.id in ids]
-        revival = Revival(members, due)
-        for child in members:
-            self._revivals[child.id] = revival
-            # An end of these that was not decided about yet is part of this.
-            child.incarnation += 1
-            child.state = ChildState.STOPPING if child.is_alive else ChildState.BACKOFF
-            child.retry_at = due
-        self.nursery.start_soon(self._bring_back, revival, ended)
-
-    async def _bring_back(self, revival: Revival, ended: Child) -> None:
-        with revival.scope:
-            for child in reversed(list(revival.members.values())):
-                if child.state is ChildState.STOPPING:
-                    await self.stop(child, final=child.restart is Restart.TEMPORARY)
-                if child.restart is Restart.TEMPORARY:
-                    # It is nobody's to bring back, and OTP forgets it here too.
-                    self.forget(child)
-                elif child.id in revival.members:
-                    child.state, child.retry_at = ChildState.BACKOFF, revival.due
-            if trio.current_time() < revival.due:
-                await trio.sleep_until(revival.due)
-            for child in list(revival.members.values()):
-                await trio.lowlevel.checkpoint_if_cancelled()
-                if child.id not in revival.members:
-                    continue
-                self.start(child, on_request=False)
-                await child.settled.wait()
-                if child.state is not ChildState.RUNNING and child.id in revival.members:
-                    # It failed again; the decision about that brings the rest back too.
-                    return
-                self.drop_revival(child)
-
-    def drop_revival(self, child: Child) -> None:
-        """Leave this child out of what is being brought back, as it is there or was stopped."""
-        revival = self._revivals.pop(child.id, None)
-        if revival is not None:
-            revival.members.pop(child.id, None)
-            if not revival.members:
-                revival.scope.cancel()
-
-    def is_reviving(self, child: Child) -> bool:
-        """Whether it is about to be started again."""
-        return child.id in self._revivals and child.state is not ChildState.RUNNING
 
     # Stopping
 
@@ -374,8 +309,7 @@ class Supervisor:
         await child.ended.wait()
 
     async def _stop_all(self) -> None:
-        for revival in set(self._revivals.values()):
-            revival.scope.cancel()
+        self.revivals.cancel_all()
         children = list(reversed(self.children.values()))
         if self.spec.dynamic:
             async with trio.open_nursery() as nursery:
@@ -393,7 +327,7 @@ class Supervisor:
 
     def forget(self, child: Child) -> None:
         """It is no child of this supervisor any more."""
-        self.drop_revival(child)
+        self.revivals.drop(child)
         if self.children.get(child.id) is child:
             del self.children[child.id]
 
