@@ -31,6 +31,7 @@ class Worker:
     __slots__ = (
         "_absences",
         "_blamed",
+        "_cancelled",
         "_detail",
         "_failure",
         "_in_hand",
@@ -62,6 +63,7 @@ class Worker:
         self._stop_requested = False
         self._leaves = False
         self._killed = False
+        self._cancelled = False
         self._failure: Exception | None = None
         self._blamed = False
         self._in_hand: Envelope[Any] | None = None
@@ -148,6 +150,9 @@ class Worker:
         except Exception as error:
             failed = plain(error)
             reason = Exit(cause=self.cause_of(failed), error=failed)
+            raise
+        except BaseException:
+            self._cancelled = True
             raise
         finally:
             if self._killed:
@@ -255,10 +260,11 @@ class Worker:
             limit = LAST_WORDS
         elif limit is Shutdown.UNLIMITED:
             limit = math.inf
-        if self._killed:
+        # Only what was cancelled needs a shield to say anything at all, and a short one, as
+        # somebody waits for the end. All else can be cancelled still: a tree has its own limit.
+        shielded = self._killed or self._cancelled
+        if shielded:
             limit = min(limit, LAST_WORDS)
-        # Without a limit of their own they must not outlast the tree's.
-        shielded = limit < math.inf
         try:
             with trio.CancelScope(shield=shielded), trio.move_on_after(limit):
                 await actor.stopped(reason)
