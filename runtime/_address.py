@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar, cast
 
 import trio
 
-from ._errors import AskTimeout, InvalidSpec, MailboxFull
-from ._mailbox import Envelope, Mailbox
+from ._errors import AskTimeout, InvalidSpec
+from ._mailbox import Mailbox
+from ._overflow import Overflow, make_mailbox
 from ._reply import Deferred, Request
 
 M = TypeVar("M")
@@ -19,19 +21,27 @@ class Address(Generic[M]):
 
     The composition root makes addresses first and hands them to whoever needs
     them, so that the tree can be written down as one literal and actors never
-    hold each other. Messages from one sender to one address arrive in order.
-    That a message was queued does not mean that it will be handled.
+    hold each other. Messages from one sender to one address arrive in order,
+    but for :class:`Urgent` ones, which go ahead. That a message was queued does
+    not mean that it will be handled: what is not goes to the dead letters.
     """
 
     __slots__ = ("mailbox", "name")
 
-    def __init__(self, name: str, *, capacity: int = 64) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        capacity: int = 64,
+        overflow: Overflow = Overflow.WAIT,
+        key: Callable[[M], Hashable] | None = None,
+    ) -> None:
         if not name or "/" in name:
             raise InvalidSpec(f"an address needs a name without '/', not {name!r}")
         if capacity < 1:
             raise InvalidSpec(f"{name}: capacity must be at least 1, not {capacity}")
         self.name = name
-        self.mailbox: Mailbox[M] = Mailbox(capacity)
+        self.mailbox: Mailbox[M] = make_mailbox(name, capacity, overflow, key)
 
     def __repr__(self) -> str:
         return f"<Address {self.name}>"
@@ -43,17 +53,20 @@ class Address(Generic[M]):
           MailboxFull: there is no room.
           ActorStopped: the actor ended for good.
         """
-        self.mailbox.put_nowait(Envelope(message))
+        if not self.mailbox.offer(message, None):
+            raise self.mailbox.full()
 
     async def tell(self, message: M) -> None:
-        """Queue a message that wants no reply, waiting for room.
+        """Queue a message that wants no reply; with the policy ``wait``, as soon as there is room.
 
         Yields only when the mailbox is full.
 
         Raises:
+          MailboxFull: there is no room, and the policy is ``reject``.
           ActorStopped: the actor ended for good.
         """
-        await self.mailbox.put(Envelope(message))
+        if not self.mailbox.offer(message, None):
+            await self.mailbox.wait_for_room(message, None)
 
     async def ask(self, request: Request[R], *, timeout: float) -> R:
         """Send a request and wait for its reply, at most ``timeout`` seconds in all.
@@ -64,20 +77,21 @@ class Address(Generic[M]):
         Raises:
           AskTimeout: no reply in time. Whether it was handled is unknown when
             the actor had already begun.
+          MailboxFull: there is no room, and the policy is ``reject``.
+          MessageDropped: newer messages needed its room, and the policy is ``drop_oldest``.
           ActorStopped: the actor ended for good.
           ActorCrashed: the actor failed while it had the request.
           Refusal: the actor said no.
         """
-        deadline = trio.current_time() + timeout
+        mailbox = self.mailbox
+        deadline = mailbox.clock() + timeout
         deferred: Deferred[R] = Deferred(deadline)
         # A handler takes what its own message union names; the request is one of those.
-        envelope = Envelope(cast("M", request), cast("Deferred[object]", deferred))
+        message, answer = cast("M", request), cast("Deferred[object]", deferred)
         try:
-            try:
-                self.mailbox.put_nowait(envelope)
-            except MailboxFull:
+            if not mailbox.offer(message, answer):
                 with trio.move_on_at(deadline) as limit:
-                    await self.mailbox.put(envelope)
+                    await mailbox.wait_for_room(message, answer)
                 if limit.cancelled_caught:
                     deferred.expire()
             return await deferred.wait()

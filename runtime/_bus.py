@@ -1,33 +1,54 @@
-"""Events to whoever listens. Publishing never waits: a slow listener loses the oldest, and knows how many."""
+"""Events to whoever listens. Publishing never waits; what a slow listener gets is said when it subscribes."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
+from enum import StrEnum
 
 import trio
 
-from ._errors import InvalidSpec
+from ._errors import InvalidSpec, TooSlow
+
+
+class WhenSlow(StrEnum):
+    """What happens to a subscription with no room for an event more."""
+
+    DROP_OLDEST = "drop_oldest"
+    """It loses the oldest: for those who want to know how things are."""
+    DROP_NEWEST = "drop_newest"
+    """It loses the new one: for those who want to know how things began."""
+    END = "end"
+    """It ends, after what waits, with :class:`TooSlow`: for those who may miss nothing."""
 
 
 class Subscription:
     """The events of one listener, oldest first, as an endless async iterator."""
 
-    def __init__(self, types: tuple[type, ...], capacity: int) -> None:
+    def __init__(self, types: tuple[type, ...], capacity: int, when_slow: WhenSlow) -> None:
         self._types = types
         self._capacity = capacity
+        self._when_slow = when_slow
         self._waiting: deque[object] = deque()
         self._reader = trio.lowlevel.ParkingLot()
+        self._over = False
         self.missed = 0
-        """Events dropped because the listener was slow."""
+        """Events that the listener did not get because it was slow."""
 
     def offer(self, event: object) -> None:
         if self._types and not isinstance(event, self._types):
             return
-        if len(self._waiting) >= self._capacity:
-            self._waiting.popleft()
+        if len(self._waiting) >= self._capacity or self._over:
             self.missed += 1
+            match self._when_slow:
+                case WhenSlow.DROP_OLDEST:
+                    self._waiting.popleft()
+                case WhenSlow.DROP_NEWEST:
+                    return
+                case WhenSlow.END:
+                    self._over = True
+                    return
         self._waiting.append(event)
         self._reader.unpark()
 
@@ -35,8 +56,15 @@ class Subscription:
         return self
 
     async def __anext__(self) -> object:
+        """The next event.
+
+        Raises:
+          TooSlow: the listener fell behind, and its policy is ``end``.
+        """
         await trio.lowlevel.checkpoint()
         while not self._waiting:
+            if self._over:
+                raise TooSlow(f"{self.missed} events were missed: more than {self._capacity} waited")
             await self._reader.park()
         return self._waiting.popleft()
 
@@ -59,14 +87,16 @@ class Bus:
             subscription.offer(event)
 
     @contextmanager
-    def subscribe(self, *types: type, capacity: int = 256) -> Generator[Subscription, None, None]:
+    def subscribe(
+        self, *types: type, capacity: int = 256, when_slow: WhenSlow = WhenSlow.DROP_OLDEST
+    ) -> Generator[Subscription, None, None]:
         """Listen to events of these types (of all types when none is named).
 
-        At most ``capacity`` wait; beyond that the oldest are dropped and counted in ``missed``.
+        At most ``capacity`` wait; ``when_slow`` says what happens to one more. What is missed is counted.
         """
         if capacity < 1:
             raise InvalidSpec(f"capacity of a subscription must be at least 1, not {capacity}")
-        subscription = Subscription(types, capacity)
+        subscription = Subscription(types, capacity, when_slow)
         self._subscriptions[subscription] = None
         try:
             yield subscription

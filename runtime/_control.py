@@ -1,93 +1,182 @@
-"""Messages that supervisors understand, and what they answer."""
+"""Messages that supervisors understand, and the refusals they answer with.
+
+Each request is named after what it does; its docstring names OTP's function.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from ._errors import Refusal
-from ._mailbox import MailboxStatistics
+from ._ledger import RestartEntry
+from ._letters import DeadLetter
+from ._load import Load
+from ._mailbox import Urgent
+from ._node import ChildCounts, ChildInfo, Node
 from ._reply import Request
 
 if TYPE_CHECKING:
-    from ._actor import Detail
-    from ._spec import ChildSpec
+    from ._spec import AnySpec
 
 
-class ChildState(StrEnum):
-    STARTING = "starting"
-    RUNNING = "running"
-    BACKOFF = "backoff"
-    """It failed and will be started again."""
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    """It ended and stays so."""
-    FAILED = "failed"
-    """It failed and its spec says that it is not started again."""
+class SupervisorRefusal(Refusal):
+    """What a supervisor does not do; ``term`` is OTP's name for it."""
+
+    term: ClassVar[str]
 
 
-class Kind(StrEnum):
-    WORKER = "worker"
-    SUPERVISOR = "supervisor"
-    DYNAMIC = "dynamic"
+class AlreadyStarted(SupervisorRefusal):
+    """The supervisor has a child of this id."""
+
+    term = "already_started"
+
+
+class AlreadyPresent(SupervisorRefusal):
+    """The supervisor has a child of this id, which is not running; restart or delete it."""
+
+    term = "already_present"
+
+
+class MaxChildren(SupervisorRefusal):
+    """The supervisor has as many children as it may (Elixir's ``:max_children``)."""
+
+    term = "max_children"
+
+
+class NotFound(SupervisorRefusal):
+    """The supervisor has no child of this id."""
+
+    term = "not_found"
+
+
+class ChildRunning(SupervisorRefusal):
+    """The child runs; terminate it first."""
+
+    term = "running"
+
+
+class ChildRestarting(SupervisorRefusal):
+    """The child is about to be started again; terminate it first."""
+
+    term = "restarting"
+
+
+class DynamicSupervisor(SupervisorRefusal):
+    """A dynamic supervisor forgets children that ended, so that they cannot be restarted or deleted."""
+
+    term = "simple_one_for_one"
+
+
+class StartRefused(SupervisorRefusal):
+    """The child failed before it was ready; ``__cause__`` is its error."""
+
+    term = "start_error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """One child as it stands now, with what is below it. Times are seconds."""
-
-    id: str
-    path: str
-    kind: Kind
-    state: ChildState
-    restarts: int
-    last_error: str | None
-    uptime: float | None
-    """Since this incarnation was ready."""
-    retry_in: float | None
-    """Until the next start, in backoff."""
-    mailbox: MailboxStatistics
-    detail: dict[str, Detail]
-    children: tuple[Node, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeQuery(Request[Node]):
+class TreeQuery(Request[Node], Urgent):
     """The supervisor and all below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartChild(Request[str]):
-    """Start a child and answer with its path once it is ready.
+    """Start one more child, the last in order, and answer with its path once it is ready (``start_child``).
 
-    Refused with :class:`AlreadyStarted`, :class:`MaxChildren` or :class:`StartRefused`.
+    Refused with :class:`AlreadyStarted`, :class:`AlreadyPresent`,
+    :class:`MaxChildren` or :class:`StartRefused`; then the spec is not kept.
     """
 
-    spec: ChildSpec
+    spec: AnySpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateChild(Request[None]):
-    """Stop a child, within its own limit, and forget it. Refused with :class:`NotFound`."""
+    """Stop a child, within its own limit (``terminate_child``).
+
+    Its spec is kept for a later :class:`RestartChild`, unless the child is
+    temporary or the supervisor dynamic. Refused with :class:`NotFound`.
+    """
 
     id: str
 
 
-class AlreadyStarted(Refusal):
-    """The supervisor has a child of this id (OTP's ``already_started``)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartChild(Request[str]):
+    """Start a child again that was terminated or ended, and answer when it is ready (``restart_child``).
+
+    Refused with :class:`NotFound`, :class:`ChildRunning`, :class:`ChildRestarting`,
+    :class:`DynamicSupervisor` or :class:`StartRefused`; then it stays down.
+    """
+
+    id: str
 
 
-class MaxChildren(Refusal):
-    """The supervisor has as many children as it may (Elixir's ``:max_children``)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteChild(Request[None]):
+    """Forget a child that is not running (``delete_child``).
+
+    Refused with :class:`NotFound`, :class:`ChildRunning`, :class:`ChildRestarting`
+    or :class:`DynamicSupervisor`.
+    """
+
+    id: str
 
 
-class NotFound(Refusal):
-    """The supervisor has no child of this id (OTP's ``not_found``)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildrenQuery(Request[tuple[ChildInfo, ...]], Urgent):
+    """The children in start order (``which_children``)."""
 
 
-class StartRefused(Refusal):
-    """The child failed before it was ready; ``__cause__`` is its error."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildCountQuery(Request[ChildCounts], Urgent):
+    """How many children there are (``count_children``)."""
 
 
-SupervisorMessage: TypeAlias = TreeQuery | StartChild | TerminateChild
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpecQuery(Request["AnySpec"], Urgent):
+    """The spec of a child (``get_childspec``). Refused with :class:`NotFound`."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerQuery(Request[tuple[RestartEntry, ...]], Urgent):
+    """The last failures in the whole tree, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettersQuery(Request[tuple[DeadLetter, ...]], Urgent):
+    """What was not handled in the whole tree, those in quarantine last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResendDeadLetter(Request[None], Urgent):
+    """Queue a dead letter again. Refused with :class:`NotResent`."""
+
+    number: int
+
+
+class NotResent(Refusal):
+    """The letter is not kept, or cannot be delivered now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadQuery(Request[Load], Urgent):
+    """How late the event loop is, and the slowest handlers."""
+
+
+SupervisorMessage: TypeAlias = (
+    TreeQuery
+    | StartChild
+    | TerminateChild
+    | RestartChild
+    | DeleteChild
+    | ChildrenQuery
+    | ChildCountQuery
+    | ChildSpecQuery
+    | LedgerQuery
+    | DeadLettersQuery
+    | ResendDeadLetter
+    | LoadQuery
+)

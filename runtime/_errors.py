@@ -7,11 +7,16 @@
     ├─ MailboxFull        no room now; nothing was queued
     ├─ AskFailed          no answer will come for this ask
     │  ├─ AskTimeout      the deadline passed; it is not handled later
+    │  ├─ MessageDropped  a newer message took its place in a full mailbox
     │  ├─ ActorStopped    the actor ended and will not come back
     │  └─ ActorCrashed    the actor failed while it had the message: handled or not, nobody knows
     ├─ InvalidSpec        a child spec that can never work
     ├─ StartFailed        a child was not ready; what had started before it was stopped again
-    └─ IntensityReached   a supervisor gave up: too many own crashes of its children
+    ├─ IntensityReached   a supervisor gave up: too many own crashes of its children
+    ├─ HandlerHung        an actor took longer over one message than its spec allows
+    ├─ LinkBroken         an actor failed because one that it is linked to did
+    ├─ EndedByItself      an actor that should always run ended without an error
+    └─ TooSlow            a subscription ended because its listener fell behind
 """
 
 from __future__ import annotations
@@ -39,6 +44,10 @@ class AskTimeout(AskFailed):
     """The deadline of an ask passed. A message still in the mailbox then is dropped unhandled."""
 
 
+class MessageDropped(AskFailed):
+    """The message was dropped unhandled to make room for a newer one, as its mailbox' policy says."""
+
+
 class ActorStopped(AskFailed):
     """The actor was stopped for good, so nobody will read the message."""
 
@@ -53,6 +62,11 @@ class ActorCrashed(AskFailed):
 class InvalidSpec(RuntimeFault):
     """A child spec is refused before anything starts; the text names the child and the value."""
 
+    def __init__(self, sentence: str, *, term: str = "invalid_child_spec") -> None:
+        super().__init__(sentence)
+        self.term = term
+        """What OTP's ``supervisor:check_childspecs`` calls it."""
+
 
 class StartFailed(RuntimeFault):
     """A child did not become ready. ``path`` names it and ``__cause__`` is its error."""
@@ -66,6 +80,27 @@ class StartFailed(RuntimeFault):
 
 class IntensityReached(RuntimeFault):
     """Children of one supervisor crashed more often than its restart intensity allows."""
+
+
+class HandlerHung(RuntimeFault):
+    """An actor took longer over one message than its ``handle_timeout``; ``stack`` shows where it stood."""
+
+    def __init__(self, sentence: str, stack: str) -> None:
+        super().__init__(sentence)
+        self.stack = stack
+        self.add_note(stack)
+
+
+class LinkBroken(RuntimeFault):
+    """An actor that this one is linked to failed; ``__cause__`` is its error."""
+
+
+class EndedByItself(RuntimeFault):
+    """A permanent actor ended although nobody asked it to."""
+
+
+class TooSlow(RuntimeFault):
+    """A listener fell further behind than its subscription allows, and hears no more."""
 
 
 def plain(error: BaseException) -> BaseException:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ._exit import Cause
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleEvent:
@@ -27,10 +29,15 @@ class ChildFailed(LifecycleEvent):
     absence: bool
     """Something outside was away: no restart was spent."""
     delay: float | None
+    cause: Cause = Cause.CRASH
+    message: str | None = None
+    """The type of the message in hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStopped(LifecycleEvent):
-    """The child ended without an error. ``killed`` says that it outlasted its time limit."""
+    """The child ended without a failure. ``killed`` says that it outlasted its time limit."""
 
     killed: bool
+    error: BaseException | None = None
+    """What went wrong while it was stopped."""

@@ -75,27 +75,32 @@ class Deferred(Generic[R]):
 class Promises:
     """The replies that one incarnation of an actor still owes."""
 
-    def __init__(self) -> None:
-        self._in_hand: Deferred[object] | None = None
-        self._owed: set[Deferred[object]] = set()
+    __slots__ = ("_owed", "_prune_at", "in_hand")
 
-    def begin(self, deferred: Deferred[object] | None) -> None:
-        """A message is being handled; None where nobody waits for a reply."""
-        self._in_hand = deferred
+    def __init__(self) -> None:
+        self.in_hand: Deferred[object] | None = None
+        """The reply to the message that is being handled; None where nobody waits for it."""
+        self._owed: set[Deferred[object]] = set()
+        self._prune_at = 1024
 
     def take(self) -> Deferred[object]:
         """Move the reply of the message in hand to those that are given later."""
-        deferred = self._in_hand if self._in_hand is not None else Deferred[object](trio.current_time())
-        self._in_hand = None
+        deferred = self.in_hand if self.in_hand is not None else Deferred[object](trio.current_time())
+        self.in_hand = None
         # Forget what was answered meanwhile only when it is worth a pass.
-        if len(self._owed) >= 1024:
+        if len(self._owed) >= self._prune_at:
             self._owed = {owed for owed in self._owed if not owed.done}
+            self._prune_at = max(1024, 2 * len(self._owed))
         self._owed.add(deferred)
         return deferred
 
+    def keep(self, deferred: Deferred[object]) -> None:
+        """The message is handled once more: its reply is not owed by this incarnation."""
+        self._owed.discard(deferred)
+
     def end(self) -> Deferred[object] | None:
         """The message was handled: its reply, unless it was taken."""
-        deferred, self._in_hand = self._in_hand, None
+        deferred, self.in_hand = self.in_hand, None
         return deferred
 
     def break_all(self, error: Exception) -> None:

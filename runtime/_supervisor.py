@@ -1,143 +1,117 @@
 """Keeps children running: starts them in order, restarts what fails, stops them in reverse.
 
-One task owns the supervisor's decisions. Children live in tasks of their own
-and report their end to it; whatever takes time (a backoff, a child's start, a
-child's stop) never keeps it from hearing the next message or a request to stop,
-which is why OTP's ``supervisor`` casts a failed restart to itself.
+One task owns the supervisor's decisions; what they are is said in
+``_strategy.py``, ``_intensity.py`` and ``_backoff.py``. Children live in tasks
+of their own and report their end to it; whatever takes time (a backoff, a
+child's start, a child's stop) never keeps it from hearing the next message or
+a request to stop, which is why OTP's ``supervisor`` casts a failed restart to
+itself. How children are brought back is in ``_revival.py``, what is answered to
+messages in ``_desk.py``.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from random import Random
-from typing import Any, assert_never
+from collections.abc import Callable, Iterator
 
 import trio
 
-from ._actor import Detail
-from ._control import (
-    AlreadyStarted,
-    ChildState,
-    Kind,
-    MaxChildren,
-    Node,
-    NotFound,
-    StartChild,
-    StartRefused,
-    SupervisorMessage,
-    TerminateChild,
-    TreeQuery,
-)
-from ._errors import IntensityReached, StartFailed, describe, plain
+from ._budget import Budget, Level, crashes_to_exit
+from ._child import Child
+from ._desk import Desk
+from ._errors import EndedByItself, IntensityReached, StartFailed, describe, plain
 from ._events import ChildFailed, ChildStarted, ChildStopped
+from ._exit import Cause, Exit
 from ._intensity import RestartIntensity
-from ._mailbox import Envelope
-from ._reply import Deferred
-from ._spec import AnySpec, ChildSpec, Restart, SupervisorSpec
+from ._ledger import Outcome
+from ._node import ChildState, Node
+from ._revival import Revivals
+from ._spec import AnySpec, ChildSpec, Shutdown, SupervisorSpec
+from ._strategy import Restart, comes_back, shuts_down
+from ._surroundings import Surroundings
 from ._worker import Worker
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all supervisors of one tree share."""
-
-    publish: Callable[[object], None]
-    random: Random
-
-
-class Child:
-    """What a supervisor knows of one child, through all its incarnations."""
-
-    def __init__(self, spec: AnySpec, parent_path: str) -> None:
-        self.spec = spec
-        self.id: str = spec.address.name
-        self.path = f"{parent_path}/{self.id}" if parent_path else self.id
-        self.state = ChildState.STARTING
-        self.restarts = -1
-        self.failures = 0
-        """Failures in a row, with no spell of health between them."""
-        self.last_error: BaseException | None = None
-        self.ready_at: float | None = None
-        self.retry_at: float | None = None
-        self.detail: dict[str, Detail] = {}
-        self.begin()
-
-    def begin(self) -> None:
-        """A new incarnation is about to run."""
-        self.state = ChildState.STARTING
-        self.retry_at = None
-        self.scope = trio.CancelScope()
-        self.settled = trio.Event()
-        """Set when this incarnation is ready, or ended without."""
-        self.ended = trio.Event()
-        self.life: Worker | Supervisor | None = None
-        self.absence = False
-        self.detail.clear()
-
-    def stop(self) -> None:
-        """Ask for an orderly end; one that is not even ready is cut off."""
-        if isinstance(self.life, Supervisor) or (self.life and self.state is ChildState.RUNNING):
-            self.life.request_stop()
-        else:
-            self.scope.cancel()
-        self.state = ChildState.STOPPING
-
-    @property
-    def is_alive(self) -> bool:
-        return self.state in (ChildState.STARTING, ChildState.RUNNING, ChildState.STOPPING)
-
-    def node(self, now: float) -> Node:
-        kind = Kind.WORKER
-        children: tuple[Node, ...] = ()
-        if isinstance(self.spec, SupervisorSpec):
-            kind = Kind.DYNAMIC if self.spec.dynamic else Kind.SUPERVISOR
-            if isinstance(self.life, Supervisor):
-                children = self.life.nodes(now)
-        return Node(
-            id=self.id,
-            path=self.path,
-            kind=kind,
-            state=self.state,
-            restarts=max(0, self.restarts),
-            last_error=None if self.last_error is None else describe(self.last_error),
-            uptime=None if self.ready_at is None else now - self.ready_at,
-            retry_in=None if self.retry_at is None else max(0.0, self.retry_at - now),
-            mailbox=self.spec.address.mailbox.statistics(),
-            detail=dict(self.detail),
-            children=children,
-        )
 
 
 class Supervisor:
     """Runs one supervisor from the start of its first child to the end of its last."""
 
-    def __init__(self, spec: SupervisorSpec, me: Child, surroundings: Surroundings) -> None:
-        self._spec = spec
-        self._me = me
-        self._surroundings = surroundings
+    def __init__(
+        self, spec: SupervisorSpec, me: Child, surroundings: Surroundings, above: Supervisor | None = None
+    ) -> None:
+        self.spec = spec
+        self.me = me
+        self.surroundings = surroundings
+        self.children: dict[str, Child] = {}
+        self.culprit: str | None = None
+        self.is_shut_down = False
+        """Whether it ends by itself because its significant children did."""
+        self._above = above
         self._mailbox = spec.address.mailbox
-        self._children: dict[str, Child] = {}
-        self._ended: deque[tuple[Child, Exception | None]] = deque()
-        self._stop_requested = False
+        self._ended: deque[tuple[Child, int]] = deque()
+        self.revivals = Revivals(self)
         self._intensity = RestartIntensity(spec.max_restarts, spec.period)
+        self._stop_requested = False
+        self._stop_is_final = False
         self._starting: Child | None = None
         self._nursery: trio.Nursery | None = None
+        self._desk = Desk(self)
 
-    def request_stop(self) -> None:
-        """Stop all children in reverse order, then end; also while they are still being started."""
+    # From outside
+
+    def request_stop(self, *, final: bool = True) -> None:
+        """Stop all children in reverse order, then end; also while they are still being started.
+
+        Unless that is ``final``, what waits in their mailboxes waits for their next life.
+        """
         self._stop_requested = True
+        self._stop_is_final = self._stop_is_final or final
         if self._starting is not None and self._starting.is_alive:
-            self._starting.stop()
+            self._starting.stop(final=final)
         self._mailbox.wake()
 
-    def is_absence(self, error: BaseException) -> bool:
-        """Whether it failed because something outside was away when its children started."""
-        return isinstance(error, StartFailed) and error.absence
+    def kill(self) -> None:
+        """Its scope is about to be cancelled, and with it all below."""
+
+    def close(self, reason: str) -> None:
+        """Neither it nor its children will come back."""
+        for child in self.children.values():
+            child.close(reason)
+
+    def cause_of(self, error: BaseException) -> Cause:
+        """The class of a failure; a start that failed for want of something outside is an absence."""
+        if isinstance(error, IntensityReached):
+            return Cause.GAVE_UP
+        return Cause.ABSENCE if isinstance(error, StartFailed) and error.absence else Cause.CRASH
+
+    def busy(self, now: float) -> None:
+        """A supervisor has no message in hand for long."""
+
+    def budget(self, now: float) -> Budget:
+        """Its restarts as they stand."""
+        window = self._intensity
+        return Budget(
+            maximum=window.maximum,
+            period=window.period,
+            used=window.used(now),
+            left=window.left(now),
+            frees_in=window.frees_in(now),
+        )
 
     def nodes(self, now: float) -> tuple[Node, ...]:
-        return tuple(child.node(now) for child in self._children.values())
+        """The children in start order, with what is below them."""
+        crashes = crashes_to_exit(self._levels(now))
+        return tuple(child.node(now, crashes) for child in self.children.values())
+
+    def _levels(self, now: float) -> Iterator[Level]:
+        supervisor: Supervisor | None = self
+        while supervisor is not None:
+            window = supervisor._intensity
+            escalates = supervisor.spec.restart is not Restart.TEMPORARY
+            yield Level(window.left(now), window.maximum, escalates)
+            supervisor = supervisor._above
+
+    # Life
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Supervise until asked to stop.
@@ -156,209 +130,219 @@ class Supervisor:
             finally:
                 await self._stop_all()
 
-    # Starting
-
     async def _start_all(self) -> None:
-        for spec in self._spec.children:
-            child = self._starting = self._add(spec)
+        for spec in self.spec.children:
+            child = self._starting = self.add(spec, from_spec=True)
             await child.settled.wait()
             if self._stop_requested:
                 return
             if child.state is not ChildState.RUNNING:
                 await child.ended.wait()
-                cause = child.last_error
-                if cause is None:
-                    cause = RuntimeError("it ended before it was ready")
-                if isinstance(cause, StartFailed):
-                    raise cause
-                raise StartFailed(child.path, plain(cause), absence=child.absence)
+                raise _not_started(child)
         self._starting = None
 
-    def _add(self, spec: AnySpec) -> Child:
-        child = self._children[spec.address.name] = Child(spec, self._me.path)
-        self._run(child)
+    async def _supervise(self) -> None:
+        while not (self._stop_requested or self.is_shut_down):
+            if self._ended:
+                child, incarnation = self._ended.popleft()
+                if child.incarnation == incarnation:
+                    self._decide(child)
+                continue
+            envelope = self._mailbox.take()
+            if envelope is None:
+                await self._mailbox.wait()
+            else:
+                message, deferred, _ = envelope
+                if deferred is not None and not deferred.done:
+                    self._desk.answer(message, deferred)
+                await trio.lowlevel.checkpoint()
+
+    # Starting one child
+
+    def add(self, spec: AnySpec, *, from_spec: bool) -> Child:
+        """Make a child and start it; whoever asked for it sees to a start that fails."""
+        child = self.children[spec.address.name] = Child(spec, self.me.path, from_spec=from_spec)
+        self.start(child, on_request=True)
         return child
 
-    def _run(self, child: Child) -> None:
-        assert self._nursery is not None
-        child.spec.address.mailbox.open()
-        self._nursery.start_soon(self._live, child, name=child.path)
+    def start(self, child: Child, *, on_request: bool) -> None:
+        """Begin a new incarnation of a child that is not alive."""
+        child.begin()
+        child.on_request = on_request
+        child.spec.address.mailbox.open(self.surroundings.letters)
+        self.nursery.start_soon(self._live, child, name=child.path)
 
     async def _live(self, child: Child) -> None:
         """The boundary: whatever a child fails with goes no further than here."""
 
         def ready() -> None:
-            child.restarts += 1
-            child.ready_at = trio.current_time()
-            if child.state is ChildState.STARTING:
-                child.state = ChildState.RUNNING
-            child.settled.set()
-            self._surroundings.publish(ChildStarted(path=child.path, restarts=child.restarts))
+            child.ready(trio.current_time())
+            self._settle(child, Outcome.RESTARTED)
+            self.surroundings.publish(ChildStarted(path=child.path, restarts=child.restarts))
 
-        failure: Exception | None = None
-        with child.scope:
-            try:
-                if isinstance(child.spec, SupervisorSpec):
-                    child.life = Supervisor(child.spec, child, self._surroundings)
+        incarnation = child.incarnation
+        failure: BaseException | None = None
+        try:
+            with child.scope:
+                if isinstance(child.spec, ChildSpec):
+                    child.leaf = worker = Worker(child.spec, child.path, self.surroundings, child.detail)
+                    await worker.run(ready)
                 else:
-                    child.life = Worker(child.spec, child.path, self._surroundings.publish, child.detail)
-                await child.life.run(ready)
-            except Exception as error:
-                failure = error
-        if failure is not None:
-            child.last_error = plain(failure)
-            child.absence = child.life is not None and child.life.is_absence(child.last_error)
-        self._ended.append((child, failure))
+                    child.branch = branch = Supervisor(child.spec, child, self.surroundings, self)
+                    await branch.run(ready)
+        except Exception as error:
+            failure = plain(error)
+        except BaseException:
+            child.cut_off()
+            raise
+        child.end(failure)
+        self._ended.append((child, incarnation))
         self._mailbox.wake()
-        if child.state is ChildState.RUNNING and failure is None:
-            child.state = ChildState.STOPPED
-        elif child.state is not ChildState.STOPPING:
-            child.state = ChildState.FAILED
-        child.settled.set()
-        child.ended.set()
 
-    # Supervising
+    # Deciding
 
-    async def _supervise(self) -> None:
-        while not self._stop_requested:
-            while self._ended:
-                self._decide(*self._ended.popleft())
-            now = trio.current_time()
-            for child in self._children.values():
-                if child.retry_at is not None and child.retry_at <= now:
-                    child.begin()
-                    self._run(child)
-            retries = [child.retry_at for child in self._children.values() if child.retry_at is not None]
-            if self._ended or self._stop_requested:
-                continue
-            with trio.CancelScope(deadline=min(retries)) if retries else trio.CancelScope():
-                envelope = await self._mailbox.get()
-                if envelope is not None:
-                    self._handle(envelope)
-
-    def _decide(self, child: Child, failure: Exception | None) -> None:
+    def _decide(self, child: Child) -> None:
         """OTP's ``do_restart``: who comes back, and when."""
-        if child.restarts < 0:
-            # It never was ready: whoever started it hears of that, and no restart is owed.
-            return
+        if not child.on_request and child.state in (ChildState.STOPPED, ChildState.FAILED):
+            assert child.exit is not None
+            if comes_back(child.restart, child.exit.cause):
+                self._restart(child, child.exit)
+            else:
+                self._let_go(child, child.exit)
+
+    def _restart(self, child: Child, reason: Exit) -> None:
         now = trio.current_time()
-        lived = 0.0 if child.ready_at is None else now - child.ready_at
+        if reason.error is None:
+            reason = child.exit = Exit(
+                cause=reason.cause, error=EndedByItself(f"{child.path} ended by itself")
+            )
+        assert reason.error is not None
+        if reason.cause.spends_restart and not self._intensity.allows(now):
+            self._record(child, reason, None, Outcome.GAVE_UP)
+            child.report_down(reason, returns=False)
+            raise IntensityReached(
+                f"{self.me.path} gave up: more than {self.spec.max_restarts} crashes "
+                f"within {self.spec.period:g} s, the last of {child.path}: {describe(reason.error)}"
+            ) from reason.error
+        backoff = child.spec.backoff
+        lived = None if child.ready_at is None else now - child.ready_at
+        child.failures = backoff.failures(child.failures, lived)
+        delay = backoff.delay(child.failures, self.surroundings.random)
+        self._record(child, reason, delay, Outcome.WAITING)
+        child.report_down(reason, returns=True)
+        self.revivals.begin(child, now + delay)
+
+    def _let_go(self, child: Child, reason: Exit) -> None:
+        """It ended and stays so."""
+        if reason.cause.is_failure:
+            self._record(child, reason, None, Outcome.NOT_RESTARTED)
+        else:
+            self.surroundings.publish(ChildStopped(path=child.path, killed=False))
         child.ready_at = None
-        if child.state is ChildState.STOPPING:
-            child.state = ChildState.STOPPED
-            return
-        restart = child.spec.restart if isinstance(child.spec, ChildSpec) else Restart.PERMANENT
-        comes_back = restart is Restart.PERMANENT or (restart is Restart.TRANSIENT and failure is not None)
-        if failure is None and not comes_back:
-            self._publish_stopped(child, killed=False)
-            self._forget_if_dynamic(child)
-            return
-        error = child.last_error if failure is not None else RuntimeError("it ended by itself")
-        assert error is not None
-        child.last_error = error
-        delay: float | None = None
-        if comes_back:
-            if not child.absence and not self._intensity.allows(now):
-                self._surroundings.publish(
-                    ChildFailed(path=child.path, error=error, absence=False, delay=None)
-                )
-                raise IntensityReached(
-                    f"{self._me.path} gave up: more than {self._spec.max_restarts} crashes "
-                    f"within {self._spec.period:g} s, the last of {child.path}: {describe(error)}"
-                ) from error
-            backoff = child.spec.backoff
-            child.failures = 1 if lived >= backoff.reset_after else child.failures + 1
-            delay = backoff.delay(child.failures, self._surroundings.random)
-            child.retry_at = now + delay
-            child.state = ChildState.BACKOFF
-        self._surroundings.publish(
-            ChildFailed(path=child.path, error=error, absence=child.absence, delay=delay)
+        child.report_down(reason, returns=False)
+        child.close(f"{child.path} ended")
+        if self.spec.dynamic or child.restart is Restart.TEMPORARY:
+            self.forget(child)
+        others = (
+            other.is_alive or self.revivals.include(other)
+            for other in self.children.values()
+            if other.spec.significant and other is not child
         )
-        if not comes_back:
-            self._forget_if_dynamic(child)
-
-    def _forget_if_dynamic(self, child: Child) -> None:
-        child.spec.address.mailbox.close(f"{child.path} ended")
-        if self._spec.dynamic:
-            self._children.pop(child.id, None)
-
-    # Messages
-
-    def _handle(self, envelope: Envelope[SupervisorMessage]) -> None:
-        message, deferred = envelope.message, envelope.deferred
-        if deferred is None or deferred.done:
-            return
-        assert self._nursery is not None
-        match message:
-            case TreeQuery():
-                deferred.set(self._me.node(trio.current_time()))
-            case StartChild(spec=spec):
-                name = spec.address.name
-                most = self._spec.max_children
-                if name in self._children:
-                    deferred.fail(AlreadyStarted(f"{self._me.path} has a child {name!r} already"))
-                elif most is not None and len(self._children) >= most:
-                    deferred.fail(MaxChildren(f"{self._me.path} has {most} children, which is the most"))
-                else:
-                    self._nursery.start_soon(self._answer_start, self._add(spec), deferred)
-            case TerminateChild(id=name):
-                if name in self._children:
-                    self._nursery.start_soon(self._answer_stop, self._children[name], deferred)
-                else:
-                    deferred.fail(NotFound(f"{self._me.path} has no child {name!r}"))
-            case _:
-                assert_never(message)
-
-    async def _answer_start(self, child: Child, deferred: Deferred[Any]) -> None:
-        await child.settled.wait()
-        if child.state is ChildState.RUNNING:
-            deferred.set(child.path)
-            return
-        # A child that never was ready is not kept (OTP's start_child/2 returns the error).
-        self._children.pop(child.id, None)
-        child.spec.address.mailbox.close(f"{child.path} did not start")
-        refusal = StartRefused(
-            f"{child.path} did not start: "
-            + ("it was stopped" if child.last_error is None else describe(child.last_error))
+        self.is_shut_down = shuts_down(
+            self.spec.auto_shutdown, significant=child.spec.significant, others=others
         )
-        refusal.__cause__ = child.last_error
-        deferred.fail(refusal)
 
-    async def _answer_stop(self, child: Child, deferred: Deferred[Any]) -> None:
-        await self._stop(child)
-        self._children.pop(child.id, None)
-        deferred.set(None)
+    def _record(self, child: Child, reason: Exit, delay: float | None, outcome: Outcome) -> None:
+        message = None if child.life is None else child.life.culprit
+        assert reason.error is not None
+        self._settle(child, Outcome.FAILED_AGAIN)
+        child.entry = self.surroundings.ledger.write(
+            child.path, reason, message=message, delay=delay, outcome=outcome
+        )
+        self.surroundings.publish(
+            ChildFailed(
+                path=child.path,
+                error=reason.error,
+                absence=reason.cause is Cause.ABSENCE,
+                delay=delay,
+                cause=reason.cause,
+                message=message,
+            )
+        )
+
+    def _settle(self, child: Child, outcome: Outcome) -> None:
+        if child.entry is not None:
+            self.surroundings.ledger.settle(child.entry, outcome)
+            child.entry = None
 
     # Stopping
 
-    async def _stop(self, child: Child) -> None:
-        child.retry_at = None
-        if not child.is_alive:
-            child.spec.address.mailbox.close(f"{child.path} was stopped")
-            child.state = ChildState.STOPPED
-            return
-        child.stop()
-        with trio.move_on_after(child.spec.shutdown) as limit:
-            await child.ended.wait()
-        if limit.cancelled_caught:
-            child.scope.cancel()
-            await child.ended.wait()
-        child.state = ChildState.STOPPED
-        self._publish_stopped(child, killed=limit.cancelled_caught)
+    async def stop(self, child: Child, *, final: bool) -> None:
+        """End a child within its limit; if ``final``, nobody shall wait for it any more."""
+        if child.is_alive:
+            await self._end(child, final=final)
+            assert child.exit is not None
+            # Two may have waited for the same end.
+            if child.state is ChildState.STOPPING:
+                killed = child.exit.cause is Cause.KILLED
+                child.report_down(child.exit, returns=not final)
+                self.surroundings.publish(
+                    ChildStopped(path=child.path, killed=killed, error=child.exit.error)
+                )
+        # Its end is seen to: nothing is left to decide.
+        child.incarnation += 1
+        child.state, child.ready_at, child.retry_at = ChildState.STOPPED, None, None
+        if final:
+            self._settle(child, Outcome.STOPPED)
+            child.close(f"{child.path} was stopped")
+
+    async def _end(self, child: Child, *, final: bool) -> None:
+        limit = child.spec.shutdown
+        if limit is Shutdown.BRUTAL:
+            child.kill()
+        else:
+            child.stop(final=final)
+            with trio.move_on_after(math.inf if limit is Shutdown.UNLIMITED else limit) as waiting:
+                await child.ended.wait()
+            if waiting.cancelled_caught:
+                child.kill()
+        await child.ended.wait()
 
     async def _stop_all(self) -> None:
-        children = list(reversed(self._children.values()))
-        if self._spec.dynamic:
+        self.revivals.cancel_all()
+        children = list(reversed(self.children.values()))
+        if self.spec.dynamic:
             async with trio.open_nursery() as nursery:
                 for child in children:
-                    nursery.start_soon(self._stop, child)
+                    nursery.start_soon(self._stop_last, child)
         else:
             for child in children:
-                await self._stop(child)
-        assert self._nursery is not None
+                await self._stop_last(child)
         # Answers to messages that nobody waits for any more.
-        self._nursery.cancel_scope.cancel()
+        self.nursery.cancel_scope.cancel()
 
-    def _publish_stopped(self, child: Child, *, killed: bool) -> None:
-        child.spec.address.mailbox.close(f"{child.path} was stopped")
-        self._surroundings.publish(ChildStopped(path=child.path, killed=killed))
+    async def _stop_last(self, child: Child) -> None:
+        # Those of the spec may come back with the supervisor itself.
+        await self.stop(child, final=self._stop_is_final or not child.from_spec)
+
+    def forget(self, child: Child) -> None:
+        """It is no child of this supervisor any more."""
+        self.revivals.drop(child)
+        if self.children.get(child.id) is child:
+            del self.children[child.id]
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """In which children live and slow answers are worked out."""
+        assert self._nursery is not None
+        return self._nursery
+
+
+def _not_started(child: Child) -> StartFailed:
+    cause = None if child.exit is None else child.exit.error
+    if cause is None:
+        cause = EndedByItself("it ended before it was ready")
+    if isinstance(cause, StartFailed):
+        return cause
+    absence = child.exit is not None and child.exit.cause is Cause.ABSENCE
+    return StartFailed(child.path, plain(cause), absence=absence)

@@ -1,20 +1,29 @@
-"""Helpers for the tests of actors, ours and yours."""
+"""Helpers for the tests of actors, ours and yours.
+
+Use them with a mock clock (``trio.testing.MockClock``, or pytest-trio's
+``autojump_clock``): every wait in this package is on trio's clock.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+import trio
 
 from ._actor import Actor
 from ._address import Address
 from ._backoff import Backoff
 from ._bus import Bus, Subscription
-from ._spec import ChildSpec, SupervisorSpec
+from ._errors import ActorStopped
+from ._mailbox import Envelope
+from ._spec import ChildSpec, Shutdown, SupervisorSpec
 from ._system import System, open_system
 
 E = TypeVar("E")
+M = TypeVar("M")
 
 
 @asynccontextmanager
@@ -24,7 +33,7 @@ async def run_actor(
     *,
     bus: Bus | None = None,
     backoff: Backoff | None = None,
-    shutdown: float = 5.0,
+    shutdown: float | Shutdown = 5.0,
 ) -> AsyncGenerator[System, None]:
     """Run one actor under a supervisor of its own, restarted after 10 ms when it fails."""
     quick = Backoff(minimum=0.01, maximum=0.05, jitter=0.0) if backoff is None else backoff
@@ -43,3 +52,67 @@ async def next_event(subscription: Subscription, kind: type[E]) -> E:
         if isinstance(event, kind):
             return event
     raise AssertionError("a subscription never ends")
+
+
+def crash(address: Address[Any], error: Exception) -> None:
+    """Let the actor that runs at an address fail now, as if one of its background tasks had.
+
+    Raises:
+      ActorStopped: no actor runs there.
+    """
+    fail = address.mailbox.fail
+    if fail is None:
+        raise ActorStopped(f"nobody runs at {address.name}")
+    fail(error)
+
+
+class Received(Generic[M]):
+    """A message that came to a :class:`Stand` from whom the test pretends to answer."""
+
+    def __init__(self, envelope: Envelope[M]) -> None:
+        self.message, self._deferred, _ = envelope
+
+    @property
+    def is_ask(self) -> bool:
+        """Whether somebody waits for the reply."""
+        return self._deferred is not None and not self._deferred.done
+
+    def reply(self, answer: object) -> None:
+        """Answer an ask."""
+        if self._deferred is None:
+            raise AssertionError(f"{self.message!r} was told, nobody waits for a reply")
+        self._deferred.set(answer)
+
+    def refuse(self, error: Exception) -> None:
+        """Answer an ask with an error."""
+        if self._deferred is None:
+            raise AssertionError(f"{self.message!r} was told, nobody waits for a reply")
+        self._deferred.fail(error)
+
+
+class Stand(Generic[M]):
+    """Stands in for an actor that the one under test talks to (Akka's ``TestProbe``).
+
+    Give its ``address`` to the actor under test, then read what it was sent.
+    """
+
+    def __init__(self, address: Address[M]) -> None:
+        self.address = address
+
+    async def receive(self, *, timeout: float = 1.0) -> Received[M]:
+        """The next message.
+
+        Raises:
+          AssertionError: none came in time.
+        """
+        with trio.move_on_after(timeout):
+            while (envelope := self.address.mailbox.take()) is None:
+                await self.address.mailbox.wait()
+            return Received(envelope)
+        raise AssertionError(f"nothing was sent to {self.address.name} within {timeout:g} s")
+
+    def expect_nothing(self) -> None:
+        """Nothing waits to be read."""
+        envelope = self.address.mailbox.take()
+        if envelope is not None:
+            raise AssertionError(f"{self.address.name} was sent {envelope[0]!r}")

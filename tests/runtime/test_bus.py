@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from runtime import Bus, InvalidSpec
+from runtime import Bus, InvalidSpec, TooSlow, WhenSlow
 from runtime.testing import next_event
 
 
@@ -55,3 +55,26 @@ def test_a_subscription_needs_room() -> None:
     """Zero capacity is refused with the value."""
     with pytest.raises(InvalidSpec, match="at least 1, not 0"), Bus().subscribe(capacity=0):
         raise AssertionError("never entered")
+
+
+async def test_a_listener_may_keep_the_beginning() -> None:
+    """DROP_NEWEST loses what has no room."""
+    bus = Bus()
+    with bus.subscribe(int, capacity=2, when_slow=WhenSlow.DROP_NEWEST) as numbers:
+        for number in range(5):
+            bus.publish(number)
+        assert (numbers.missed, numbers.drain()) == (3, [0, 1])
+        bus.publish(5)
+        assert numbers.drain() == [5]
+
+
+async def test_a_listener_that_may_miss_nothing_is_ended() -> None:
+    """It gets what waited, then the word that it fell behind, and never a gap."""
+    bus = Bus()
+    with bus.subscribe(int, capacity=2, when_slow=WhenSlow.END) as numbers:
+        for number in range(3):
+            bus.publish(number)
+        assert [await next_event(numbers, int) for _ in range(2)] == [0, 1]
+        bus.publish(3)
+        with pytest.raises(TooSlow, match="2 events were missed"):
+            await next_event(numbers, int)

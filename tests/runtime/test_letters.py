@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from runtime import (
+    ActorCrashed,
+    Address,
+    Cause,
+    ChildSpec,
+    DeadLetters,
+    DeadLettersQuery,
+    NoSuchLetter,
+    NotResent,
+    ResendDeadLetter,
+    Undelivered,
+    open_system,
+)
+
+from .probes import AT_ONCE, Crash, Ping, Poison, PoisonRequest, Probe, child, root
+
+
+async def test_a_message_that_crashed_its_actor_does_not_run_again(autojump_clock) -> None:
+    """At most once: it is kept with the traceback instead."""
+    spec = child("a", [], backoff=AT_ONCE)
+    async with open_system(root(spec)) as system:
+        await spec.address.tell(Crash(error=ValueError("no")))
+        assert await spec.address.ask(Ping(), timeout=1) == 2
+        (letter,) = system.dead_letters.quarantine()
+        assert (letter.to, letter.reason) == ("a", Undelivered.CRASHED)
+        assert "ValueError: no" in letter.tracebacks[0]
+        assert system.dead_letters.letters() == ()
+
+
+async def test_a_repeatable_message_runs_again(autojump_clock) -> None:
+    """First of all after the restart, and its asker gets the answer of the next incarnation."""
+    log: list[str] = []
+    spec = child("a", log, backoff=AT_ONCE)
+    async with open_system(root(spec)) as system:
+        assert await spec.address.ask(PoisonRequest(last=1), timeout=5) == 2
+        assert system.dead_letters.quarantine() == ()
+        assert "a handled" in log
+
+
+async def test_a_repeatable_message_that_always_crashes_is_quarantined(autojump_clock) -> None:
+    """After as many crashes as the spec says, with all their tracebacks; the actor goes on."""
+    spec = child("a", [], backoff=AT_ONCE, poison_after=3)
+    async with open_system(root(spec, max_restarts=10)) as system:
+        with pytest.raises(ActorCrashed, match="poison"):
+            await spec.address.ask(PoisonRequest(last=100), timeout=5)
+        assert await spec.address.ask(Ping(), timeout=1) == 4
+        (letter,) = system.dead_letters.quarantine()
+        assert (letter.reason, len(letter.tracebacks)) == (Undelivered.POISON, 3)
+
+
+async def test_the_failure_of_a_background_task_is_not_the_messages_fault(autojump_clock) -> None:
+    """A repeatable message in hand is not blamed, however often that happens."""
+
+    class Interrupted(Probe):
+        async def handle(self, message: object) -> object:
+            if isinstance(message, Poison) and self.life < 4:
+                self.context.nursery.start_soon(self.fail)
+                await trio.sleep_forever()
+            return await super().handle(message)
+
+    lives = iter(range(1, 9))
+    spec = ChildSpec(
+        address=Address("a"),
+        start=lambda: Interrupted("a", [], life=next(lives)),
+        backoff=AT_ONCE,
+        poison_after=1,
+    )
+    async with open_system(root(spec)) as system:
+        assert await spec.address.ask(PoisonRequest(last=0), timeout=1) == 4
+        assert system.dead_letters.quarantine() == ()
+
+
+async def test_a_quarantined_message_can_be_sent_again(autojump_clock) -> None:
+    """When the bug is fixed it is handled; when it is not, it comes back with one traceback more."""
+    log: list[str] = []
+    spec = child("a", log, backoff=AT_ONCE, poison_after=2)
+    tree = root(spec, max_restarts=10)
+    async with open_system(tree) as system:
+        await spec.address.tell(Poison(last=3))
+        await trio.sleep(1)
+        (letter,) = await tree.address.ask(DeadLettersQuery(), timeout=1)
+        await tree.address.ask(ResendDeadLetter(number=letter.number), timeout=1)
+        await trio.sleep(1)
+        (again,) = system.dead_letters.quarantine()
+        assert (len(letter.tracebacks), len(again.tracebacks)) == (2, 3)
+        await tree.address.ask(ResendDeadLetter(number=again.number), timeout=1)
+        await trio.sleep(1)
+        assert system.dead_letters.quarantine() == ()
+        assert log[-1] == "a handled"
+        with pytest.raises(NotResent, match="no dead letter"):
+            await tree.address.ask(ResendDeadLetter(number=again.number), timeout=1)
+        assert system.dead_letters.counts == {Undelivered.POISON: 2}
+        assert system.snapshot().children[0].last_cause is Cause.CRASH
+
+
+def test_letters_are_bounded_and_counted() -> None:
+    """The oldest go; a flood of dead letters does not push out those in quarantine."""
+    sent: list[str] = []
+    letters = DeadLetters(capacity=2, quarantine=1)
+
+    def add(message: str, reason: Undelivered) -> None:
+        letters.add(message, reason, to="a", at=0, send=lambda: sent.append(message))
+
+    add("poison", Undelivered.POISON)
+    for message in ("b", "c", "d"):
+        add(message, Undelivered.STOPPED)
+    assert [letter.message for letter in letters.letters()] == ["c", "d"]
+    assert [letter.message for letter in letters.quarantine()] == ["poison"]
+    assert letters.counts == {Undelivered.STOPPED: 3, Undelivered.POISON: 1}
+    letters.resend(4)
+    assert sent == ["d"]
+    with pytest.raises(NoSuchLetter, match="no dead letter 2 is kept"):
+        letters.resend(2)
