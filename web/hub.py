@@ -12,7 +12,7 @@ import trio
 from actors.sessions.events import SessionChanged, SessionEvent
 from actors.sessions.messages import RosterMessage, RosterQuery, SessionStatus, SessionView
 from actors.settings import WebSettings
-from runtime import Actor, Address, AskFailed, Bus, LifecycleEvent, Refusal, Request
+from runtime import Actor, Address, AskFailed, Bus, Exit, LifecycleEvent, Refusal, Request
 
 from .announcements import announcements
 from .feed import Feed
@@ -69,7 +69,7 @@ class LiveHub(Actor[HubMessage]):
             raise TooManyClients(f"{len(self._feeds)} WebSocket clients are connected, which is the limit")
         self._welcome(message.feed)
 
-    async def stopped(self) -> None:
+    async def stopped(self, reason: Exit) -> None:
         for feed in self._feeds:
             feed.end()
 

@@ -12,7 +12,7 @@ import redis
 import structlog
 import trio
 
-from runtime import Actor, Address, AskFailed, Bus, Refusal, Subscription
+from runtime import Actor, Address, AskFailed, Bus, Exit, Refusal, Subscription
 
 from ..records.messages import EventsQuery, Query, SessionsQuery
 from ..records.rows import Desired
@@ -90,7 +90,7 @@ class RedisSync(Actor[Never]):
         else:
             await self.context.nursery.start(self._serve)
 
-    async def stopped(self) -> None:
+    async def stopped(self, reason: Exit) -> None:
         self._store.close()
 
     async def _fail(self, away: RedisAway) -> None:

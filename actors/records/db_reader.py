@@ -8,7 +8,7 @@ import psycopg
 import trio
 from psycopg.rows import DictRow
 
-from runtime import Actor, Deferred
+from runtime import Actor, Deferred, Exit
 
 from ..settings import DatabaseSettings
 from .connection import Link, Server, is_away
@@ -41,7 +41,7 @@ class DbReader(Actor[Query]):
         self._server = Server(self._settings, self._dsn, "botvisor db_reader")
         self.context.detail.update(server=self._server.place, away=None)
 
-    async def stopped(self) -> None:
+    async def stopped(self, reason: Exit) -> None:
         self._close_idle()
 
     async def handle(self, message: Query) -> None:
