@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 from collections.abc import Callable
 
-from .figures import Report
+from .figures import Figure, as_table
 
 BENCHMARKS = ("actors",)
 
@@ -20,11 +19,14 @@ def main() -> int:
     """Run one benchmark; the exit code is 0 whether or not its goals are met, as machines differ."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("name", choices=BENCHMARKS)
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     options = parser.parse_args()
-    measure: Callable[[], Report] = importlib.import_module(f".{options.name}", __package__).measure
-    report = measure()
-    sys.stdout.write(json.dumps(report.as_json(), indent=2) + "\n" if options.json else report.as_text())
+    measure: Callable[[], list[Figure]] = importlib.import_module(f".{options.name}", __package__).measure
+    figures = measure()
+    if options.json:
+        sys.stdout.writelines(figure.line() + "\n" for figure in figures)
+    else:
+        sys.stdout.write(as_table(options.name, figures))
     return 0
 
 

@@ -29,7 +29,7 @@ from runtime import (
     open_system,
 )
 
-from .figures import Figure, Report, Rounds
+from .figures import Figure, Rounds
 
 TELLS = 50_000
 ASKS = 5_000
@@ -288,7 +288,7 @@ def _seconds_of_snapshot(system: System) -> float:
     return perf_counter() - began
 
 
-def measure() -> Report:
+def measure() -> list[Figure]:
     tells = Rounds(
         {"runtime": runtime_tells, "trio": trio_tells, "asyncio": asyncio_tells, "pykka": pykka_tells},
         rounds=ROUNDS,
@@ -299,27 +299,15 @@ def measure() -> Report:
     )
     company = Rounds({"alone": runtime_tells, "in company": lambda: runtime_tells(bystanders=2000)}, rounds=5)
     memory, snapshot = crowd()
-    figures: list[Figure] = []
-    for what, rounds in (("tells", tells), ("asks", asks)):
-        figures += [
-            Figure(name=f"{what}: {name}", value=rounds.rate(name), unit="per s")
-            for name in ("runtime", "trio", "asyncio", "pykka")
-        ]
-    figures += [
-        Figure(name="tell / trio channel send", value=tells.ratio("runtime", "trio"), unit="x", least=6),
-        Figure(name="tell / pykka tell", value=tells.ratio("runtime", "pykka"), unit="x", least=4),
-        Figure(name="tell / asyncio.Queue put", value=tells.ratio("runtime", "asyncio"), unit="x"),
-        Figure(name="ask / trio channel + Event", value=asks.ratio("runtime", "trio"), unit="x", least=1),
-        Figure(name="ask / pykka ask", value=asks.ratio("runtime", "pykka"), unit="x", least=8),
-        Figure(name="ask / asyncio.Queue + Future", value=asks.ratio("runtime", "asyncio"), unit="x"),
-        Figure(
-            name="tell among 2,000 other actors / tell alone",
-            value=company.ratio("in company", "alone"),
-            unit="x",
-            least=0.9,
-        ),
-        Figure(name="crash to next handled message", value=1000 * restart_seconds(), unit="ms", most=1),
-        Figure(name="an idle supervised actor", value=memory / 1000, unit="kB", most=10),
-        Figure(name="snapshot of 10,000 actors", value=1000 * snapshot, unit="ms", most=100),
+    return [
+        tells.figure("tell, beside a trio channel's send", "runtime", "trio", goal=6),
+        tells.figure("tell, beside pykka's", "runtime", "pykka", goal=4),
+        tells.figure("tell, beside asyncio.Queue's put", "runtime", "asyncio"),
+        asks.figure("ask, beside a trio channel and Event", "runtime", "trio", goal=1),
+        asks.figure("ask, beside pykka's", "runtime", "pykka", goal=8),
+        asks.figure("ask, beside asyncio.Queue and Future", "runtime", "asyncio"),
+        company.figure("tell among 2,000 actors, beside alone", "in company", "alone", goal=0.9),
+        Figure(name="crash to next handled message", ours=1000 * restart_seconds(), unit="ms", goal=1),
+        Figure(name="an idle supervised actor", ours=memory / 1000, unit="kB", goal=10),
+        Figure(name="snapshot of 10,000 actors", ours=1000 * snapshot, unit="ms", goal=100),
     ]
-    return Report(name="actors", figures=tuple(figures))

@@ -1,59 +1,66 @@
-"""What a benchmark reports: figures, some with a goal."""
+"""What a benchmark prints: ours beside a peer's, from one run, with the goal."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from statistics import median
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One number, and what it should be."""
+    """One measurement of ours, beside a peer's where there is one."""
 
     name: str
-    value: float
+    ours: float
     unit: str
-    least: float | None = None
-    most: float | None = None
+    peer: float | None = None
+    ratio: float | None = None
+    """How many times the peer's ours is; the median of paired rounds, so not just the quotient of the two."""
+    goal: float | None = None
+    """Of the ratio, where there is a peer, at least; else of our own value, at most."""
 
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None where there is none."""
-        if self.least is None and self.most is None:
+        if self.goal is None:
             return None
-        return (self.least is None or self.value >= self.least) and (
-            self.most is None or self.value <= self.most
-        )
+        return self.ours <= self.goal if self.ratio is None else self.ratio >= self.goal
+
+    def row(self) -> str:
+        """Columns as `HEADER` names them."""
+        peer = "" if self.peer is None else _number(self.peer)
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}x"
+        goal = ""
+        if self.goal is not None:
+            bound = f"<= {self.goal:g}" if self.ratio is None else f">= {self.goal:g}x"
+            goal = f"{bound:>9}  {'met' if self.met else 'NOT MET'}"
+        ours = f"{_number(self.ours)} {self.unit}"
+        return f"{self.name:<46}{ours:>16}{peer:>12}{ratio:>9}  {goal}".rstrip()
 
     def line(self) -> str:
-        goal = ""
-        if self.met is not None:
-            bound = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
-            goal = f"{bound:>10} {'met' if self.met else 'NOT MET'}"
-        return f"{self.name:<46}{_number(self.value):>12} {self.unit:<8}{goal}".rstrip()
+        """One JSON object."""
+        return json.dumps(
+            {
+                "name": self.name,
+                "ours": self.ours,
+                "peer": self.peer,
+                "ratio": self.ratio,
+                "goal": self.goal,
+                "unit": self.unit,
+                "met": self.met,
+            }
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The figures of one benchmark."""
-
-    name: str
-    figures: tuple[Figure, ...]
-
-    def as_text(self) -> str:
-        machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
-        return "\n".join([f"{self.name} ({machine})", *(figure.line() for figure in self.figures)]) + "\n"
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "python": platform.python_version(),
-            "cores": os.cpu_count(),
-            "figures": [asdict(figure) | {"met": figure.met} for figure in self.figures],
-        }
+def as_table(name: str, figures: Iterable[Figure]) -> str:
+    """For people."""
+    header = f"{name} (Python {platform.python_version()}, {os.cpu_count()} cores)"
+    columns = f"{'':<46}{'ours':>16}{'peer':>12}{'ratio':>9}  {'goal':>9}"
+    return "\n".join([header, columns, *(figure.row() for figure in figures)]) + "\n"
 
 
 class Rounds:
@@ -81,6 +88,19 @@ class Rounds:
         """The median, over the rounds, of how many times faster one was than the other."""
         return median(
             mine / theirs for mine, theirs in zip(self._rates[name], self._rates[peer], strict=True)
+        )
+
+    def figure(
+        self, name: str, ours: str, peer: str, *, goal: float | None = None, unit: str = "/s"
+    ) -> Figure:
+        """One contestant beside another."""
+        return Figure(
+            name=name,
+            ours=self.rate(ours),
+            unit=unit,
+            peer=self.rate(peer),
+            ratio=self.ratio(ours, peer),
+            goal=goal,
         )
 
 
