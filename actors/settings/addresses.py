@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 EMBEDDED = "embedded"
 
+_URL = re.compile(r"^\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # at the start: a password may hold "://" too
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 _DATABASE_URL = re.compile(r"^postgres(?:ql)?://")
 _CONNINFO = re.compile(r"^\s*[a-z_]+\s*=")
@@ -23,8 +24,9 @@ _KEYWORD = re.compile(
 
 def mask_url(url: str) -> str:
     """Return the address (a URL or a libpq conninfo string) with `***` for any password in it."""
-    if "://" not in url:
-        return _KEYWORD.sub(r"\1***", url)
+    if not _URL.match(url):
+        # Or text that has an address in it, as a list in TOML.
+        url = _KEYWORD.sub(r"\1***", url)
     return _PARAMETER.sub(r"\1***", _USERINFO.sub(r"\1:***@", url))
 
 
@@ -79,7 +81,7 @@ def has_password(url: str) -> bool:
 
 def with_password(url: str, password: str) -> str:
     """Return the address (a URL or a libpq conninfo string) with this password in it."""
-    if "://" not in url:
+    if not _URL.match(url):
         escaped = password.replace("\\", "\\\\").replace("'", "\\'")
         return f"{url} password='{escaped}'"
     scheme, _, rest = url.partition("://")

@@ -67,6 +67,20 @@ class RedisSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """The task queue and this instance's workers on it."""
+
+    slots: Annotated[int, Interval(ge=1, le=1_000)]
+    lease_seconds: Annotated[float, Interval(ge=0.1, le=3_600)]
+    max_stalls: Annotated[int, Interval(ge=0, le=100)]
+    age_seconds: Annotated[float, Interval(ge=0.001, le=86_400)]
+    poll_seconds: Annotated[float, Interval(ge=0.01, le=60)]
+    batch_size: Annotated[int, Interval(ge=1, le=10_000)]
+    keep_hours: Annotated[float, Interval(ge=0, le=87_600)]
+    keep_count: Annotated[int, Interval(ge=0, le=100_000_000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
     """REST, WebSocket and the page. Once loaded, ``token`` has the content of ``token_file``, if set."""
 
@@ -133,6 +147,7 @@ class Settings:
     backoff: BackoffSettings
     database: DatabaseSettings
     redis: RedisSettings
+    queue: QueueSettings
     web: WebSettings
     sessions: SessionsSettings
     browser: BrowserSettings

@@ -425,6 +425,7 @@ def test_mask_url_hides_only_the_password(url: str, shown: str):
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 @example("p@ss:w/rd?#&'\\ ")
+@example("://")
 def test_a_password_put_in_can_be_masked_again(password: str):
     """Whatever a password holds, it gets into an address whole and never out of a masked one."""
     for url in ("postgresql://me@db:5432/name?x=1", "postgresql:///name", "host=db user=me"):
