@@ -1,0 +1,209 @@
+"""What new tasks become in the statement that adds them. Pure.
+
+Most tasks of a batch are alike but for their data: what they share is sent once, as a *kind*.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from .ids import new_ids
+from .messages import InvalidTask, Json, NewTask
+from .priority import HIGHEST, LOWEST
+from .sql import numbers, texts, uuids
+
+MOST_TASKS: Final = 10_000
+"""In one request, children included."""
+_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
+_LONGEST: Final = 10 * 365 * 86_400.0
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """One task to be added, with the id that it will have."""
+
+    id: UUID
+    task: NewTask
+    parent: UUID | None
+    data: str
+
+
+def to_json(value: Json) -> str:
+    """Data or a result as the record keeps it.
+
+    Raises:
+        InvalidTask: it is not JSON, or has characters that no database text can hold.
+    """
+    if not value and value == {}:
+        return "{}"
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidTask(f"that is not JSON: {error}") from None
+    bare = text.replace("\\\\", "")
+    if "\\u0000" in bare:
+        raise InvalidTask("a NUL character is in it, which the record cannot keep")
+    if "\\ud" in bare:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise InvalidTask("half of a surrogate pair is in it, which is no character") from None
+    return text
+
+
+def seeds(task: NewTask) -> list[Seed]:
+    """The task and all its children, parents first.
+
+    Raises:
+        InvalidTask
+    """
+    if not task.children:
+        return [Seed(id=new_ids(1)[0], task=task, parent=None, data=to_json(task.data))]
+    flat: list[tuple[NewTask, int | None]] = [(task, None)]
+    for place, (parent, _) in enumerate(flat):  # grows while it is walked: breadth first
+        flat.extend((child, place) for child in parent.children)
+        if len(flat) > MOST_TASKS:
+            raise InvalidTask(f"more than {MOST_TASKS} tasks in one request")
+    if any(child.idempotency_key is not None for child, _ in flat[1:]):
+        raise InvalidTask("a child has no idempotency key of its own: its parent's key covers it")
+    ids = new_ids(len(flat))
+    return [
+        Seed(
+            id=own,
+            task=task,
+            parent=None if place is None else ids[place],
+            data=to_json(task.data),
+        )
+        for own, (task, place) in zip(ids, flat, strict=True)
+    ]
+
+
+def grow(tasks: Sequence[NewTask]) -> list[list[Seed]]:
+    """The seeds of each task in a request.
+
+    Raises:
+        InvalidTask: one of them; none is to be added then.
+    """
+    if len(tasks) > MOST_TASKS:
+        raise InvalidTask(f"more than {MOST_TASKS} tasks in one request")
+    if any(task.children for task in tasks):
+        return [seeds(task) for task in tasks]
+    return [
+        [Seed(id=own, task=task, parent=None, data=to_json(task.data))]
+        for own, task in zip(new_ids(len(tasks)), tasks, strict=True)
+    ]
+
+
+class Kinds:
+    """The kinds of task in one statement, each checked once."""
+
+    def __init__(self) -> None:
+        self._places: dict[object, int] = {}
+        self._kinds: list[NewTask] = []
+
+    def place(self, task: NewTask) -> int:
+        """The number of the task's kind, from 1 as SQL counts.
+
+        Raises:
+            InvalidTask
+        """
+        key = (
+            task.type,
+            task.priority,
+            task.delay_seconds,
+            task.group,
+            task.max_attempts,
+            task.retry,
+            task.timeout_seconds,
+            task.on_child_failure,
+        )
+        try:
+            place = self._places.get(key)
+        except TypeError:
+            raise InvalidTask("a task's settings are plain values") from None
+        if place is None:
+            check(task)
+            self._kinds.append(task)
+            place = self._places[key] = len(self._kinds)
+        return place
+
+    def parameters(self) -> dict[str, object]:
+        kinds = self._kinds
+        return {
+            "types": texts([kind.type for kind in kinds]),
+            "priorities": numbers([kind.priority for kind in kinds]),
+            "delays": numbers([kind.delay_seconds for kind in kinds]),
+            "groups": texts([kind.group for kind in kinds]),
+            "most": numbers([kind.max_attempts for kind in kinds]),
+            "timeouts": numbers([kind.timeout_seconds for kind in kinds]),
+            "retry_kinds": texts([kind.retry.kind.value for kind in kinds]),
+            "retry_seconds": numbers([kind.retry.seconds for kind in kinds]),
+            "retry_jitters": numbers([kind.retry.jitter for kind in kinds]),
+            "retry_maxima": numbers([kind.retry.maximum_seconds for kind in kinds]),
+            "policies": texts([kind.on_child_failure.value for kind in kinds]),
+        }
+
+
+def rows(all_seeds: Sequence[Seed], kinds: Kinds) -> dict[str, object]:
+    """The parameters of the statement that adds these."""
+    places = [kinds.place(seed.task) for seed in all_seeds]
+    return {
+        "ids": uuids([seed.id for seed in all_seeds]),
+        "kinds": numbers(places),
+        "data": texts([seed.data for seed in all_seeds]),
+        "parents": uuids([seed.parent for seed in all_seeds]),
+        "keys": texts([seed.task.idempotency_key for seed in all_seeds]),
+        "waits": "{" + ",".join("t" if seed.task.children else "f" for seed in all_seeds) + "}",
+        **kinds.parameters(),
+    }
+
+
+def check_type(name: str) -> None:
+    """Raises InvalidTask where this cannot be the name of a type."""
+    if not _NAME.fullmatch(name):
+        raise InvalidTask(
+            f"{name[:100]!r} is no type: at most 100 lower-case letters, digits, '_', '-' and '.'"
+        )
+
+
+def check(task: NewTask) -> None:
+    """Whether the queue can keep a task like this; its data and key aside.
+
+    Raises:
+        InvalidTask
+    """
+    check_type(task.type)
+    retry = task.retry
+    if not LOWEST <= task.priority <= HIGHEST:
+        raise InvalidTask(f"priority {task.priority} is not from {LOWEST} to {HIGHEST}")
+    if not 1 <= task.max_attempts <= 1000:
+        raise InvalidTask(f"max_attempts {task.max_attempts} is not from 1 to 1000")
+    if task.children and task.delay_seconds:
+        raise InvalidTask("a task begins when its children are done, so that it cannot have a delay")
+    for name, seconds, least in (
+        ("delay_seconds", task.delay_seconds, 0.0),
+        ("timeout_seconds", task.timeout_seconds, 0.001),
+        ("retry.seconds", retry.seconds, 0.0),
+        ("retry.maximum_seconds", retry.maximum_seconds, 0.0),
+    ):
+        if not (math.isfinite(seconds) and least <= seconds <= _LONGEST):
+            raise InvalidTask(f"{name} {seconds:g} is not from {least:g} to {_LONGEST:g}")
+    if not 0 <= retry.jitter <= 1:
+        raise InvalidTask(f"retry.jitter {retry.jitter:g} is not from 0 to 1")
+    if task.group is not None and not 1 <= len(task.group) <= 255:
+        raise InvalidTask("a group's name has from 1 to 255 characters")
+
+
+def check_key(task: NewTask) -> None:
+    """Raises InvalidTask where the idempotency key is not one."""
+    if task.idempotency_key is not None and not 1 <= len(task.idempotency_key) <= 255:
+        raise InvalidTask("an idempotency key has from 1 to 255 characters")
+    if not (math.isfinite(task.dedup_seconds) and 0 <= task.dedup_seconds <= _LONGEST):
+        raise InvalidTask(f"dedup_seconds {task.dedup_seconds:g} is not from 0 to {_LONGEST:g}")

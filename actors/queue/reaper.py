@@ -1,0 +1,139 @@
+"""Gives back what its worker left, wakes what was delayed, and forgets what is old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import ClassVar, Final, Never
+
+import trio
+
+from runtime import Actor, Bus
+
+from ..records.connection import Link, Server
+from ..records.errors import DatabaseAway
+from ..records.threads import Threads
+from ..settings import DatabaseSettings, QueueSettings
+from . import upkeep
+from .events import TaskAdded, TaskRetried
+from .sql import SESSION
+from .store import Store
+from .task_queue import policy_of
+
+TIDY_SECONDS: Final = 30.0
+"""How often old tasks are looked for."""
+_LIMIT: Final = 1000
+"""Most tasks in one statement."""
+
+
+class Reaper(Actor[Never]):
+    """Keeps the queue moving where no caller does.
+
+    Any number of them may work on one database. Each has a connection of its
+    own and is absent as long as PostgreSQL is.
+
+    Raises:
+        DatabaseAway, DatabaseRefused: from ``started`` and later.
+    """
+
+    absences: ClassVar[tuple[type[BaseException], ...]] = (DatabaseAway,)
+
+    def __init__(
+        self,
+        settings: QueueSettings,
+        database: DatabaseSettings,
+        dsn: str,
+        bus: Bus,
+        *,
+        random: Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._dsn = dsn
+        self._bus = bus
+        self._random = Random() if random is None else random
+        self._policy = policy_of(settings)
+        self._due = 0.0
+        self._sooner = trio.Event()
+
+    async def started(self) -> None:
+        self.context.detail.update(reaped=0, ripened=0, forgotten=0)
+        await self.context.nursery.start(self._listen)
+        await self.context.nursery.start(self._serve)
+
+    async def _listen(self, task_status: trio.TaskStatus[None]) -> None:
+        """Wake earlier where something was added that is due before we would look again."""
+        with self._bus.subscribe(TaskAdded, TaskRetried, capacity=1024) as events:
+            task_status.started()
+            async for event in events:
+                assert isinstance(event, TaskAdded | TaskRetried)
+                if event.due_in is not None and event.due_in > 0:
+                    due = trio.current_time() + event.due_in
+                    if due < self._due:
+                        self._due = due
+                        self._sooner.set()
+
+    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
+        server = Server(self._database, self._dsn, "botvisor reaper")
+        self._threads = Threads(1)
+        link = await self._threads.connect(server)
+        try:
+            await self._threads.run(link, lambda link: link.execute(SESSION))
+            task_status.started()
+            tidy = trio.current_time()
+            while True:
+                await self._look(link)
+                if trio.current_time() >= tidy:
+                    await self._tidy(link)
+                    tidy = trio.current_time() + TIDY_SECONDS
+                with trio.move_on_at(self._due):
+                    await self._sooner.wait()
+                self._sooner = trio.Event()
+        except Link.Error as error:
+            raise server.fault(error) from error
+        finally:
+            link.close()
+
+    async def _look(self, link: Link) -> None:
+        # Whatever is added from here on may only make it earlier.
+        pause = min(self._settings.poll_seconds, self._settings.lease_seconds / 3)
+        self._due = trio.current_time() + pause
+        reaped = await self._until_done(link, lambda store: store.reap(_LIMIT))
+        ripened = await self._until_done(link, lambda store: store.ripen(_LIMIT))
+        self._count(reaped=reaped, ripened=ripened)
+        due = await self._threads.run(link, upkeep.next_due)
+        if due is not None:
+            self._due = min(self._due, trio.current_time() + max(0.001, due))
+
+    async def _until_done(self, link: Link, work: Callable[[Store], int]) -> int:
+        total = 0
+        while True:
+            number, events = await self._threads.run(
+                link,
+                partial(upkeep.in_transaction, work=work, policy=self._policy, random=self._random),
+            )
+            for event in events:
+                self.context.publish(event)
+            total += number
+            if number < _LIMIT:
+                return total
+
+    async def _tidy(self, link: Link) -> None:
+        settings = self._settings
+        forgotten = 0
+        for find in (upkeep.older_than(settings.keep_hours), upkeep.beyond(settings.keep_count)):
+            before = await self._threads.run(link, find)
+            while before is not None:
+                number = await self._threads.run(link, partial(upkeep.forget, before=before, limit=_LIMIT))
+                forgotten += number
+                if number < _LIMIT:
+                    break
+        await self._threads.run(link, partial(upkeep.relabel, lease_seconds=settings.lease_seconds))
+        self._count(forgotten=forgotten)
+
+    def _count(self, **more: int) -> None:
+        detail = self.context.detail
+        for key, number in more.items():
+            before = detail[key]
+            detail[key] = number + (before if isinstance(before, int) else 0)

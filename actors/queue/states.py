@@ -1,0 +1,77 @@
+"""The states of a task and the only ways between them. Pure.
+
+::
+
+                         ┌────────────── fail, stall (more tries) ────────────┐
+                         v                                                    │
+    add ──────────> PENDING ──────────────── claim ─────────────────────> RUNNING
+     │               ^    │                                               │  │  │
+     │   ripen,      │    │ cancel                                 cancel │  │  │ complete
+     │   promote     │    v                                               │  │  │
+     └─────────> DELAYED  CANCELLED <─────────────────────────────────────┘  │  └──> COMPLETED
+                  ^  │ │      ^                                              │
+                  │  │ └──────┘ cancel              fail (for good) ─────────┼─────> FAILED
+                  │  └─ child failed ──> FAILED     stall (too often) ───────┴─────> DEAD
+                  └──── fail, stall (after a wait)
+
+    COMPLETED, FAILED, CANCELLED, DEAD ── retry ──> PENDING or DELAYED
+
+A task that waits for its children is DELAYED without a time. It is not
+promoted: its children decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from .messages import FINISHED, TaskState, TaskStateForbids
+
+
+class Step(StrEnum):
+    """What can happen to a task."""
+
+    CLAIM = "claim"
+    COMPLETE = "complete"
+    FAIL = "fail"
+    STALL = "stall"
+    CANCEL = "cancel"
+    RIPEN = "ripen"
+    PROMOTE = "promote"
+    REPRIORITIZE = "reprioritize"
+    CHILD_FAILED = "child_failed"
+    RETRY = "retry"
+
+
+_P, _D, _R = TaskState.PENDING, TaskState.DELAYED, TaskState.RUNNING
+
+WAYS: Final[Mapping[Step, tuple[frozenset[TaskState], frozenset[TaskState]]]] = {
+    Step.CLAIM: (frozenset({_P}), frozenset({_R})),
+    Step.COMPLETE: (frozenset({_R}), frozenset({TaskState.COMPLETED})),
+    Step.FAIL: (frozenset({_R}), frozenset({_P, _D, TaskState.FAILED})),
+    Step.STALL: (frozenset({_R}), frozenset({_P, _D, TaskState.DEAD})),
+    Step.CANCEL: (frozenset({_P, _D, _R}), frozenset({TaskState.CANCELLED})),
+    Step.RIPEN: (frozenset({_D}), frozenset({_P})),
+    Step.PROMOTE: (frozenset({_D}), frozenset({_P})),
+    Step.REPRIORITIZE: (frozenset({_P, _D}), frozenset({_P, _D})),
+    Step.CHILD_FAILED: (frozenset({_D}), frozenset({TaskState.FAILED})),
+    Step.RETRY: (FINISHED, frozenset({_P, _D})),
+}
+"""From which states a step is taken, and to which it may lead."""
+
+
+def allows(step: Step, state: TaskState) -> bool:
+    """Whether the step may be taken from this state."""
+    return state in WAYS[step][0]
+
+
+def require(step: Step, state: TaskState) -> None:
+    """Refuse a step that the state does not allow.
+
+    Raises:
+        TaskStateForbids: with the states that would allow it.
+    """
+    if not allows(step, state):
+        allowed = ", ".join(sorted(WAYS[step][0]))
+        raise TaskStateForbids(f"cannot {step} a task that is {state}; it would have to be {allowed}")

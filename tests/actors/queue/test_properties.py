@@ -1,0 +1,226 @@
+"""Whatever happens in whatever order, the queue stays what it is."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.queue.messages import (
+    BackoffKind,
+    CancelTask,
+    ChildFailure,
+    CompleteTasks,
+    Completion,
+    DedupMode,
+    ExplainQuery,
+    FailTask,
+    Lease,
+    LimitScope,
+    LimitTasks,
+    NewTask,
+    PauseTasks,
+    PromoteTask,
+    ReprioritizeTask,
+    ResumeTasks,
+    RetryRule,
+    RetryTask,
+    TasksQuery,
+    TaskState,
+)
+from actors.queue.priority import (
+    HIGHEST,
+    LOWEST,
+    Level,
+    from_level,
+    from_number,
+    from_rating,
+    rank,
+    to_level,
+    to_number,
+    to_rating,
+)
+from actors.queue.retry import Failure, backoff, next_wait
+from actors.queue.states import WAYS, Step, allows
+from runtime import Refusal
+
+from .queues import Queue, open_queue
+
+MOMENTS = st.integers(min_value=0, max_value=10**15)
+PRIORITIES = st.integers(min_value=LOWEST, max_value=HIGHEST)
+AGES = st.integers(min_value=1, max_value=10**9)
+
+
+@given(MOMENTS, MOMENTS, PRIORITIES, AGES)
+def test_first_in_is_first_out_within_a_priority(one: int, two: int, priority: int, age: int) -> None:
+    """The order of ranks is the order of birth."""
+    assert (rank(one, priority, age) < rank(two, priority, age)) == (one < two)
+
+
+@given(MOMENTS, st.integers(min_value=0, max_value=10**13), PRIORITIES, PRIORITIES, AGES)
+def test_nobody_waits_for_ever(born: int, later: int, low: int, high: int, age: int) -> None:
+    """A task is overtaken only by those that came within the stated bound."""
+    overtaken = rank(born + later, high, age) < rank(born, low, age)
+    assert overtaken == (later < (high - low) * age)
+
+
+@given(PRIORITIES, st.integers(min_value=1, max_value=10), st.sampled_from(Level))
+def test_scales_keep_their_order_and_come_back(number: int, rating: int, level: Level) -> None:
+    """What a caller gave is what the caller reads."""
+    assert to_number(from_number(number)) == number
+    assert to_rating(from_rating(rating)) == rating
+    assert to_level(from_level(level)) is level
+    assert rating == 10 or from_rating(rating) > from_rating(rating + 1)
+
+
+@given(
+    st.sampled_from(BackoffKind),
+    st.floats(min_value=0, max_value=1e4),
+    st.floats(min_value=0, max_value=1e4),
+    st.integers(min_value=1, max_value=1000),
+    st.floats(min_value=0, max_value=1),
+)
+def test_backoff_is_bounded(
+    kind: BackoffKind, seconds: float, most: float, attempts: int, chance: float
+) -> None:
+    """By the rule's maximum and its jitter, and never asks earlier than it was told to."""
+    rule = RetryRule(kind=kind, seconds=seconds, maximum_seconds=most, jitter=0.5)
+    assert 0 <= backoff(rule, attempts, chance) <= most * 1.5
+    asked = next_wait(
+        Failure(retry_after=2e4), rule, attempts=attempts, max_attempts=attempts + 1, chance=chance
+    )
+    assert asked == 2e4
+    assert next_wait(Failure(), rule, attempts=attempts, max_attempts=attempts, chance=chance) is None
+    assert next_wait(Failure(permanent=True), rule, attempts=0, max_attempts=9, chance=chance) is None
+
+
+def test_every_state_has_a_way_out() -> None:
+    """And only a retry leads out of the end."""
+    for state in TaskState:
+        assert any(allows(step, state) for step in Step)
+    assert all(WAYS[step][0].isdisjoint(WAYS[Step.RETRY][0]) for step in Step if step is not Step.RETRY)
+
+
+INVARIANTS = """
+    select
+        (select count(*) from tasks
+            where state = 'running' and (owner is null or lease_until is null)) as unleased,
+        (select count(*) from tasks where state = 'completed' and result is null) as without_result,
+        (select count(*) from tasks where attempts > max_attempts or attempts < 0) as attempts,
+        (select count(*) from tasks where state = 'delayed' and run_at is null and not exists (
+            select from tasks as c where c.parent_id = tasks.id and c.state <> 'completed')) as forgotten,
+        (select count(*) from tasks as c join tasks as p on p.id = c.parent_id
+            where p.state = 'running' and p.on_child_failure <> 'ignore'
+                and c.state in ('pending', 'delayed', 'running') and c.attempts = 0 and c.error is null
+                and c.finished_at is null and p.error is null and c.created_at = c.run_at) as too_early
+"""
+
+
+class Story:
+    """Random operations on a queue, and what must hold after each."""
+
+    def __init__(self, queue: Queue, seed: int) -> None:
+        self.queue = queue
+        self.random = Random(seed)
+        self.held: dict[object, Lease] = {}
+        self.types = ("a", "b", "c")
+
+    def new(self, *, leaf: bool = False) -> NewTask:
+        random = self.random
+        children = random.randrange(3) if not leaf and random.random() < 0.3 else 0
+        keyed = not leaf and random.random() < 0.2
+        return NewTask(
+            type=random.choice(self.types),
+            priority=random.randrange(-2, 3),
+            delay_seconds=0.0 if children else random.choice((0.0, 0.0, 0.0, 1000.0)),
+            group=random.choice((None, None, "g", "h")),
+            max_attempts=random.randrange(1, 4),
+            retry=RetryRule(seconds=random.choice((0.0, 1000.0))),
+            idempotency_key=random.choice("xyz") if keyed else None,
+            dedup=random.choice(list(DedupMode)),
+            dedup_seconds=random.choice((0.0, 1000.0)),
+            children=tuple(self.new(leaf=True) for _ in range(children)),
+            on_child_failure=random.choice(list(ChildFailure)),
+        )
+
+    async def step(self) -> None:
+        random, queue = self.random, self.queue
+        tasks = (await queue.ask(TasksQuery(limit=1000))).tasks
+        some = random.choice(tasks).id if tasks else None
+        action = random.randrange(11)
+        try:
+            match action:
+                case 0 | 1 | 2:
+                    await queue.add(*(self.new() for _ in range(random.randrange(1, 4))))
+                case 3 | 4:
+                    for lease in await queue.claim(*self.types, limit=random.randrange(1, 5)):
+                        assert lease.task.id not in self.held
+                        self.held[lease.task.id] = lease
+                case 5 if self.held:
+                    await self.complete(random.choice(list(self.held.values())))
+                case 6 if self.held:
+                    lease = self.held.pop(random.choice(list(self.held)))
+                    permanent = random.random() < 0.3
+                    failure = FailTask(id=lease.task.id, token=lease.token, error="no", permanent=permanent)
+                    await queue.ask(failure)
+                case 7 if some:
+                    await queue.ask(CancelTask(id=some))
+                case 8 if some:
+                    await queue.ask(RetryTask(id=some))
+                    self.held.pop(some, None)
+                case 9 if some:
+                    await queue.ask(PromoteTask(id=some))
+                    await queue.ask(ReprioritizeTask(id=some, priority=random.randrange(-2, 3)))
+                case _:
+                    await self.rule()
+        except Refusal:
+            pass
+        for task in (await queue.ask(TasksQuery(limit=1000))).tasks:
+            if task.state is not TaskState.RUNNING:
+                self.held.pop(task.id, None)
+
+    async def complete(self, lease: Lease) -> None:
+        done = Completion(id=lease.task.id, token=lease.token, result=lease.token)
+        assert await self.queue.ask(CompleteTasks(completions=(done,))) == frozenset()
+        del self.held[lease.task.id]
+        assert (await self.queue.task(lease.task.id)).result == lease.token
+
+    async def rule(self) -> None:
+        random, queue = self.random, self.queue
+        kind = random.choice((None, *self.types))
+        if random.random() < 0.5:
+            await queue.ask(random.choice((PauseTasks, ResumeTasks, ResumeTasks))(type=kind))
+            return
+        scope = random.choice(list(LimitScope))
+        name = {LimitScope.ALL: "", LimitScope.TYPE: kind or "a", LimitScope.GROUP: "g"}[scope]
+        limits = {"max_running": random.choice((None, 1, 3)), "rate": random.choice((None, None, 2))}
+        await queue.ask(LimitTasks(scope=scope, name=name, rate_seconds=1000.0, **limits))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_interleaving_keeps_the_invariants(database: str, seed: int) -> None:
+    """And what is claimed is what the explanations said could be."""
+    async with open_queue(database) as queue:
+        story = Story(queue, seed)
+        for n in range(150):
+            await story.step()
+            (row,) = await queue.sql(INVARIANTS)
+            assert not any(row.values()), row
+            if n % 15 == 14:
+                await agree(story)
+
+
+async def agree(story: Story) -> None:
+    """Explain every task, then claim all there is of each type."""
+    kind = story.random.choice(story.types)
+    tasks = (await story.queue.ask(TasksQuery(type=kind, limit=1000))).tasks
+    explained = [await story.queue.ask(ExplainQuery(id=task.id)) for task in tasks]
+    claimable = {one.task.id for one in explained if one.claimable}
+    leases = await story.queue.claim(kind, limit=1000)
+    assert {lease.task.id for lease in leases} == claimable
+    for one in explained:
+        hard = {reason.kind for reason in one.reasons} - {"no_worker", "ahead"}
+        assert bool(hard) != one.claimable, one
+    story.held.update({lease.task.id: lease for lease in leases})
