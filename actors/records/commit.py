@@ -9,7 +9,7 @@ from typing import TypeAlias
 import psycopg
 
 from .connection import Link, is_away, is_conflict
-from .messages import NoSuchSession, Write, WriteRefused
+from .messages import NoSuchSession, RecordFacts, Write, WriteRefused
 from .plan import Plan
 from .writes import plan_write
 
@@ -40,12 +40,27 @@ def commit(link: Link, writes: Sequence[Write]) -> list[Reply]:
 def _alone(link: Link, write: Write) -> Reply:
     try:
         return _together(link, [plan_write(write)])[0]
-    except psycopg.errors.ForeignKeyViolation:
-        return NoSuchSession("its session was deleted from the record meanwhile")
     except _UNSENDABLE as error:
-        if _hopeless(link, error) or (isinstance(error, psycopg.Error) and is_conflict(error)):
+        if not isinstance(write, RecordFacts):
+            return _refusal(link, write, error)
+        if _hopeless(link, error):
             raise
-        return WriteRefused(f"the record cannot hold this {type(write).__name__}: {_line(error)}")
+    # One of them cannot be held: in their order, so that the last one still has the last word.
+    answers = [_alone(link, fact) for fact in write.facts]
+    return tuple(answer if isinstance(answer, WriteRefused) else None for answer in answers)
+
+
+def _refusal(link: Link, write: Write, error: Exception) -> WriteRefused:
+    """What its sender is told of an error.
+
+    Raises:
+        psycopg.Error: the error itself, where it is not about this write.
+    """
+    if isinstance(error, psycopg.errors.ForeignKeyViolation):
+        return NoSuchSession("its session was deleted from the record meanwhile")
+    if _hopeless(link, error) or (isinstance(error, psycopg.Error) and is_conflict(error)):
+        raise error
+    return WriteRefused(f"the record cannot hold this {type(write).__name__}: {_line(error)}")
 
 
 def _together(link: Link, plans: Sequence[Plan]) -> list[Reply]:

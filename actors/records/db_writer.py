@@ -15,12 +15,14 @@ from ..settings import DatabaseSettings
 from .commit import commit
 from .connection import Link, Server
 from .errors import DatabaseAway
-from .messages import Write, WriteRefused
+from .messages import RecordFacts, Write, WriteRefused
 from .migrations import load_migrations, migrate
 from .threads import Threads
 
 STOP_PATIENCE: Final = 2.0
 """Seconds that a commit under way gets to end when the actor is to stop."""
+HANG: Final = 2.0
+"""So many statement timeouts without a word, and a server that keeps none of its own limits is away."""
 
 
 class DbWriter(Actor[Write]):
@@ -68,16 +70,22 @@ class DbWriter(Actor[Write]):
                 raise server.fault(error) from error
 
     async def _write(self, threads: Threads, link: Link, batch: list[tuple[Write, Deferred[object]]]) -> None:
-        writes = [write for write, _ in batch]
-        replies = await threads.run(link, partial(commit, writes=writes), patience=STOP_PATIENCE)
-        refused = 0
-        for (_, deferred), reply in zip(batch, replies, strict=True):
+        limit = HANG * self._settings.statement_timeout_seconds
+        work = partial(commit, writes=[write for write, _ in batch])
+        try:
+            with trio.fail_after(limit):
+                replies = await threads.run(link, work, patience=STOP_PATIENCE)
+        except trio.TooSlowError:
+            raise DatabaseAway(f"PostgreSQL gave no answer to a commit within {limit:g} s") from None
+        writes = refused = 0
+        for (write, deferred), reply in zip(batch, replies, strict=True):
+            writes += len(write.facts) if isinstance(write, RecordFacts) else 1
             if isinstance(reply, WriteRefused):
                 deferred.fail(reply)
                 refused += 1
             else:
                 deferred.set(reply)
-        self._count(writes=len(batch), commits=1, refused=refused)
+        self._count(writes=writes, commits=1, refused=refused)
 
     def _waiting(self) -> list[tuple[Write, Deferred[object]]]:
         """What else waits already and fits into the batch."""

@@ -5,6 +5,7 @@
     RecordFault
     ├─ DatabaseAway           not there, or not able to work now: it comes back, so wait
     ├─ DatabaseRefused        it answered and will not have us: the configuration must change
+    ├─ JournalUnusable        its file cannot be read or written: a person has to look
     └─ SchemaFault
        ├─ MigrationChanged    an applied migration is not the one that we have
        └─ DatabaseTooNew      a newer botvisor was here
@@ -25,6 +26,10 @@ class DatabaseAway(RecordFault):
 
 class DatabaseRefused(RecordFault):
     """The database does not let us in, and will not until somebody changes a setting."""
+
+
+class JournalUnusable(RecordFault):
+    """The journal's file cannot be opened, read or written, as on a full disk."""
 
 
 class SchemaFault(RecordFault):

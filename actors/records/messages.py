@@ -7,14 +7,24 @@ whose answer was lost sends it again, and the record is the same as after one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from runtime import Refusal, Request
 
-from .rows import ConfigurationRow, Decision, Desired, EventRow, JobRow, JobStatus, SessionRow, Settled
+from .rows import (
+    ConfigurationRow,
+    Decision,
+    Desired,
+    EventRow,
+    JobRow,
+    JobStatus,
+    SessionRow,
+    Settled,
+    TaskRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,10 @@ class Fact:
     data: dict[str, object]
     timestamp: datetime
     id: UUID = field(default_factory=uuid4)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 # Writes
@@ -61,6 +75,8 @@ class RecordSession(Request[SessionRow]):
     total_checks: int
     end_time: datetime | None = None
     facts: tuple[Fact, ...] = ()
+    at: datetime = field(default_factory=_now)
+    """When it was so; it may be written much later."""
 
 
 class Claim(StrEnum):
@@ -100,7 +116,8 @@ class RecordIntent(Request[Claim]):
 class RecordOutcome(Request[SessionRow]):
     """Commit how a click ended, and answer with the session's new totals.
 
-    Counted once, however often it is sent: a job that has an outcome keeps it.
+    Counted once, however often it is sent: a job that has an outcome keeps it,
+    and whoever comes later with another changes nothing and adds no facts.
     """
 
     session_id: UUID
@@ -110,6 +127,8 @@ class RecordOutcome(Request[SessionRow]):
     settled: Settled
     reason: str | None
     facts: tuple[Fact, ...] = ()
+    at: datetime = field(default_factory=_now)
+    """When it was so; it may be written much later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +143,44 @@ class RecordLog(Request[None]):
     id: UUID = field(default_factory=uuid4)
 
 
-Write: TypeAlias = OpenSession | WishSession | RecordSession | RecordIntent | RecordOutcome | RecordLog
+FactWrite: TypeAlias = RecordSession | RecordOutcome
+"""What happened already, so that it cannot be refused: the journal keeps it while PostgreSQL is away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFacts(Request[tuple["WriteRefused | None", ...]]):
+    """Commit what comes out of the journal, in this order; one answer each, None where all is well."""
+
+    facts: tuple[FactWrite, ...]
+
+
+Write: TypeAlias = (
+    OpenSession | WishSession | RecordSession | RecordIntent | RecordOutcome | RecordLog | RecordFacts
+)
+
+
+# The journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepFact(Request[None]):
+    """Keep what happened, answered when it is on disk here; it reaches the record in the order of keeping.
+
+    Refused with ``WriteRefused`` where it is nothing that can be kept.
+    """
+
+    fact: FactWrite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleJournal(Request[None]):
+    """Answered when everything that was kept before is on record.
+
+    Refused with ``RecordAway`` when PostgreSQL turns out to be away meanwhile.
+    """
+
+
+JournalMessage: TypeAlias = KeepFact | SettleJournal
 
 
 # Queries
@@ -171,7 +227,34 @@ class ConfigurationQuery(Request[ConfigurationRow]):
     """The active configuration."""
 
 
-Query: TypeAlias = SessionsQuery | JobsQuery | OpenIntentsQuery | EventsQuery | ConfigurationQuery
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksByIdQuery(Request[list[TaskRow]]):
+    """These tasks, as far as they are on record, in no particular order."""
+
+    ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksInSightQuery(Request[list[TaskRow]]):
+    """Tasks that run, wait, or ended among the newest.
+
+    Not more than ``live`` of those that run or wait: which of them is not
+    said, but those that run come first. Not more than ``finished`` others.
+    """
+
+    live: int
+    finished: int
+
+
+Query: TypeAlias = (
+    SessionsQuery
+    | JobsQuery
+    | OpenIntentsQuery
+    | EventsQuery
+    | ConfigurationQuery
+    | TasksByIdQuery
+    | TasksInSightQuery
+)
 
 
 # Refusals
@@ -190,4 +273,4 @@ class QueryRefused(Refusal):
 
 
 class RecordAway(Refusal):
-    """PostgreSQL is away, so nothing can be read; ask again later."""
+    """PostgreSQL is away, so nothing can be read or changed; ask again later."""

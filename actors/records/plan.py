@@ -8,7 +8,17 @@ from typing import Final, LiteralString, TypeAlias
 
 from psycopg.rows import DictRow
 
-from .rows import ConfigurationRow, Decision, Desired, EventRow, JobRow, JobStatus, SessionRow, Settled
+from .rows import (
+    ConfigurationRow,
+    Decision,
+    Desired,
+    EventRow,
+    JobRow,
+    JobStatus,
+    SessionRow,
+    Settled,
+    TaskRow,
+)
 
 Parameters: TypeAlias = Mapping[str, object]
 
@@ -40,6 +50,9 @@ JOB: Final[LiteralString] = (
     " status, job_type, decision, rejection_reason, settled, scraped_at, created_at"
 )
 EVENT: Final[LiteralString] = 'id, session_id, type, data, "timestamp"'
+TASK: Final[LiteralString] = (
+    "id, type, state, priority, data, result, error, created_at, started_at, finished_at"
+)
 CONFIGURATION: Final[LiteralString] = (
     "id, config_name, check_interval_seconds, results_report_interval_seconds,"
     " rejected_report_interval_seconds, quick_check_interval_seconds, enable_quick_check,"
@@ -65,6 +78,10 @@ def job_row(row: DictRow) -> JobRow:
 
 def event_row(row: DictRow) -> EventRow:
     return EventRow(**row)
+
+
+def task_row(row: DictRow) -> TaskRow:
+    return TaskRow(**row)
 
 
 def configuration_row(row: DictRow) -> ConfigurationRow:

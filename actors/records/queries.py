@@ -15,6 +15,8 @@ from .messages import (
     Query,
     QueryRefused,
     SessionsQuery,
+    TasksByIdQuery,
+    TasksInSightQuery,
 )
 from .plan import (
     CONFIGURATION,
@@ -22,6 +24,7 @@ from .plan import (
     JOB,
     RUNS,
     SESSION,
+    TASK,
     Parameters,
     Plan,
     Statement,
@@ -29,6 +32,7 @@ from .plan import (
     event_row,
     job_row,
     session_row,
+    task_row,
 )
 from .rows import ConfigurationRow
 
@@ -48,6 +52,10 @@ def plan_query(query: Query) -> Plan:
             return events(query)
         case ConfigurationQuery():
             return configuration()
+        case TasksByIdQuery():
+            return tasks_by_id(query)
+        case TasksInSightQuery():
+            return tasks_in_sight(query)
         case _:
             assert_never(query)
 
@@ -116,6 +124,34 @@ def events(query: EventsQuery) -> Plan:
         """,
         {"session_id": query.session_id, "limit": query.limit},
         event_row,
+    )
+
+
+def tasks_by_id(query: TasksByIdQuery) -> Plan:
+    return _list(
+        f"select {TASK} from tasks where id = any(%(ids)s::uuid[])", {"ids": list(query.ids)}, task_row
+    )
+
+
+def tasks_in_sight(query: TasksInSightQuery) -> Plan:
+    # Each part is a walk along one index, however many tasks there are. The ids of tasks are made in
+    # order of time, so the newest are the last; of those that ended, only the newest are looked through.
+    return _list(
+        f"""
+        (
+            (select {TASK} from tasks where state = 'running' limit %(live)s)
+            union all (select {TASK} from tasks where state = 'pending' limit %(live)s)
+            union all (select {TASK} from tasks where state = 'delayed' limit %(live)s)
+            limit %(live)s
+        )
+        union all (
+            select {TASK} from (select * from tasks order by id desc limit 5 * %(finished)s) as newest
+            where finished_at is not null
+            limit %(finished)s
+        )
+        """,
+        {"live": query.live, "finished": query.finished},
+        task_row,
     )
 
 

@@ -114,3 +114,19 @@ class EventRow:
     type: str
     data: dict[str, object]
     timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """What outside readers are shown of a row of ``tasks``; ``data`` and ``result`` are JSON."""
+
+    id: UUID
+    type: str
+    state: str
+    priority: int
+    data: object
+    result: object
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, LiteralString, assert_never
 from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from .facts import record_facts
 from .messages import (
     Claim,
     Fact,
     NoSuchSession,
     OpenSession,
+    RecordFacts,
     RecordIntent,
     RecordLog,
     RecordOutcome,
@@ -23,6 +25,14 @@ from .messages import (
 )
 from .plan import RUNS, SESSION, Plan, Statement, session_row
 from .rows import JobStatus, SessionRow
+
+_INSERT_FACTS: Final[LiteralString] = """
+    insert into bot_events (id, session_id, type, data, "timestamp")
+    select fact.id, %(session_id)s, fact.type, fact.data::jsonb, fact.moment
+    from unnest(%(ids)s::uuid[], %(types)s::text[], %(data)s::text[], %(moments)s::timestamptz[])
+        with ordinality as fact (id, type, data, moment, place)
+"""
+_ONCE: Final[LiteralString] = "order by fact.place on conflict (id) do nothing"
 
 
 def plan_write(write: Write) -> Plan:
@@ -44,6 +54,8 @@ def plan_write(write: Write) -> Plan:
             return record_outcome(write)
         case RecordLog():
             return record_log(write)
+        case RecordFacts():
+            return record_facts(write)
         case _:
             assert_never(write)
 
@@ -86,7 +98,7 @@ def record_session(write: RecordSession) -> Plan:
                 login_status = %(login_status)s,
                 total_checks = greatest(total_checks, %(total_checks)s),
                 end_time = %(end_time)s,
-                updated_at = now()
+                updated_at = greatest(updated_at, %(at)s)
             where id = %(id)s
         """,
         parameters={
@@ -95,6 +107,7 @@ def record_session(write: RecordSession) -> Plan:
             "login_status": str(write.login_status),
             "total_checks": write.total_checks,
             "end_time": write.end_time,
+            "at": write.at,
         },
     )
     return _then_session(write.id, update, *_facts(write.id, write.facts))
@@ -173,9 +186,9 @@ def record_intent(write: RecordIntent) -> Plan:
 
 
 def record_outcome(write: RecordOutcome) -> Plan:
-    """Count only what this very statement settled, for the session that the job belongs to."""
+    """Count and tell only what this very statement settled, for the session that the job belongs to."""
     settle = Statement(
-        sql="""
+        sql=f"""
             with done as (
                 update job_records
                 set status = %(status)s,
@@ -187,13 +200,15 @@ def record_outcome(write: RecordOutcome) -> Plan:
                 where portal = %(portal)s and job_ref = %(job_ref)s and status = 'matched'
                     and exists (select from bot_sessions where id = %(session_id)s)
                 returning session_id, status
+            ), counted as (
+                update bot_sessions as session
+                set total_accepted = total_accepted + (done.status = 'accepted')::int,
+                    total_rejected = total_rejected + (done.status = 'rejected')::int,
+                    updated_at = greatest(updated_at, %(at)s)
+                from done
+                where session.id = done.session_id
             )
-            update bot_sessions as session
-            set total_accepted = total_accepted + (done.status = 'accepted')::int,
-                total_rejected = total_rejected + (done.status = 'rejected')::int,
-                updated_at = now()
-            from done
-            where session.id = done.session_id
+            {_INSERT_FACTS} where exists (select from done) {_ONCE}
         """,
         parameters={
             "session_id": write.session_id,
@@ -202,9 +217,11 @@ def record_outcome(write: RecordOutcome) -> Plan:
             "status": write.status.value,
             "settled": write.settled.value,
             "reason": write.reason,
+            "at": write.at,
+            **_columns(write.facts),
         },
     )
-    return _then_session(write.session_id, settle, *_facts(write.session_id, write.facts))
+    return _then_session(write.session_id, settle)
 
 
 def record_log(write: RecordLog) -> Plan:
@@ -235,24 +252,19 @@ def _facts(session_id: UUID, facts: Sequence[Fact]) -> tuple[Statement, ...]:
     if not facts:
         return ()
     insert = Statement(
-        sql="""
-            insert into bot_events (id, session_id, type, data, "timestamp")
-            select fact.id, %(session_id)s, fact.type, fact.data::jsonb, fact.moment
-            from unnest(%(ids)s::uuid[], %(types)s::text[], %(data)s::text[], %(moments)s::timestamptz[])
-                with ordinality as fact (id, type, data, moment, place)
-            where exists (select from bot_sessions where id = %(session_id)s)
-            order by fact.place
-            on conflict (id) do nothing
-        """,
-        parameters={
-            "session_id": session_id,
-            "ids": [fact.id for fact in facts],
-            "types": [fact.type for fact in facts],
-            "data": [json.dumps(fact.data, allow_nan=False) for fact in facts],
-            "moments": [fact.timestamp for fact in facts],
-        },
+        sql=f"{_INSERT_FACTS} where exists (select from bot_sessions where id = %(session_id)s) {_ONCE}",
+        parameters={"session_id": session_id, **_columns(facts)},
     )
     return (insert,)
+
+
+def _columns(facts: Sequence[Fact]) -> dict[str, object]:
+    return {
+        "ids": [fact.id for fact in facts],
+        "types": [fact.type for fact in facts],
+        "data": [json.dumps(fact.data, allow_nan=False) for fact in facts],
+        "moments": [fact.timestamp for fact in facts],
+    }
 
 
 def _then_session(session_id: UUID, *statements: Statement) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -15,12 +16,16 @@ from ..records.messages import (
     Claim,
     ConfigurationQuery,
     Fact,
+    FactWrite,
+    JournalMessage,
+    KeepFact,
     OpenIntentsQuery,
     Query,
     RecordAway,
     RecordIntent,
     RecordOutcome,
     RecordSession,
+    SettleJournal,
     Write,
     WriteRefused,
 )
@@ -35,8 +40,10 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("sessions")
 R = TypeVar("R")
 
 ASK_TIMEOUT: Final = 10.0
+CLAIM_TIMEOUT: Final = 2.0
+"""Seconds until a decision that could not be committed is left for the next look."""
 INSIST_PAUSE: Final = 0.2
-"""Seconds until a write that got no answer is sent again."""
+"""Seconds until what got no answer is sent again."""
 
 FACTS: Final = {
     JobStatus.ACCEPTED: "job_accepted",
@@ -46,10 +53,12 @@ FACTS: Final = {
 
 
 class Books:
-    """Keeps a session's row, and publishes each fact once it is committed.
+    """Keeps a session's row, and publishes each fact once it is kept in the journal.
 
-    Writing goes on for as long as it takes: a fact is never dropped, and every
-    write may be repeated.
+    What happened is never dropped, whether PostgreSQL is there or not; so the
+    row here is ahead of the one on record by what still waits in the journal.
+    What is about to happen needs PostgreSQL: a job that cannot be claimed is
+    left for later.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class Books:
         engine: str,
         writer: Address[Write],
         reader: Address[Query],
+        journal: Address[JournalMessage],
         context: Context,
     ) -> None:
         self.row = row
@@ -66,6 +76,9 @@ class Books:
         self._engine = engine
         self._writer = writer
         self._reader = reader
+        self._journal = journal
+        self._foreign: set[str] = set()
+        """Open jobs that a session decided which is gone: their outcomes count for that one."""
         self._context = context
         self._message: str | None = None
         self._log = LOGGER.bind(session=row.session_name)
@@ -84,39 +97,48 @@ class Books:
 
     async def unsettled(self) -> dict[str, Decision]:
         """What was decided, here or by a session that is gone, and has no outcome yet."""
+        # What an earlier life clicked may be in the journal only, and would be taken for open.
+        await self._insist(self._journal, SettleJournal())
         query = OpenIntentsQuery(session_id=self.row.id, portal=self.row.portal)
-        return {job.job_ref: job.decision for job in await self._insist(self._reader, query)}
+        jobs = await self._insist(self._reader, query)
+        self._foreign = {job.job_ref for job in jobs if job.session_id != self.row.id}
+        return {job.job_ref: job.decision for job in jobs}
 
     # Writing
 
+    async def begin(self, fact: Fact) -> None:
+        """Record that the session runs, and take its counters from the record."""
+        self.status = SessionStatus.RUNNING
+        self.row = await self._insist(self._writer, self._state(0, fact))
+        self._publish_fact(fact)
+        self._publish_view()
+
     async def show(
-        self,
-        status: SessionStatus | None = None,
-        *,
-        login: LoginStatus | None = None,
-        looked: bool = False,
-        fact: Fact | None = None,
+        self, *, login: LoginStatus | None = None, looked: bool = False, fact: Fact | None = None
     ) -> None:
-        """Record how the session stands, and one look more when it ``looked``; then tell everybody."""
-        self.status = self.status if status is None else status
+        """Keep how the session stands, and one look more when it ``looked``; then tell everybody."""
         self.login = self.login if login is None else login
         if looked:
             self._message = None
-        self.row = await self._insist(
-            self._writer,
-            RecordSession(
-                id=self.row.id,
-                status=self.status,
-                login_status=self.login,
-                total_checks=self.row.total_checks + looked,
-                facts=() if fact is None else (fact,),
-            ),
+        state = self._state(looked, fact)
+        await self._keep(state)
+        self.row = replace(
+            self.row,
+            status=state.status,
+            login_status=state.login_status,
+            total_checks=state.total_checks,
+            end_time=None,
+            updated_at=max(self.row.updated_at, state.at),
         )
         self._publish_fact(fact)
         self._publish_view()
 
     async def claim(self, job: Job, decision: Decision, reason: str | None) -> Claim | None:
-        """Record what will be clicked; None where the record cannot hold what the portal shows."""
+        """Record what will be clicked; None where the record cannot hold what the portal shows.
+
+        Raises:
+            RecordAway: it may be on record or not; do not click, and decide again at the next look.
+        """
         intent = RecordIntent(
             session_id=self.row.id,
             portal=self.row.portal,
@@ -132,31 +154,56 @@ class Books:
             scraped_at=datetime.now(UTC),
         )
         try:
-            return await self._insist(self._writer, intent)
+            claim = await self._writer.ask(intent, timeout=CLAIM_TIMEOUT)
         except WriteRefused as refusal:
             self._log.warning("job_unrecordable", ref=job.ref, reason=str(refusal))
             return None
+        except (AskFailed, MailboxFull) as error:
+            raise RecordAway(f"nothing is clicked that cannot be recorded first: {error}") from error
+        if claim is Claim.OURS:
+            self._foreign.discard(job.ref)
+        return claim
 
     async def record_ending(self, ref: str, ending: Ending) -> None:
-        """Record how a job ended, with its event and the session's totals."""
+        """Keep how a job ended, with its event and the session's totals."""
         fact = new_fact(FACTS[ending.status], job_ref=ref, reason=ending.reason, settled=ending.settled.value)
-        self.row = await self._insist(
-            self._writer,
-            RecordOutcome(
-                session_id=self.row.id,
-                portal=self.row.portal,
-                job_ref=ref,
-                status=ending.status,
-                settled=ending.settled,
-                reason=ending.reason,
-                facts=(fact,),
-            ),
+        outcome = RecordOutcome(
+            session_id=self.row.id,
+            portal=self.row.portal,
+            job_ref=ref,
+            status=ending.status,
+            settled=ending.settled,
+            reason=ending.reason,
+            facts=(fact,),
+        )
+        await self._keep(outcome)
+        ours = ref not in self._foreign
+        self._foreign.discard(ref)
+        self.row = replace(
+            self.row,
+            total_accepted=self.row.total_accepted + (ours and ending.status is JobStatus.ACCEPTED),
+            total_rejected=self.row.total_rejected + (ours and ending.status is JobStatus.REJECTED),
+            updated_at=max(self.row.updated_at, outcome.at),
         )
         self._publish_fact(fact)
         self._publish_view()
         self._log.info(fact.type, ref=ref, reason=ending.reason, settled=ending.settled.value)
 
-    async def _insist(self, address: Address[Write] | Address[Query], request: Request[R]) -> R:
+    def _state(self, looks: int, fact: Fact | None) -> RecordSession:
+        return RecordSession(
+            id=self.row.id,
+            status=self.status,
+            login_status=self.login,
+            total_checks=self.row.total_checks + looks,
+            facts=() if fact is None else (fact,),
+        )
+
+    async def _keep(self, fact: FactWrite) -> None:
+        await self._insist(self._journal, KeepFact(fact=fact))
+
+    async def _insist(
+        self, address: Address[Write] | Address[Query] | Address[JournalMessage], request: Request[R]
+    ) -> R:
         while True:
             try:
                 return await address.ask(request, timeout=ASK_TIMEOUT)

@@ -1,4 +1,4 @@
-"""Facts of bot sessions, published after they were committed to the record."""
+"""Facts of bot sessions, published after they were kept: in the journal, or on record already."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SessionChanged(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactRecorded(SessionEvent):
-    """An event was written to ``bot_events`` (bot_started, login_success, job_accepted, ...)."""
+    """An event was kept for ``bot_events`` (bot_started, login_success, job_accepted, ...)."""
 
     id: UUID
     type: str

@@ -29,7 +29,18 @@ from runtime import (
     TreeQuery,
 )
 
-from ..records.messages import Fact, OpenSession, Query, RecordSession, SessionsQuery, WishSession, Write
+from ..records.messages import (
+    Fact,
+    JournalMessage,
+    OpenSession,
+    Query,
+    RecordAway,
+    RecordSession,
+    SessionsQuery,
+    SettleJournal,
+    WishSession,
+    Write,
+)
 from ..records.rows import Desired, SessionRow
 from .books import view_of
 from .events import FactRecorded, SessionChanged
@@ -49,6 +60,8 @@ from .messages import (
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
 
 ASK_TIMEOUT: Final = 5.0
+COMMIT_TIMEOUT: Final = 2.0
+"""Seconds until a command that cannot be kept is refused: an operator should not wait for PostgreSQL."""
 STOP_TIMEOUT: Final = 15.0
 MOST_SESSIONS: Final = 1000
 RECONCILE_PERIOD: Final = 5.0
@@ -73,6 +86,7 @@ class Roster(Actor[RosterMessage]):
         fleet: Address[SupervisorMessage],
         writer: Address[Write],
         reader: Address[Query],
+        journal: Address[JournalMessage],
         bus: Bus,
     ) -> None:
         self._portal = portal
@@ -83,6 +97,7 @@ class Roster(Actor[RosterMessage]):
         self._fleet = fleet
         self._writer = writer
         self._reader = reader
+        self._journal = journal
         self._bus = bus
         self._on_duty: dict[UUID, SessionView] = {}
         self._one_at_a_time = trio.Lock()
@@ -123,14 +138,13 @@ class Roster(Actor[RosterMessage]):
         if self._on_duty:
             raise AlreadyRunning("Bot is already running")
         now = datetime.now(UTC)
-        row = await self._writer.ask(
+        row = await self._commit(
             OpenSession(
                 id=uuid4(),
                 session_name=name or self._session_name or f"Session_{now:%Y%m%d_%H%M%S}",
                 portal=self._portal,
                 start_time=now,
-            ),
-            timeout=ASK_TIMEOUT,
+            )
         )
         return await self._put_on_duty(row)
 
@@ -140,8 +154,14 @@ class Roster(Actor[RosterMessage]):
         view = next(iter(self._on_duty.values()), None)
         if view is None:
             raise NoActiveSession("No active bot session found")
-        await self._writer.ask(WishSession(id=view.id, desired=Desired.STOPPED), timeout=ASK_TIMEOUT)
+        await self._commit(WishSession(id=view.id, desired=Desired.STOPPED))
         return await self._take_off_duty(view)
+
+    async def _commit(self, command: OpenSession | WishSession) -> SessionRow:
+        try:
+            return await self._writer.ask(command, timeout=COMMIT_TIMEOUT)
+        except (AskFailed, MailboxFull) as error:
+            raise RecordAway(f"the record is away, so this cannot be kept: {error}") from error
 
     async def _put_on_duty(self, row: SessionRow) -> SessionView:
         view = view_of(row, engine=self._engine, status=SessionStatus.STARTING, login=LoginStatus.NOT_STARTED)
@@ -163,6 +183,8 @@ class Roster(Actor[RosterMessage]):
         return await self._record_end(self._on_duty.pop(view.id, view))
 
     async def _record_end(self, latest: SessionRow | SessionView) -> SessionView:
+        # Else what the session told last might be recorded after its end.
+        await self._journal.ask(SettleJournal(), timeout=ASK_TIMEOUT)
         now = datetime.now(UTC)
         fact = Fact(type="bot_stopped", data={"session_name": latest.session_name}, timestamp=now)
         row = await self._writer.ask(
@@ -217,7 +239,8 @@ class Roster(Actor[RosterMessage]):
         self._autostart = False
 
     async def _sessions(self, query: SessionsQuery) -> list[SessionRow]:
-        return await self._reader.ask(query, timeout=ASK_TIMEOUT)
+        # Commands wait for a comparison to end.
+        return await self._reader.ask(query, timeout=COMMIT_TIMEOUT)
 
     async def _follow(self, *, task_status: trio.TaskStatus[None]) -> None:
         with self._bus.subscribe(SessionChanged, capacity=1024) as changes:

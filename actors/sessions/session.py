@@ -25,11 +25,11 @@ from ..portals.errors import (
 )
 from ..portals.job import Job
 from ..portals.portal import Outcome, Portal
-from ..records.messages import Claim, Query, Write
+from ..records.messages import Claim, JournalMessage, Query, RecordAway, Write
 from ..records.rows import Decision, JobStatus, SessionRow, Settled
 from .books import Books, new_fact
 from .look import Ending, Look
-from .messages import LoginStatus, SessionStatus
+from .messages import LoginStatus
 from .rules import Rules, decide
 
 RULES_PERIOD: Final = 30.0
@@ -69,12 +69,14 @@ class Session(Actor[None]):
         open_portal: Callable[[], AbstractAsyncContextManager[Portal]],
         writer: Address[Write],
         reader: Address[Query],
+        journal: Address[JournalMessage],
     ) -> None:
         self._row = row
         self._engine = engine
         self._open_portal = open_portal
         self._writer = writer
         self._reader = reader
+        self._journal = journal
         self._cycle = 0
         self._skipped = 0
         self._unsettled: dict[str, Decision] = {}
@@ -82,7 +84,7 @@ class Session(Actor[None]):
         self._click = trio.CancelScope(shield=True)
 
     async def started(self) -> None:
-        self._books = Books(self._row, self._engine, self._writer, self._reader, self.context)
+        self._books = Books(self._row, self._engine, self._writer, self._reader, self._journal, self.context)
         self.context.nursery.start_soon(self._work)
         self.context.nursery.start_soon(self._limit_clicks_at_stop)
 
@@ -90,7 +92,7 @@ class Session(Actor[None]):
         books = self._books
         rules, rules_at = await books.rules(), trio.current_time()
         self._unsettled = await books.unsettled()
-        await books.show(SessionStatus.RUNNING, fact=new_fact("bot_started", engine=self._engine))
+        await books.begin(new_fact("bot_started", engine=self._engine))
         troubles = 0
         async with self._open_portal() as portal:
             while True:
@@ -111,6 +113,9 @@ class Session(Actor[None]):
                     books.trouble(error)
                     if troubles >= TROUBLES:
                         raise
+                except RecordAway as error:
+                    # The rest of the look would fare no better. Looking goes on, since it needs no record.
+                    books.trouble(error)
                 except (LoginRefused, PageChanged) as error:
                     books.trouble(error)
                     pause = PARKED
@@ -151,11 +156,14 @@ class Session(Actor[None]):
         verdict = decide(job, rules, accepted=accepted)
         if verdict.decision is None:
             return None
+        # Noted first: an intent whose answer is lost may stand on record, and is settled by reading
+        # once the job is not on the table any more.
+        self._unsettled[job.ref] = verdict.decision
         claim = await self._books.claim(job, verdict.decision, verdict.reason)
         if claim is not Claim.OURS:
+            self._unsettled.pop(job.ref, None)
             self._remember_done(job.ref)
             return None
-        self._unsettled[job.ref] = verdict.decision
         # A click that is cut off is the one thing whose outcome nobody knows. So it
         # may finish although the session is to stop; but see _limit_clicks_at_stop.
         with trio.CancelScope(shield=True) as self._click:

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import LiteralString, TypeVar
 from uuid import UUID, uuid4
 
@@ -15,12 +17,16 @@ from psycopg.rows import DictRow, dict_row
 
 from actors.records.db_reader import DbReader
 from actors.records.db_writer import DbWriter
+from actors.records.journal import Journal
 from actors.records.messages import (
     Fact,
+    JournalMessage,
     OpenSession,
     Query,
+    RecordAway,
     RecordIntent,
     RecordOutcome,
+    SettleJournal,
     Write,
 )
 from actors.records.rows import Decision, JobStatus, SessionRow, Settled
@@ -61,11 +67,12 @@ def settings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A writer and a reader under supervision, and the database that they work on."""
+    """A writer, a reader and a journal under supervision, and the database that they work on."""
 
     dsn: str
     writer: Address[Write]
     reader: Address[Query]
+    journal: Address[JournalMessage]
     system: System
 
     async def write(self, request: Request[R]) -> R:
@@ -73,6 +80,14 @@ class Record:
 
     async def read(self, request: Request[R]) -> R:
         return await self.reader.ask(request, timeout=10)
+
+    async def settle(self) -> None:
+        """Wait until what was kept in the journal is on record."""
+        while True:
+            try:
+                return await self.journal.ask(SettleJournal(), timeout=10)
+            except RecordAway:
+                await trio.sleep(0.05)
 
     async def sql(self, statement: LiteralString) -> list[DictRow]:
         return await trio.to_thread.run_sync(rows, self.dsn, statement)
@@ -83,21 +98,28 @@ class Record:
 
 @asynccontextmanager
 async def open_record(
-    dsn: str, given: DatabaseSettings | None = None, *, bus: Bus | None = None
+    dsn: str, given: DatabaseSettings | None = None, *, bus: Bus | None = None, folder: Path | None = None
 ) -> AsyncGenerator[Record, None]:
-    """Run a `Record` for as long as the block lasts."""
+    """Run a `Record` for as long as the block lasts; without a ``folder`` its journal goes with it."""
+    if folder is None:
+        with TemporaryDirectory() as temporary:
+            async with open_record(dsn, given, bus=bus, folder=Path(temporary)) as record:
+                yield record
+        return
     given = settings() if given is None else given
     writer, reader = Address[Write]("db_writer", capacity=1000), Address[Query]("db_reader", capacity=256)
+    journal = Address[JournalMessage]("journal", capacity=1000)
     backoff = Backoff(minimum=0.02, maximum=0.2, jitter=0.0)
     spec = SupervisorSpec(
         address=Address("records"),
         children=(
             ChildSpec(address=writer, start=lambda: DbWriter(given, dsn), backoff=backoff),
             ChildSpec(address=reader, start=lambda: DbReader(given, dsn), backoff=backoff),
+            ChildSpec(address=journal, start=lambda: Journal(folder, writer), backoff=backoff),
         ),
     )
     async with open_system(spec, bus=bus) as system:
-        yield Record(dsn=dsn, writer=writer, reader=reader, system=system)
+        yield Record(dsn=dsn, writer=writer, reader=reader, journal=journal, system=system)
 
 
 async def insist(record: Record, write: Request[R]) -> R:

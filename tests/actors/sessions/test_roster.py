@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 import trio
+import trio.testing
 
-from actors.records.messages import SessionsQuery
+from actors.records.messages import SessionsQuery, Write
 from actors.records.rows import SessionRow
 from actors.sessions.events import FactRecorded, SessionChanged
 from actors.sessions.messages import (
@@ -55,7 +56,9 @@ class Post:
 
 
 @asynccontextmanager
-async def on_post(database: str, *, autostart: bool = False) -> AsyncGenerator[Post, None]:
+async def on_post(
+    database: str, *, autostart: bool = False, writer: Address[Write] | None = None
+) -> AsyncGenerator[Post, None]:
     bus, board = Bus(), Board()
     roster: Address[RosterMessage] = Address("roster")
     fleet: Address[SupervisorMessage] = Address("fleet")
@@ -65,7 +68,7 @@ async def on_post(database: str, *, autostart: bool = False) -> AsyncGenerator[P
         def employ(row: SessionRow) -> ChildSpec:
             return ChildSpec(
                 address=Address(child_name(row.id)),
-                start=lambda: Session(row, "http", board.open, record.writer, record.reader),
+                start=lambda: Session(row, "http", board.open, record.writer, record.reader, record.journal),
                 backoff=backoff,
             )
 
@@ -82,8 +85,9 @@ async def on_post(database: str, *, autostart: bool = False) -> AsyncGenerator[P
                         session_name="",
                         employ=employ,
                         fleet=fleet,
-                        writer=record.writer,
+                        writer=record.writer if writer is None else writer,
                         reader=record.reader,
+                        journal=record.journal,
                         bus=bus,
                     ),
                     backoff=backoff,
@@ -149,13 +153,23 @@ async def test_a_session_that_the_fleet_lost_is_started_again(database: str) -> 
             assert (await next_event(changes, SessionChanged)).session_id == view.id
 
 
-async def test_who_is_on_duty_is_known_while_the_record_is_away(database: str) -> None:
-    """Only what must be committed fails; a start that could not be kept starts nothing."""
+async def test_who_is_on_duty_is_known_while_the_record_takes_no_writes(database: str) -> None:
+    """A stop that cannot be committed fails and stops nothing; the roster answers meanwhile."""
     async with on_post(database) as post:
         view = await post.roster.ask(StartSession(), timeout=5)
-        post.record.writer.mailbox.close("the record is away")
+    nobody: Address[Write] = Address("nobody")
+    async with on_post(database, writer=nobody) as post, trio.open_nursery() as nursery:
+        with post.bus.subscribe(SessionChanged) as changes:
+            await next_event(changes, SessionChanged)
+        refused = trio.Event()
+
+        async def stop() -> None:
+            with pytest.raises(AskFailed):
+                await post.roster.ask(StopSession(), timeout=1)
+            refused.set()
+
+        nursery.start_soon(stop)
+        await trio.testing.wait_all_tasks_blocked(0.01)
         assert [each.id for each in await post.on_duty()] == [view.id]
-        with pytest.raises(AskFailed):
-            await post.roster.ask(StopSession(), timeout=5)
+        await refused.wait()
         assert [each.id for each in await post.on_duty()] == [view.id]
-        post.record.writer.mailbox.open()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -13,10 +16,11 @@ from actors.portals.job import Job
 from actors.portals.portal import Outcome
 from actors.records.messages import JobsQuery, OpenSession, SessionsQuery
 from actors.records.rows import JobRow, JobStatus, SessionRow, Settled
-from actors.sessions.events import CycleCompleted, JobProcessed, SessionTroubled
+from actors.services import PostgresServer, open_data_dir
+from actors.sessions.events import CycleCompleted, JobProcessed, SessionChanged, SessionTroubled
 from actors.sessions.session import Session
 from runtime import Address, Backoff, Bus, ChildFailed, ChildSpec, SupervisorSpec, System, open_system
-from runtime.testing import next_event
+from runtime.testing import next_event, run_actor
 
 from ..records.records import NOW, Record, open_record
 from .board import Board
@@ -50,13 +54,18 @@ class Stage:
     row: SessionRow
 
     async def jobs(self) -> dict[str, JobRow]:
+        await self.record.settle()
         rows = await self.record.reader.ask(JobsQuery(), timeout=5)
         assert len({row.job_ref for row in rows}) == len(rows)
         return {row.job_ref: row for row in rows}
 
     async def totals(self) -> tuple[int, int]:
-        row = (await self.record.reader.ask(SessionsQuery(), timeout=5))[0]
+        row = await self.recorded()
         return row.total_accepted, row.total_rejected
+
+    async def recorded(self) -> SessionRow:
+        await self.record.settle()
+        return (await self.record.reader.ask(SessionsQuery(), timeout=5))[0]
 
 
 @asynccontextmanager
@@ -75,7 +84,9 @@ async def on_stage(
             children=(
                 ChildSpec(
                     address=Address("session"),
-                    start=lambda: Session(kept, "http", board.open, record.writer, record.reader),
+                    start=lambda: Session(
+                        kept, "http", board.open, record.writer, record.reader, record.journal
+                    ),
                     backoff=Backoff(minimum=0.01, maximum=0.01),
                 ),
             ),
@@ -185,12 +196,13 @@ async def test_a_click_under_way_ends_before_the_session_stops(database: str) ->
         )
         spec = ChildSpec(
             address=Address("session"),
-            start=lambda: Session(row, "http", board.open, record.writer, record.reader),
+            start=lambda: Session(row, "http", board.open, record.writer, record.reader, record.journal),
         )
         async with open_system(SupervisorSpec(address=Address("root"), children=(spec,))) as system:
             await board.clicked.wait()
             system.request_stop()
             nursery.start_soon(release, board.hold_clicks)
+        await record.settle()
         jobs = await record.reader.ask(JobsQuery(), timeout=5)
         assert [(each.status, each.settled) for each in jobs] == [(JobStatus.ACCEPTED, Settled.ANSWER)]
 
@@ -235,7 +247,7 @@ async def test_wrong_credentials_are_told_and_do_not_crash(database: str) -> Non
         with stage.bus.subscribe(SessionTroubled) as events:
             assert "unknown user" in (await next_event(events, SessionTroubled)).message
         assert stage.system.snapshot().children[0].restarts == 0
-        row = (await stage.record.reader.ask(SessionsQuery(), timeout=5))[0]
+        row = await stage.recorded()
         assert row.login_status == "failed"
     assert board.clicks == []
 
@@ -278,3 +290,36 @@ async def test_a_job_that_the_record_cannot_hold_is_left_alone(database: str) ->
         assert set(await stage.jobs()) == {"B"}
         assert stage.system.snapshot().children[0].restarts == 0
     assert board.clicks == ["accept B"]
+
+
+@asynccontextmanager
+async def with_a_server_of_its_own(path: Path) -> AsyncGenerator[tuple[str, int], None]:
+    """The address of a PostgreSQL, and its pid."""
+    with open_data_dir(path) as data_dir:
+        async with run_actor(lambda: PostgresServer(data_dir), Address("postgres")) as system:
+            pid = system.snapshot().children[0].detail["pid"]
+            assert isinstance(pid, int)
+            yield PostgresServer(data_dir).dsn, pid
+
+
+async def test_a_session_looks_on_while_the_record_is_away(tmp_path: Path) -> None:
+    """What happened is kept, and a click in hand is finished; nothing is clicked that is not on record."""
+    board = Board(job("A"), job("B"))
+    board.hold_clicks = trio.Event()
+    async with (
+        with_a_server_of_its_own(tmp_path / "data") as (dsn, pid),
+        on_stage(dsn, board) as stage,
+    ):
+        await board.clicked.wait()
+        with stage.bus.subscribe(SessionChanged, SessionTroubled) as events:
+            os.kill(pid, signal.SIGKILL)
+            board.hold_clicks.set()
+            changed = await next_event(events, SessionChanged)
+            assert changed.session.total_accepted == 1
+        await board.look(3)
+        board.hold_clicks = None
+        while len(board.clicks) < 2:
+            await board.look()
+        assert {row.status for row in (await stage.jobs()).values()} == {JobStatus.ACCEPTED}
+        assert await stage.totals() == (2, 0)
+    assert sorted(board.clicks) == ["accept A", "accept B"]
