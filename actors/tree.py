@@ -7,15 +7,20 @@ it is only scenery: at a stop it must outlive the clicks that are under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import os
+import socket
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Never, TypeVar
+from uuid import uuid4
 
 from runtime import Actor, Address, Backoff, Bus, ChildSpec, SupervisorMessage, SupervisorSpec
 
+from .mirror.messages import MirrorMessage
 from .mirror.redis_sync import RedisSync
 from .portals.browser import open_browser_portal
 from .portals.browser_host import BrowserHost, BrowserQuery
@@ -23,9 +28,15 @@ from .portals.definition import PortalDefinition
 from .portals.http import open_http_portal
 from .portals.portal import Credentials, Portal
 from .practice import PracticePortal
+from .queue.handler import Handler
+from .queue.messages import QueueMessage
+from .queue.reaper import Reaper
+from .queue.task_queue import TaskQueue
+from .queue.workers import Workers
 from .records.db_reader import DbReader
 from .records.db_writer import DbWriter
-from .records.messages import Query, Write
+from .records.journal import Journal
+from .records.messages import JournalMessage, Query, Write
 from .records.rows import SessionRow
 from .services import DataDir, PostgresServer, ValkeyServer
 from .sessions.messages import RosterMessage
@@ -34,6 +45,8 @@ from .sessions.session import Session
 from .settings import Settings
 
 EMBEDDED: Final = "embedded"
+WRITER_PAUSE: Final = 2.0
+"""Longest wait in seconds before the writer tries PostgreSQL again: all commands and facts wait for it."""
 M = TypeVar("M")
 
 
@@ -44,6 +57,9 @@ class Addresses:
     root: Address[SupervisorMessage] = field(default_factory=lambda: Address("botvisor"))
     db_writer: Address[Write] = field(default_factory=lambda: Address("db_writer", capacity=1000))
     db_reader: Address[Query] = field(default_factory=lambda: Address("db_reader", capacity=256))
+    journal: Address[JournalMessage] = field(default_factory=lambda: Address("journal", capacity=1000))
+    redis_sync: Address[MirrorMessage] = field(default_factory=lambda: Address("redis_sync"))
+    task_queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue", capacity=1000))
     browser_host: Address[BrowserQuery] = field(default_factory=lambda: Address("browser_host"))
     roster: Address[RosterMessage] = field(default_factory=lambda: Address("roster", capacity=256))
     fleet: Address[SupervisorMessage] = field(default_factory=lambda: Address("fleet"))
@@ -61,6 +77,8 @@ class Plan:
     """The browser for the sessions; None runs them on the http engine."""
     practice: tuple[str, ...]
     """The program that is the practice portal."""
+    handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])
+    """Who does the tasks of each type, in this instance."""
 
     @property
     def engine(self) -> str:
@@ -94,15 +112,26 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
         ),
         grow.branch(
             Address("records"),
-            grow.worker(to.db_writer, lambda: DbWriter(settings.database, plan.dsn)),
+            grow.worker(
+                to.db_writer, lambda: DbWriter(settings.database, plan.dsn), longest_pause=WRITER_PAUSE
+            ),
             grow.worker(to.db_reader, lambda: DbReader(settings.database, plan.dsn)),
+            grow.worker(to.journal, lambda: Journal(data_dir.journal, to.db_writer)),
         ),
         grow.branch(
             Address("mirror"),
             grow.worker(
-                Address[Never]("redis_sync"),
-                lambda: RedisSync(settings.redis, plan.redis_url, bus, to.roster, to.db_reader),
+                to.redis_sync,
+                lambda: RedisSync(settings.redis, plan.redis_url, bus, to.roster, to.db_reader, to.journal),
             ),
+        ),
+        grow.branch(
+            Address("queue"),
+            grow.worker(to.task_queue, lambda: TaskQueue(settings.queue, settings.database, plan.dsn)),
+            grow.worker(
+                Address[Never]("reaper"), lambda: Reaper(settings.queue, settings.database, plan.dsn, bus)
+            ),
+            grow.worker(Address[Never]("workers"), lambda: workers(plan, to, bus)),
         ),
         grow.branch(
             Address("practice"),
@@ -142,6 +171,7 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
                     fleet=to.fleet,
                     writer=to.db_writer,
                     reader=to.db_reader,
+                    journal=to.journal,
                     bus=bus,
                 ),
             ),
@@ -181,15 +211,31 @@ class Grower:
         *,
         start_timeout: float = 30.0,
         shutdown: float = 5.0,
+        longest_pause: float = math.inf,
     ) -> ChildSpec:
         """An actor on its address."""
+        maximum = max(self.backoff.minimum, min(self.backoff.maximum, longest_pause))
         return ChildSpec(
             address=address,
             start=start,
             start_timeout=start_timeout,
             shutdown=shutdown,
-            backoff=self.backoff,
+            backoff=replace(self.backoff, maximum=maximum),
         )
+
+
+def workers(plan: Plan, to: Addresses, bus: Bus) -> Workers:
+    """Those who do the tasks; each incarnation is another owner of leases."""
+    settings = plan.settings.queue
+    return Workers(
+        plan.handlers,
+        to.task_queue,
+        bus,
+        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+        slots=settings.slots,
+        lease_seconds=settings.lease_seconds,
+        poll_seconds=settings.poll_seconds,
+    )
 
 
 def browser_host(plan: Plan, chromium: Path) -> BrowserHost:
@@ -214,6 +260,6 @@ def session_spec(plan: Plan, to: Addresses, grow: Grower, row: SessionRow) -> Ch
 
     return grow.worker(
         Address[None](child_name(row.id)),
-        lambda: Session(row, plan.engine, open_portal, to.db_writer, to.db_reader),
+        lambda: Session(row, plan.engine, open_portal, to.db_writer, to.db_reader, to.journal),
         shutdown=6.0,
     )

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
+from ..records.rows import TaskRow
+
 KEPT: Final = timedelta(hours=24)
 """How long a session's keys outlive it, and its metrics their last change."""
 MOST_EVENTS: Final = 1000
@@ -79,10 +81,21 @@ class Keys:
     def metrics(self, id: UUID | str) -> str:  # noqa: A002 - what it is
         return f"{self.prefix}bot:metrics:{id}"
 
-    def patterns(self) -> tuple[str, str]:
-        """What SCAN takes to find the keys of all sessions."""
+    @property
+    def waiting(self) -> str:
+        return f"{self.prefix}bot:tasks:queue"
+
+    @property
+    def processing(self) -> str:
+        return f"{self.prefix}bot:tasks:processing"
+
+    def task(self, id: UUID | str) -> str:  # noqa: A002 - what it is
+        return f"{self.prefix}bot:task:{id}"
+
+    def patterns(self) -> tuple[str, ...]:
+        """What SCAN takes to find the keys of all sessions and tasks."""
         escaped = "".join(f"\\{letter}" if letter in "\\*?[]^-" else letter for letter in self.prefix)
-        return f"{escaped}bot:session:*", f"{escaped}bot:metrics:*"
+        return f"{escaped}bot:session:*", f"{escaped}bot:metrics:*", f"{escaped}bot:task:*"
 
 
 def is_active(session: SessionFacts) -> bool:
@@ -137,6 +150,28 @@ def state_hash(session: SessionFacts | None, now: datetime) -> Hash:
         "timestamp": moment(now),
         "updated_by": "system",
     }
+
+
+def task_hash(task: TaskRow) -> Hash:
+    """``bot:task:{id}``: how it ended comes with its end, as ``completed_at`` or ``failed_at``."""
+    fields = {
+        "id": str(task.id),
+        "type": task.type,
+        "data": json.dumps(task.data, sort_keys=True),
+        "priority": str(task.priority),
+        "created_at": moment(task.created_at),
+        "status": task.state,
+    }
+    if task.started_at is not None:
+        fields["started_at"] = moment(task.started_at)
+    if task.finished_at is not None:
+        if task.state == "completed":
+            fields["completed_at"] = moment(task.finished_at)
+            fields["result"] = json.dumps(task.result, sort_keys=True)
+        else:
+            fields["failed_at"] = moment(task.finished_at)
+            fields["error"] = task.error or task.state
+    return fields
 
 
 def event_text(

@@ -42,6 +42,8 @@ class Change:
     sessions: tuple[SessionShown, ...]
     events: tuple[str, ...]
     """Oldest first."""
+    news: tuple[str, ...] = ()
+    """Those of the events that happened just now: subscribers are told, once and without a promise."""
 
 
 AnyEvent: TypeAlias = EventRow | FactRecorded
@@ -84,7 +86,8 @@ class Picture:
         self._changed.clear()
         for session in sessions:
             self.show(session)
-        self._events = {event.id: event for event in reversed(list(events))}
+        # Where the record has it already it is still news to those who listen.
+        self._events = {event.id: later.get(event.id, event) for event in reversed(list(events))}
         self._shown = set(self._events)
         for event in later.values():
             self.add(event)
@@ -92,14 +95,16 @@ class Picture:
     def take(self, now: datetime) -> Change:
         """What is not shown yet. It counts as shown from now on."""
         shown = [self._sessions[changed] for changed in self._changed]
-        events = tuple(_text(event) for event in self._events.values())
+        events = {key: _text(event) for key, event in self._events.items()}
+        news = tuple(events[key] for key, event in self._events.items() if isinstance(event, FactRecorded))
         self._changed.clear()
         self._events.clear()
         stands_for_all = self._most_telling()
         change = Change(
             state=state_hash(stands_for_all, now),
             sessions=tuple(_shown(session, now) for session in shown),
-            events=events,
+            events=tuple(events.values()),
+            news=news,
         )
         # The sessions that ended are in Redis and need not be here as well.
         self._sessions = {

@@ -17,8 +17,12 @@ from uuid import uuid4
 import redis
 from redis.client import Pipeline
 
+from .compare import Contents
 from .keys import MOST_EVENTS, Hash, Keys
 from .picture import Change, SessionShown
+from .shelf import TaskChange, TaskShown
+
+READ_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +33,19 @@ class Evidence:
     run_id: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What the server tells of itself that decides whether it can be trusted with our keys."""
+
+    eviction_policy: str | None
+
+
 def write_change(client: redis.Redis, keys: Keys, change: Change) -> str | None:
-    """Write what is new, and return the marker that stands there."""
+    """Write what is new, tell subscribers of what happened, and return the marker that stands there."""
     with client.pipeline(transaction=True) as pipeline:
         _queue_change(pipeline, keys, change)
+        for event in change.news:
+            pipeline.publish(keys.events, event)
         pipeline.get(keys.marker)
         return _text(pipeline.execute()[-1])
 
@@ -44,7 +57,7 @@ def write_everything(client: redis.Redis, keys: Keys, change: Change, stale: set
     Redis after it was wiped comes upon ours, and both are content.
     """
     with client.pipeline(transaction=True) as pipeline:
-        pipeline.delete(keys.active, keys.events, *sorted(stale))
+        pipeline.delete(keys.active, keys.events, keys.waiting, keys.processing, *sorted(stale))
         _queue_change(pipeline, keys, change)
         pipeline.set(keys.marker, uuid4().hex, nx=True)
         pipeline.get(keys.marker)
@@ -52,8 +65,16 @@ def write_everything(client: redis.Redis, keys: Keys, change: Change, stale: set
     return Evidence(marker=marker, run_id=run_id(client))
 
 
-def session_keys(client: redis.Redis, keys: Keys) -> set[str]:
-    """The keys of all sessions that Redis has."""
+def write_tasks(client: redis.Redis, keys: Keys, change: TaskChange) -> str | None:
+    """Write how tasks stand, and return the marker that stands there."""
+    with client.pipeline(transaction=True) as pipeline:
+        _queue_tasks(pipeline, keys, change)
+        pipeline.get(keys.marker)
+        return _text(pipeline.execute()[-1])
+
+
+def our_keys(client: redis.Redis, keys: Keys) -> set[str]:
+    """The keys of all sessions and tasks that Redis has."""
     found: set[str] = set()
     for pattern in keys.patterns():
         names = cast("Iterator[object]", client.scan_iter(match=pattern, count=1000))
@@ -68,6 +89,41 @@ def run_id(client: redis.Redis) -> str | None:
     except redis.ResponseError:
         return None
     return _text(facts.get("run_id"))
+
+
+def server_of(client: redis.Redis) -> Server:
+    """What the server tells of itself."""
+    try:
+        facts = client.info("memory")
+    except redis.ResponseError:
+        return Server(eviction_policy=None)
+    return Server(eviction_policy=_text(facts.get("maxmemory_policy")))
+
+
+def read_all(client: redis.Redis, keys: Keys) -> Contents:
+    """What Redis shows now, as it is compared with the record."""
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.smembers(keys.active)
+        pipeline.lrange(keys.events, 0, -1)
+        pipeline.zrange(keys.waiting, 0, -1, withscores=True)
+        pipeline.zrange(keys.processing, 0, -1)
+        active, events, waiting, processing = pipeline.execute()
+    names = sorted(our_keys(client, keys))
+    hashes: dict[str, Hash] = {}
+    for start in range(0, len(names), READ_AT_ONCE):
+        some = names[start : start + READ_AT_ONCE]
+        with client.pipeline(transaction=False) as pipeline:
+            for name in some:
+                pipeline.hgetall(name)
+            hashes.update(zip(some, cast("list[Hash]", pipeline.execute()), strict=True))
+    return Contents(
+        active=frozenset(cast("set[str]", active)),
+        events=tuple(cast("list[str]", events)),
+        waiting=dict(cast("list[tuple[str, float]]", waiting)),
+        processing=frozenset(cast("list[str]", processing)),
+        # One that went meanwhile is empty.
+        hashes={name: fields for name, fields in hashes.items() if fields},
+    )
 
 
 def _queue_change(pipeline: Pipeline, keys: Keys, change: Change) -> None:
@@ -98,6 +154,27 @@ def _queue_session(pipeline: Pipeline, keys: Keys, session: SessionShown) -> Non
     pipeline.expire(metrics, session.seconds)
     if not session.active:
         pipeline.expire(name, session.seconds)
+
+
+def _queue_tasks(pipeline: Pipeline, keys: Keys, change: TaskChange) -> None:
+    out = [str(one) for one in change.gone] + [str(task.id) for task in change.shown]
+    if not out:
+        return
+    pipeline.delete(*(keys.task(one) for one in out))
+    pipeline.zrem(keys.waiting, *out)
+    pipeline.zrem(keys.processing, *out)
+    for task in change.shown:
+        _queue_task(pipeline, keys, task)
+
+
+def _queue_task(pipeline: Pipeline, keys: Keys, task: TaskShown) -> None:
+    pipeline.hset(keys.task(task.id), items=_flat(task.fields))
+    if task.waiting is not None:
+        pipeline.zadd(keys.waiting, {str(task.id): task.waiting})
+    if task.processing is not None:
+        pipeline.zadd(keys.processing, {str(task.id): task.processing})
+    if task.seconds is not None:
+        pipeline.expire(keys.task(task.id), task.seconds)
 
 
 def _flat(fields: Hash) -> list[str]:

@@ -2,53 +2,68 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import ClassVar, Final, Never, TypeVar
+from typing import ClassVar, Final, TypeVar
 from uuid import UUID
 
 import redis
 import structlog
 import trio
 
-from runtime import Actor, Address, AskFailed, Bus, Exit, Refusal, Subscription
+from runtime import Actor, Address, AskFailed, Bus, Deferred, Exit, MailboxFull, Refusal, Subscription
 
-from ..records.messages import EventsQuery, Query, SessionsQuery
-from ..records.rows import Desired
+from ..queue.events import TaskEvent, TaskProgressed
+from ..records.messages import JournalMessage, Query
 from ..sessions.events import FactRecorded, SessionChanged
-from ..sessions.messages import RosterMessage, RosterQuery
+from ..sessions.messages import RosterMessage
 from ..settings import RedisSettings
+from .compare import differences
 from .connection import Store, ping
 from .errors import RedisAway
-from .keys import MOST_EVENTS, Keys, SessionFacts
+from .keys import Keys
+from .messages import MOST_DIFFERENCES, MirrorMessage, MirrorStatus, MirrorUnknown, RepairMirror
 from .picture import Picture
-from .pipelines import Evidence, run_id, session_keys, write_change, write_everything
+from .pipelines import (
+    Evidence,
+    Server,
+    our_keys,
+    read_all,
+    run_id,
+    server_of,
+    write_change,
+    write_everything,
+    write_tasks,
+)
+from .shelf import Shelf, TaskChange
+from .source import Source
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("mirror")
 T = TypeVar("T")
 
 HEARTBEAT: Final = 1.0
 """Seconds between two looks whether Redis still is the one that was filled."""
-ROSTER_TIMEOUT: Final = 1.0
-"""Seconds to wait for the roster, which starts after us: then the record alone must do."""
-READER_TIMEOUT: Final = 3.0
-"""Seconds to wait for the record, while changes wait too."""
-RECENT: Final = 100
-"""Sessions that Redis shows although they ended, while they are not too old."""
-MOST_RUNNING: Final = 1000
 CAPACITY: Final = 10_000
 """Events that may wait; when more are missed, everything is read again."""
+TASK_SHARE: Final = 0.1
+"""At most this share of the time goes into mirroring tasks, however many there are."""
+TASKS_AT_ONCE: Final = 500
+"""Tasks in one round trip."""
+LOOKS: Final = 3
+"""How often a difference must be seen: what is changing just now is none."""
+NO_EVICTION: Final = "noeviction"
 
 
-class RedisSync(Actor[Never]):
-    """Mirrors sessions and their events into Redis, many changes in one round trip.
+class RedisSync(Actor[MirrorMessage]):
+    """Mirrors sessions, their events and tasks into Redis, many changes in one round trip.
 
     Nothing is in Redis alone. After each start of this actor, and when Redis
     turns out to have lost its data, all keys are written anew from the record,
     whatever was there. Redis being away is an absence; what happens meanwhile
-    is read from the record afterwards. While the record is away, changes are
-    mirrored all the same.
+    is read from the record afterwards. While the record is away, changes of
+    sessions are mirrored all the same.
 
     Raises:
         RedisRefused: from making it, for an address that is none; from
@@ -65,30 +80,52 @@ class RedisSync(Actor[Never]):
         bus: Bus,
         roster: Address[RosterMessage],
         reader: Address[Query],
+        journal: Address[JournalMessage],
     ) -> None:
         self._store = Store(settings, url)
         self._interval = settings.flush_interval_seconds
         self._bus = bus
-        self._roster = roster
-        self._reader = reader
+        self._source = Source(roster, reader, journal)
         self._keys = Keys(prefix=settings.key_prefix)
         # redis-py's calls end by their own time limits, so a thread is always waited for:
         # one that was left alone might write old news over what its successor wrote.
         self._limiter = trio.CapacityLimiter(1)
         self._picture = Picture()
+        self._shelf = Shelf()
         self._evidence: Evidence | None = None
         """None until everything is in Redis."""
         self._shown: set[UUID] = set()
         """Sessions that have keys."""
+        self._asked: list[tuple[MirrorMessage, Deferred[object]]] = []
+        self._pause = trio.CancelScope()
+        self._due = math.inf
+        """When to look around, before the heartbeat."""
+        self._since: float | None = None
+        """When the first of what is not written yet happened."""
+        self._tasks_at = 0.0
+        """Tasks are not looked at before."""
+        self._rebuilds = 0
+        self._last_sync: datetime | None = None
+        self._last_rebuild: datetime | None = None
+        self._lag_ms: float | None = None
+        self._server = Server(eviction_policy=None)
 
     async def started(self) -> None:
-        self.context.detail.update(server=self._store.place, last_sync=None, lag_ms=None, keys=0, pending=0)
+        self.context.detail.update(
+            server=self._store.place, last_sync=None, lag_ms=None, keys=0, pending=0, rebuilds=0, warning=None
+        )
         try:
             await self._call(ping)
         except RedisAway as away:
             self.context.nursery.start_soon(self._fail, away)
         else:
+            await self.context.nursery.start(self._follow_tasks)
             await self.context.nursery.start(self._serve)
+
+    async def handle(self, message: MirrorMessage) -> None:
+        # Answered between two flushes, so that nothing changes in the middle.
+        self._asked.append((message, self.context.defer()))
+        self._hurry(trio.current_time())
 
     async def stopped(self, reason: Exit) -> None:
         self._store.close()
@@ -103,41 +140,108 @@ class RedisSync(Actor[Never]):
             missed = 0
             beat = trio.current_time()
             while True:
-                since = await self._gather(events, until=beat)
+                await self._gather(events, until=beat)
                 if events.missed > missed:
                     missed, self._evidence = events.missed, None
-                if since >= beat:
-                    beat = since + max(HEARTBEAT, self._interval)
+                if trio.current_time() >= beat:
+                    beat = trio.current_time() + max(HEARTBEAT, self._interval)
                     self._picture.renew()
-                    if await self._is_lost() and await self._rebuild():
-                        continue
-                if not await self._flush(since):
+                    if await self._is_lost():
+                        await self._rebuild()
+                if not (await self._flush() and await self._flush_tasks()):
                     beat = trio.current_time()
+                while self._asked:
+                    await self._answer(*self._asked.pop(0))
 
-    async def _gather(self, events: Subscription, *, until: float) -> float:
-        """Collect what happens until it is time to write it; return when the first of it came in."""
-        since = until
-        with trio.move_on_at(until):
+    # Collecting
+
+    async def _gather(self, events: Subscription, *, until: float) -> None:
+        """Collect what happens until it is time to write it."""
+        with trio.CancelScope(deadline=min(until, self._due)) as self._pause:
             self._note(await anext(events))
-            since = trio.current_time()
             await trio.sleep(self._interval)
+        self._due = math.inf
         for event in events.drain():
             self._note(event)
-        self.context.detail["pending"] = self._picture.pending
-        return since
+        self.context.detail["pending"] = self._pending
 
     def _note(self, event: object) -> None:
         if isinstance(event, SessionChanged):
             self._picture.show(event.session)
         elif isinstance(event, FactRecorded):
             self._picture.add(event)
+        self._happened()
 
-    async def _flush(self, since: float) -> bool:
-        """Write what is new; False when the marker says that the rest is lost."""
+    async def _follow_tasks(self, task_status: trio.TaskStatus[None]) -> None:
+        with self._bus.subscribe(TaskEvent, capacity=CAPACITY) as events:
+            task_status.started()
+            missed = 0
+            async for event in events:
+                # Progress is not shown.
+                if isinstance(event, TaskEvent) and not isinstance(event, TaskProgressed):
+                    self._shelf.note(event.ids)
+                if events.missed > missed:
+                    missed = events.missed
+                    self._shelf.doubt()
+                self._happened()
+                self._hurry(max(trio.current_time() + self._interval, self._tasks_at))
+
+    def _happened(self) -> None:
+        if self._since is None:
+            self._since = trio.current_time()
+
+    def _hurry(self, time: float) -> None:
+        """Look around then, at the latest."""
+        self._due = min(self._due, time)
+        self._pause.deadline = min(self._pause.deadline, self._due)
+
+    @property
+    def _pending(self) -> int:
+        return self._picture.pending + self._shelf.pending
+
+    # Writing
+
+    async def _flush(self) -> bool:
+        """Write what is new of sessions; False when the marker says that the rest is lost."""
+        since, self._since = self._since, None
         change = self._picture.take(datetime.now(UTC))
         marker = await self._call(partial(write_change, keys=self._keys, change=change))
         self._shown.update(session.id for session in change.sessions)
         self._report(since)
+        return self._is_ours(marker)
+
+    async def _flush_tasks(self) -> bool:
+        """Write how tasks stand that changed; False when the marker says that the rest is lost."""
+        began = trio.current_time()
+        if self._evidence is None or not (self._shelf.pending or self._shelf.wants_all):
+            return True
+        if began < self._tasks_at:
+            self._hurry(self._tasks_at)
+            return True
+        try:
+            if self._shelf.wants_all:
+                self._shelf.changed()
+                change = self._shelf.put_all(await self._source.tasks())
+            else:
+                changed = self._shelf.changed()
+                change = self._shelf.put(changed, await self._source.tasks_by_id(changed))
+        except (AskFailed, MailboxFull, Refusal) as error:
+            LOGGER.info("tasks_postponed", reason=str(error))
+            self._shelf.doubt()
+            self._tasks_at = trio.current_time() + HEARTBEAT
+            return True
+        ours = await self._write_tasks(change)
+        self._tasks_at = trio.current_time() + (trio.current_time() - began) * (1 / TASK_SHARE - 1)
+        self._report(began)
+        return ours
+
+    async def _write_tasks(self, change: TaskChange) -> bool:
+        for piece in change.pieces(TASKS_AT_ONCE):
+            if not self._is_ours(await self._call(partial(write_tasks, keys=self._keys, change=piece))):
+                return False
+        return True
+
+    def _is_ours(self, marker: str | None) -> bool:
         if self._evidence is None or marker == self._evidence.marker:
             return True
         LOGGER.warning("redis_lost_its_data", server=self._store.place)
@@ -153,41 +257,109 @@ class RedisSync(Actor[Never]):
 
     async def _rebuild(self) -> bool:
         """Write everything anew; False while the record is away."""
-        began = trio.current_time()
         # Looked up before the record is read: a session that is opened in between has keys to keep.
-        there = await self._call(partial(session_keys, keys=self._keys))
+        there = await self._call(partial(our_keys, keys=self._keys))
+        self._shelf.forget()
+        self._shelf.changed()
         try:
-            recent = await self._reader.ask(SessionsQuery(limit=RECENT), timeout=READER_TIMEOUT)
-            wanted = await self._reader.ask(
-                SessionsQuery(desired=Desired.RUNNING, limit=MOST_RUNNING), timeout=READER_TIMEOUT
-            )
-            events = await self._reader.ask(EventsQuery(limit=MOST_EVENTS), timeout=READER_TIMEOUT)
-        except (AskFailed, Refusal) as error:
+            known = await self._source.everything()
+        except (AskFailed, MailboxFull, Refusal) as error:
             LOGGER.info("rebuild_postponed", reason=str(error))
+            self._shelf.doubt()
             return False
-        sessions: list[SessionFacts] = [*recent, *wanted, *await self._on_duty()]
-        self._picture.restart(sessions, events)
+        self._since = None
+        began = trio.current_time()
+        self._picture.restart(known.sessions, known.events)
         change = self._picture.take(datetime.now(UTC))
         self._evidence = await self._call(
             partial(write_everything, keys=self._keys, change=change, stale=there)
         )
         self._shown = {session.id for session in change.sessions if session.seconds > 0}
+        await self._write_tasks(self._shelf.put_all(known.tasks))
+        await self._look_at_the_server()
+        self._rebuilds += 1
+        self._last_rebuild = datetime.now(UTC)
         self._report(began)
-        LOGGER.info("redis_rebuilt", sessions=len(change.sessions), events=len(change.events))
+        LOGGER.info(
+            "redis_rebuilt", sessions=len(change.sessions), events=len(change.events), tasks=self._shelf.shown
+        )
         return True
 
-    async def _on_duty(self) -> tuple[SessionFacts, ...]:
-        try:
-            return (await self._roster.ask(RosterQuery(), timeout=ROSTER_TIMEOUT)).sessions
-        except (AskFailed, Refusal):
-            return ()
+    async def _look_at_the_server(self) -> None:
+        self._server = await self._call(server_of)
+        if self._warning is not None and self.context.detail["warning"] != self._warning:
+            LOGGER.warning("redis_may_drop_keys", policy=self._server.eviction_policy)
+        self.context.detail["warning"] = self._warning
 
-    def _report(self, since: float) -> None:
+    # Answering
+
+    async def _answer(self, message: MirrorMessage, deferred: Deferred[object]) -> None:
+        try:
+            if isinstance(message, RepairMirror):
+                LOGGER.info("repair_asked_for")
+                if not await self._rebuild():
+                    raise MirrorUnknown("the record cannot be read at the moment; nothing was changed")
+            deferred.set(await self._status())
+        except (AskFailed, MailboxFull, Refusal) as error:
+            deferred.fail(
+                error
+                if isinstance(error, MirrorUnknown)
+                else MirrorUnknown(f"the record cannot be compared at the moment: {error}")
+            )
+        except RedisAway as away:
+            deferred.fail(MirrorUnknown(str(away)))
+            raise
+
+    async def _status(self) -> MirrorStatus:
+        size, persistent = 0, dict[str, None]()
+        for look in range(LOOKS):
+            # What is to be written is written first, and Redis read before the record.
+            self._tasks_at = 0.0
+            await self._flush()
+            await self._flush_tasks()
+            contents = await self._call(partial(read_all, keys=self._keys))
+            expected = await self._source.recorded()
+            found = dict.fromkeys(differences(self._keys, contents, expected))
+            persistent = {one: None for one in found if look == 0 or one in persistent}
+            size = contents.size
+            if not persistent:
+                break
+            await trio.sleep(self._interval)
+        return MirrorStatus(
+            server=self._store.place,
+            last_sync=self._last_sync,
+            lag_ms=self._lag_ms,
+            pending=self._pending,
+            keys=self._key_count,
+            rebuilds=self._rebuilds,
+            last_rebuild=self._last_rebuild,
+            eviction_policy=self._server.eviction_policy,
+            warning=self._warning,
+            compared=size,
+            differences=tuple(persistent)[:MOST_DIFFERENCES],
+        )
+
+    @property
+    def _warning(self) -> str | None:
+        policy = self._server.eviction_policy
+        if policy in (None, NO_EVICTION):
+            return None
+        return f"maxmemory-policy of Redis is {policy}, so it may drop keys of ours: set it to {NO_EVICTION}"
+
+    @property
+    def _key_count(self) -> int:
+        return 5 + 2 * len(self._shown) + self._shelf.shown
+
+    def _report(self, since: float | None) -> None:
+        self._last_sync = datetime.now(UTC)
+        if since is not None:
+            self._lag_ms = round((trio.current_time() - since) * 1000, 1)
         self.context.detail.update(
-            last_sync=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            lag_ms=round((trio.current_time() - since) * 1000, 1),
-            keys=3 + 2 * len(self._shown),
-            pending=self._picture.pending,
+            last_sync=self._last_sync.isoformat(timespec="milliseconds"),
+            lag_ms=self._lag_ms,
+            keys=self._key_count,
+            pending=self._pending,
+            rebuilds=self._rebuilds,
         )
 
     async def _call(self, work: Callable[[redis.Redis], T]) -> T:

@@ -58,7 +58,14 @@ def test_keys_are_the_contracts() -> None:
     assert (keys.state, keys.active, keys.events) == ("bot:state", "bot:sessions:active", "bot:events")
     assert (keys.session(ID), keys.metrics(ID)) == (f"bot:session:{ID}", f"bot:metrics:{ID}")
     assert Keys(prefix="{bots}:").session(ID) == f"{{bots}}:bot:session:{ID}"
-    assert Keys(prefix="a*[b]").patterns() == ("a\\*\\[b\\]bot:session:*", "a\\*\\[b\\]bot:metrics:*")
+    assert (keys.waiting, keys.processing) == ("bot:tasks:queue", "bot:tasks:processing")
+    assert keys.task(ID) == f"bot:task:{ID}"
+    escaped = "a\\*\\[b\\]bot:"
+    assert Keys(prefix="a*[b]").patterns() == (
+        f"{escaped}session:*",
+        f"{escaped}metrics:*",
+        f"{escaped}task:*",
+    )
 
 
 def test_a_session_is_as_the_documents_show_it() -> None:

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Never
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,9 +16,19 @@ import structlog.testing
 import trio
 
 from actors.mirror.errors import RedisAway, RedisRefused
+from actors.mirror.messages import (
+    MirrorMessage,
+    MirrorStatus,
+    MirrorStatusQuery,
+    MirrorUnknown,
+    RepairMirror,
+)
 from actors.mirror.redis_sync import RedisSync
+from actors.queue.events import TaskAdded, TaskStarted
 from actors.records.db_reader import DbReader
-from actors.records.messages import Fact, Query, RecordSession
+from actors.records.journal import Journal
+from actors.records.messages import Fact, JournalMessage, Query, RecordSession
+from actors.records.rows import TaskRow
 from actors.services import DataDir, PostgresServer, ValkeyServer, open_data_dir
 from actors.sessions.events import FactRecorded, SessionChanged
 from actors.sessions.messages import RosterMessage, RosterQuery, RosterView, SessionView
@@ -29,6 +38,8 @@ from runtime.testing import next_event, run_actor
 
 from ..records import records
 from ..records.records import Record, insist, open_record
+from . import tasks
+from .tasks import completed, running, task
 from .views import NOW, view, view_of
 
 
@@ -61,6 +72,7 @@ class House:
     bus: Bus
     url: str
     system: System
+    mirror: Address[MirrorMessage]
     prefix: str = ""
     views: dict[UUID, SessionView] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
@@ -130,17 +142,20 @@ async def open_house(
     bus = Bus() if bus is None else bus
     views: dict[UUID, SessionView] = {}
     roster = Address[RosterMessage]("roster")
+    mirror = Address[MirrorMessage]("redis_sync")
     async with AsyncExitStack() as stack:
         record = await stack.enter_async_context(open_record(dsn))
         await stack.enter_async_context(run_actor(lambda: Desk(views), roster))
         system = await stack.enter_async_context(
             run_actor(
-                lambda: RedisSync(settings(prefix=prefix, timeout=timeout), url, bus, roster, record.reader),
-                Address[Never]("redis_sync"),
+                lambda: RedisSync(
+                    settings(prefix=prefix, timeout=timeout), url, bus, roster, record.reader, record.journal
+                ),
+                mirror,
                 bus=bus,
             )
         )
-        yield House(record=record, bus=bus, url=url, system=system, prefix=prefix, views=views)
+        yield House(record=record, bus=bus, url=url, system=system, mirror=mirror, prefix=prefix, views=views)
 
 
 async def ask(url: str, *command: str) -> object:
@@ -379,6 +394,7 @@ async def test_a_silent_redis_is_an_absence(database: str) -> None:
 async def test_the_record_may_come_later(tmp_path: Path, redis_url: str) -> None:
     """Changes are shown all the same, and the rest follows."""
     bus, reader, roster = Bus(), Address[Query]("db_reader"), Address[RosterMessage]("roster")
+    journal = Address[JournalMessage]("journal")
     async with AsyncExitStack() as stack:
         data_dir = stack.enter_context(open_data_dir(tmp_path / "data"))
         dsn = PostgresServer(data_dir).dsn
@@ -386,7 +402,8 @@ async def test_the_record_may_come_later(tmp_path: Path, redis_url: str) -> None
         for start, address in (
             (lambda: DbReader(records.settings(), dsn), reader),
             (lambda: Desk({live.id: live}), roster),
-            (lambda: RedisSync(settings(), redis_url, bus, roster, reader), Address[Never]("redis_sync")),
+            (lambda: Journal(tmp_path, Address("db_writer")), journal),
+            (lambda: RedisSync(settings(), redis_url, bus, roster, reader, journal), Address("redis_sync")),
         ):
             await stack.enter_async_context(run_actor(start, address))
         bus.publish(SessionChanged(session_id=live.id, timestamp=NOW, session=live))
@@ -423,12 +440,160 @@ async def test_a_refusal_fails_the_start_in_one_sentence(address: str, sentence:
     with pytest.raises(StartFailed) as raised:
         async with run_actor(
             lambda: RedisSync(
-                settings(), address.format(path=path), Bus(), Address("roster"), Address("reader")
+                settings(),
+                address.format(path=path),
+                Bus(),
+                Address("roster"),
+                Address("reader"),
+                Address("journal"),
             ),
-            Address[Never]("redis_sync"),
+            Address("redis_sync"),
         ):
             raise AssertionError
     assert isinstance(raised.value.__cause__, RedisRefused)
     assert sentence in str(raised.value)
     assert "s3cret" not in str(raised.value)
     assert not raised.value.absence
+
+
+# Tasks
+
+
+async def shows_tasks(house: House, *expected: TaskRow) -> None:
+    waiting = await house.ask("ZRANGE", f"{house.prefix}bot:tasks:queue", "0", "-1")
+    assert waiting == [str(row.id) for row in expected if row.state == "pending"]
+    processing = await house.ask("ZRANGE", f"{house.prefix}bot:tasks:processing", "0", "-1")
+    assert processing == [str(row.id) for row in expected if row.state == "running"]
+    names = await house.ask("KEYS", f"{house.prefix}bot:task:*")
+    assert isinstance(names, list)
+    assert set(names) == {f"{house.prefix}bot:task:{row.id}" for row in expected}
+    for row in expected:
+        assert await house.ask("HGET", f"{house.prefix}bot:task:{row.id}", "status") == row.state
+
+
+async def test_tasks_are_shown_as_they_change(house: House) -> None:
+    """In the order in which they come; what left the record leaves Redis."""
+    rows = [task(1), task(2, priority=5), task(3), running(4)]
+    tasks.put(house.record.dsn, *rows)
+    house.bus.publish(TaskAdded(ids=tuple(row.id for row in rows), types=frozenset({"login"})))
+    await eventually(lambda: shows_tasks(house, rows[1], rows[0], rows[2], rows[3]))
+    tasks.put(house.record.dsn, completed(1), running(2))
+    tasks.remove(house.record.dsn, rows[2].id)
+    house.bus.publish(TaskStarted(ids=(rows[0].id, rows[1].id, rows[2].id), owner="me"))
+    await eventually(lambda: shows_tasks(house, completed(1), running(2), running(4)))
+    ttl = await house.ask("TTL", f"bot:task:{rows[0].id}")
+    assert isinstance(ttl, int)
+    assert 86_000 < ttl <= 86_400
+    await house.ask("FLUSHALL")
+    await eventually(lambda: shows_tasks(house, completed(1), running(2), running(4)))
+
+
+async def mirror_of(house: House, request: MirrorStatusQuery | RepairMirror) -> MirrorStatus:
+    return await house.mirror.ask(request, timeout=10)
+
+
+async def test_status_compares_redis_with_the_record(house: House) -> None:
+    """What somebody else wrote into Redis is found and named, and a repair ends it."""
+    session = await house.open()
+    await house.happen(session.id, "job_accepted", checks=3)
+    tasks.put(house.record.dsn, task(1), running(2), completed(3))
+    house.bus.publish(TaskAdded(ids=tuple(UUID(int=n) for n in (1, 2, 3)), types=frozenset({"login"})))
+    await eventually(lambda: shows_tasks(house, task(1), running(2), completed(3)))
+    status = await mirror_of(house, MirrorStatusQuery())
+    assert status.differences == ()
+    assert (status.compared, status.rebuilds, status.pending) == (4 + 5, 1, 0)
+    assert (status.eviction_policy, status.warning) == ("noeviction", None)
+    assert status.lag_ms is not None
+    assert status.last_sync is not None
+    for command in (
+        ("HSET", f"bot:session:{session.id}", "login_status", "lost"),
+        ("SADD", "bot:sessions:active", "nobody"),
+        ("LPOP", "bot:events"),
+        ("ZREM", "bot:tasks:queue", str(UUID(int=1))),
+        ("ZADD", "bot:tasks:processing", "1", "ghost"),
+        ("DEL", f"bot:task:{UUID(int=2)}"),
+        ("HSET", f"bot:task:{UUID(int=3)}", "result", "{}"),
+    ):
+        await house.ask(*command)
+    status = await mirror_of(house, MirrorStatusQuery())
+    assert status.differences == (
+        "bot:sessions:active has nobody, which should not be in it",
+        f"bot:session:{session.id} shows login_status lost, the record says success",
+        f"bot:events lacks event {house.facts[-1].id}",
+        f"bot:tasks:queue lacks {UUID(int=1)}",
+        "bot:tasks:processing has ghost, which should not be in it",
+        *(
+            sentence
+            for sentence in status.differences
+            if sentence
+            in {
+                f"bot:task:{UUID(int=2)} is missing",
+                f'bot:task:{UUID(int=3)} shows result {{}}, the record says {{"ok": true}}',
+            }
+        ),
+    )
+    assert len(status.differences) == 7
+    status = await mirror_of(house, RepairMirror())
+    assert (status.differences, status.rebuilds) == ((), 2)
+
+
+async def test_a_server_that_may_drop_keys_is_warned_of(database: str, redis_url: str) -> None:
+    """In the tree, in the log and in the status."""
+    await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        with structlog.testing.capture_logs() as logs:
+            async with open_house(database, redis_url) as house:
+                status = await mirror_of(house, MirrorStatusQuery())
+                assert status.warning is not None
+                assert status.warning.startswith("maxmemory-policy of Redis is allkeys-lru")
+                assert house.detail["warning"] == status.warning
+        assert [log["policy"] for log in logs if log["event"] == "redis_may_drop_keys"] == ["allkeys-lru"]
+    finally:
+        await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+async def test_what_happens_is_published(house: House) -> None:
+    """Once, to those who listen, with the text that is in the list."""
+    session = await house.open()
+    await eventually(house.shows)
+
+    def listen(ready: Callable[[], None]) -> list[str]:
+        with redis.Redis.from_url(house.url, decode_responses=True) as client, client.pubsub() as channel:
+            channel.subscribe("bot:events")
+            heard: list[str] = []
+            while len(heard) < 3:
+                message = channel.get_message(timeout=10)
+                assert message is not None
+                if message["type"] == "subscribe":
+                    ready()
+                else:
+                    heard.append(message["data"])
+            return heard
+
+    heard: list[str] = []
+    ready = trio.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    async def hear() -> None:
+        heard.extend(await trio.to_thread.run_sync(listen, lambda: token.run_sync_soon(ready.set)))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hear)
+        await ready.wait()
+        for n in range(3):
+            await house.happen(session.id, "job_accepted", checks=n)
+    await eventually(house.shows)
+    listed = await house.ask("LRANGE", "bot:events", "0", "2")
+    assert isinstance(listed, list)
+    assert heard == list(reversed(listed))
+
+
+async def test_nothing_is_said_of_what_cannot_be_compared(house: House) -> None:
+    """While the record is away there is no answer but a refusal."""
+    await eventually(house.shows)
+    await house.record.sql("alter table tasks rename to elsewhere")
+    for request in (MirrorStatusQuery(), RepairMirror()):
+        with pytest.raises(MirrorUnknown):
+            await mirror_of(house, request)
+    await house.record.sql("alter table elsewhere rename to tasks")
+    assert (await mirror_of(house, RepairMirror())).differences == ()
