@@ -12,8 +12,11 @@ from quart_trio import QuartTrio
 from actors.settings import WebSettings
 
 from .api.bot import bot_blueprint
+from .api.bot_tasks import bot_tasks_blueprint
 from .api.health import health_blueprint
+from .api.mirror import mirror_blueprint
 from .api.supervisor import supervisor_blueprint
+from .api.tasks import tasks_blueprint
 from .assets import Assets
 from .doors import Doors
 from .errors import Problem
@@ -42,6 +45,9 @@ def create_app(doors: Doors, settings: WebSettings, *, closing: trio.Event | Non
     Guard(settings).install(app)
     app.register_blueprint(assets.blueprint())
     app.register_blueprint(bot_blueprint(doors))
+    app.register_blueprint(bot_tasks_blueprint(doors))
+    app.register_blueprint(tasks_blueprint(doors))
+    app.register_blueprint(mirror_blueprint(doors))
     app.register_blueprint(health_blueprint(doors))
     app.register_blueprint(supervisor_blueprint(doors))
     app.register_blueprint(live_blueprint(doors, trio.Event() if closing is None else closing))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.mirror.messages import MirrorMessage
+from actors.queue.messages import QueueMessage
 from actors.records.messages import Query
 from actors.sessions.messages import RosterMessage
 from runtime import Address, SupervisorMessage
@@ -19,6 +21,10 @@ class Doors:
     """Starts and stops sessions, and knows them from memory."""
     reader: Address[Query]
     """Reads the record."""
+    queue: Address[QueueMessage]
+    """Takes tasks, and knows them."""
+    mirror: Address[MirrorMessage]
+    """Compares Redis with the record, and repairs it."""
     tree: Address[SupervisorMessage]
     """The root supervisor."""
     hub: Address[HubMessage]

@@ -25,6 +25,7 @@ from .errors import Problem
 
 COOKIE: Final = "botvisor_token"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key"
 OPEN_PATHS: Final = ("/livez", "/static/")
 """Wanted before anybody can show a token, and without a secret in them."""
 
@@ -130,7 +131,9 @@ class Guard:
             if origin is not None and self.is_allowed(origin):
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Credentials"] = "true"
-                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+                response.headers["Access-Control-Allow-Headers"] = (
+                    "Authorization, Content-Type, Idempotency-Key"
+                )
                 response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
         return response
 

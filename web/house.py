@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from actors.portals.chromium import find_chromium
 from actors.portals.definition import load_definition
 from actors.portals.errors import DefinitionError
 from actors.portals.portal import Credentials
+from actors.queue.handler import Handler
 from actors.services import DataDir, DataDirFault, Instance, open_data_dir, remove_instance, write_instance
 from actors.settings import Settings, SettingsError, mask_url, portal_file
 from actors.tree import Addresses, Grower, Plan, tree
@@ -51,18 +52,22 @@ MISCONFIGURED: Final = 2
 GAVE_UP: Final = 3
 """Exit code: the root of the tree reached its restart intensity."""
 
+LAG_PERIOD: Final = 0.5
+"""Seconds between two measurements of how late the event loop is."""
 PRACTICE: Final = (sys.executable, "-m", "web.practice")
 
 
-def run(settings: Settings, path: Path) -> int:
+def run(settings: Settings, path: Path, *, handlers: Mapping[str, Handler] | None = None) -> int:
     """Run botvisor on a data directory until SIGINT or SIGTERM, and return its exit code.
+
+    ``handlers`` do the tasks of the types that they are named for.
 
     What keeps it from running is told in one sentence on standard error.
     """
     configure_logs(settings.runtime.log_level)
     try:
         with open_data_dir(path) as data_dir:
-            trio.run(_live, plan(settings, data_dir))
+            trio.run(_live, replace(plan(settings, data_dir), handlers=handlers or {}))
     except (SettingsError, DefinitionError) as error:
         return _refuse(error, MISCONFIGURED)
     except (DataDirFault, StartFailed) as error:
@@ -119,9 +124,8 @@ async def _live(chosen: Plan) -> None:
             await nursery.start(_log_lifecycle, bus)
             nursery.start_soon(_end_at_signal, signals, life)
             try:
-                async with open_system(
-                    house, bus=bus, stop_timeout=chosen.settings.runtime.stop_timeout_seconds
-                ):
+                stop_timeout = chosen.settings.runtime.stop_timeout_seconds
+                async with open_system(house, bus=bus, stop_timeout=stop_timeout, lag_period=LAG_PERIOD):
                     _announce(chosen, listening[-1])
                     await trio.sleep_forever()
             except (StartFailed, IntensityReached) as error:
@@ -139,10 +143,17 @@ def _front(chosen: Plan, to: Addresses, bus: Bus, on_listening: Callable[[str], 
     """The front end's own branch: the house's doors to the actors, and who serves them."""
     settings, grow = chosen.settings.web, Grower(chosen.settings)
     hub: Address[HubMessage] = Address("hub", capacity=1024)
-    doors = Doors(roster=to.roster, reader=to.db_reader, tree=to.root, hub=hub)
+    doors = Doors(
+        roster=to.roster,
+        reader=to.db_reader,
+        queue=to.task_queue,
+        mirror=to.redis_sync,
+        tree=to.root,
+        hub=hub,
+    )
     return grow.branch(
         Address("web"),
-        grow.worker(hub, lambda: LiveHub(bus, to.roster, settings)),
+        grow.worker(hub, lambda: LiveHub(bus, to.roster, doors.queue, settings)),
         grow.worker(Address[Never]("server"), lambda: WebServer(doors, settings, on_listening=on_listening)),
     )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeAlias
 from uuid import UUID, uuid4
 
 import trio
 
+from actors.queue.messages import QueueMessage
 from actors.sessions.events import SessionChanged, SessionEvent
 from actors.sessions.messages import RosterMessage, RosterQuery, SessionStatus, SessionView
 from actors.settings import WebSettings
@@ -17,6 +19,7 @@ from runtime import Actor, Address, AskFailed, Bus, Exit, LifecycleEvent, Refusa
 from .announcements import announcements
 from .feed import Feed
 from .frames import Frame, FrameLog, encode
+from .queue_news import QueueNews
 from .schemas import Json, bot_status, iso
 
 TICK: Final = 0.1
@@ -47,7 +50,13 @@ class LiveHub(Actor[HubMessage]):
     back gets what followed, if that is remembered, else a snapshot.
     """
 
-    def __init__(self, bus: Bus, roster: Address[RosterMessage], settings: WebSettings) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        roster: Address[RosterMessage],
+        queue: Address[QueueMessage],
+        settings: WebSettings,
+    ) -> None:
         self._bus = bus
         self._roster = roster
         self._settings = settings
@@ -57,9 +66,13 @@ class LiveHub(Actor[HubMessage]):
         """None while nobody has told."""
         self._changed = trio.Event()
         self._changes = 0
+        self._queue_news = QueueNews(
+            bus, queue, tell=partial(self._tell, "queue_update"), wanted=lambda: bool(self._feeds)
+        )
 
     async def started(self) -> None:
         await self.context.nursery.start(self._listen)
+        await self.context.nursery.start(self._queue_news.run)
         await self._ask_roster()
         self.context.nursery.start_soon(self._report)
 
@@ -96,6 +109,7 @@ class LiveHub(Actor[HubMessage]):
             ]
         feed.begin(now.epoch, first, self._catch_up)
         self._feeds.add(feed)
+        self._queue_news.tell_soon()
         self.context.detail["clients"] = len(self._feeds)
 
     def _forget_gone(self) -> None:
@@ -151,6 +165,7 @@ class LiveHub(Actor[HubMessage]):
             feed.skip(missed)
 
     def _catch_up(self, missed: int) -> Frame:
+        self._queue_news.tell_soon()
         return self._log.aside("status_update", {**self._status(), "missed": missed})
 
     def _status(self) -> Json:

@@ -28,7 +28,7 @@ def whole_number(args: Args, name: str, default: int, *, least: int, most: int) 
     if text is None:
         return default
     if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
-        raise _unfit(name, f"a whole number from {least} to {most}", text)
+        raise unfit(name, f"a whole number from {least} to {most}", text)
     return int(text)
 
 
@@ -40,7 +40,7 @@ def choice(args: Args, name: str, kind: type[E]) -> E | None:
     try:
         return kind(text)
     except ValueError:
-        raise _unfit(name, f"one of {', '.join(kind)}", text) from None
+        raise unfit(name, f"one of {', '.join(kind)}", text) from None
 
 
 def identifier(given: Args | Json, name: str) -> UUID | None:
@@ -51,7 +51,7 @@ def identifier(given: Args | Json, name: str) -> UUID | None:
     try:
         return UUID(cast("str", value))
     except (ValueError, AttributeError, TypeError):
-        raise _unfit(name, "a UUID", value) from None
+        raise unfit(name, "a UUID", value) from None
 
 
 def short_text(body: Json, name: str, *, most: int) -> str | None:
@@ -60,29 +60,40 @@ def short_text(body: Json, name: str, *, most: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > most or not value.isprintable():
-        raise _unfit(name, f"a text of 1 to {most} printable characters", value)
+        raise unfit(name, f"a text of 1 to {most} printable characters", value)
     return value.strip()
 
 
 async def json_object(request: Request) -> Json:
     """The request's body; an empty one is an empty object."""
+    body = await json_body(request)
+    if not isinstance(body, dict):
+        raise unfit("The body", "a JSON object", body)
+    return cast("Json", body)
+
+
+async def json_body(request: Request) -> object:
+    """The request's body, whatever it is; an empty one is an empty object."""
     content = await request.get_data()
     if not content.strip():
         return {}
     try:
-        body: object = json.loads(content)
+        return cast("object", json.loads(content, parse_constant=_no_constant))
     except RecursionError:
         raise Problem(400, "bad_json", "The body must be JSON, but it is nested too deeply.") from None
     except UnicodeDecodeError:
         raise Problem(400, "bad_json", "The body must be JSON in UTF-8.") from None
     except ValueError as error:
         raise Problem(400, "bad_json", f"The body must be JSON: {error}.") from None
-    if not isinstance(body, dict):
-        raise _unfit("The body", "a JSON object", body)
-    return cast("Json", body)
 
 
-def _unfit(name: str, expected: str, value: object) -> Problem:
+def _no_constant(name: str) -> None:
+    # Python reads these, but no JSON has them, and PostgreSQL takes none.
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def unfit(name: str, expected: str, value: object) -> Problem:
+    """What to raise for a value that is not as expected."""
     shown = json.dumps(value, default=str)
     if len(shown) > _SHOWN:
         shown = shown[: _SHOWN - 1] + "…"

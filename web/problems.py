@@ -16,6 +16,8 @@ from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from actors.mirror.messages import MirrorUnknown
+from actors.queue.messages import InvalidTask, NoSuchTask, QueueAway, StaleToken, TaskStateForbids
 from actors.records.messages import QueryRefused, RecordAway, WriteRefused
 from actors.sessions.messages import AlreadyRunning, NoActiveSession, TooManySessions
 from runtime import AskFailed, MailboxFull, Refusal
@@ -33,6 +35,12 @@ _REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
     TooManySessions: (409, "too_many_sessions", None),
     TooManyClients: (503, "too_many_clients", None),
     RecordAway: (503, "record_away", None),
+    QueueAway: (503, "queue_away", None),
+    MirrorUnknown: (503, "mirror_unknown", None),
+    NoSuchTask: (404, "no_such_task", None),
+    TaskStateForbids: (409, "task_state_forbids", None),
+    StaleToken: (409, "stale_token", None),
+    InvalidTask: (422, "invalid_task", None),
     QueryRefused: (422, "query_refused", None),
     WriteRefused: (422, "write_refused", None),
     Refusal: (503, "unavailable", None),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import TypeAlias
 
-from actors.records.rows import JobRow, SessionRow
+from actors.records.rows import EventRow, JobRow, SessionRow
 from actors.sessions.messages import SessionStatus, SessionView
-from runtime import Node
 
 Json: TypeAlias = dict[str, object]
 
@@ -64,6 +63,42 @@ def bot_session(session: SessionRow | SessionView) -> Json:
     }
 
 
+def bot_state(session: SessionView | None, now: datetime) -> Json:
+    """The contract's state of the bot, told by the session that stands for all."""
+    return {
+        "state": "stopped" if session is None else session.status,
+        "session_id": None if session is None else str(session.id),
+        "timestamp": iso(now),
+        "updated_by": "system",
+        "current_session_id": None if session is None else str(session.id),
+    }
+
+
+def session_event(event: EventRow) -> Json:
+    """A fact of a session."""
+    return {
+        "id": str(event.id),
+        "session_id": str(event.session_id),
+        "type": event.type,
+        "data": event.data,
+        "timestamp": iso(event.timestamp),
+    }
+
+
+def session_metrics(session: SessionRow | SessionView, now: datetime) -> Json:
+    """A session's metrics, all of them texts as in Redis."""
+    up = (session.end_time or now) - session.start_time
+    return {
+        "total_checks": str(session.total_checks),
+        "total_accepted": str(session.total_accepted),
+        "total_rejected": str(session.total_rejected),
+        "login_status": str(session.login_status),
+        "status": str(session.status),
+        "uptime": f"{max(0.0, up.total_seconds()):.1f}",
+        "timestamp": now.isoformat(),
+    }
+
+
 def job_record(job: JobRow) -> Json:
     """A job as the contract's ``JobRecord``: the columns of ``job_records``."""
     return {
@@ -80,27 +115,6 @@ def job_record(job: JobRow) -> Json:
         "rejection_reason": job.rejection_reason,
         "scraped_at": iso(job.scraped_at),
         "created_at": iso(job.created_at),
-    }
-
-
-def tree_node(node: Node, now: datetime) -> Json:
-    """A child of the tree with all below it; ``now`` turns waits into points in time."""
-    return {
-        "id": node.id,
-        "path": node.path,
-        "kind": node.kind,
-        "state": node.state,
-        "restarts": node.restarts,
-        "last_error": node.last_error,
-        "uptime_seconds": None if node.uptime is None else round(node.uptime, 3),
-        "mailbox": {
-            "depth": node.mailbox.depth,
-            "capacity": node.mailbox.capacity,
-            "high_water": node.mailbox.high_water,
-        },
-        "backoff_until": None if node.retry_in is None else iso(now + timedelta(seconds=node.retry_in)),
-        "detail": dict(node.detail),
-        "children": [tree_node(child, now) for child in node.children],
     }
 
 

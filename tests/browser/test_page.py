@@ -10,12 +10,13 @@ import trio
 from playwright.sync_api import Page, expect, sync_playwright
 from pydantic import SecretStr
 
+from actors.queue.messages import CancelTask, PauseTasks, RetryTask, TaskState
 from actors.records.rows import JobStatus
 from actors.sessions.events import SessionTroubled
 from runtime import ChildFailed, ChildStarted
 from runtime.testing import next_event
 
-from ..web.parts import NOON, Break, House, job_processed, living, session_view, web_settings
+from ..web.parts import NOON, Break, House, job_processed, living, session_view, task_view, web_settings
 
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
 
@@ -173,11 +174,51 @@ async def test_a_person_with_the_token_gets_in(chromium):
         pass
 
 
+async def test_the_tasks_are_counted_explained_cancelled_and_retried(chromium):
+    """Those that run or have failed can be dealt with; the queue can be held."""
+    running = task_view(type="screenshot", state=TaskState.RUNNING, progress=40.0, attempts=1)
+    failed = task_view(type="login", state=TaskState.FAILED, error="The portal said no", attempts=3)
+    house = House(tasks=[running, failed, task_view()])
+
+    def look() -> None:
+        with opened(chromium, house.url) as page:
+            tallies = page.locator(".tallies > div")
+            expect(tallies.filter(has_text="running").locator("dd")).to_have_text("1")
+            expect(tallies.filter(has_text="pending").locator("dd")).to_have_text("1")
+            tasks = page.locator(".task")
+            expect(tasks).to_have_count(2)
+            at_work, broken = tasks.filter(has_text="screenshot"), tasks.filter(has_text="login")
+            expect(at_work).to_contain_text("attempt 1 of 3 · 40 %")
+            expect(broken).to_contain_text("The portal said no")
+            at_work.get_by_role("button", name="Explain").click()
+            expect(at_work).to_contain_text("2 of 2 run already")
+            at_work.get_by_role("button", name="Cancel").click()
+            expect(at_work).to_have_count(0)
+            broken.get_by_role("button", name="Retry").click()
+            expect(page.get_by_text("No task runs or has failed.")).to_be_visible()
+            expect(tallies.filter(has_text="cancelled").locator("dd")).to_have_text("1")
+            page.get_by_role("button", name="Hold queue").click()
+
+    async with living(house), looking(look):
+        pass
+    assert CancelTask(id=running.id) in house.asked_queue
+    assert RetryTask(id=failed.id) in house.asked_queue
+    assert PauseTasks() in house.asked_queue
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_page_fits_and_can_be_read(chromium, size, scheme):
     """Nothing is wider than the screen, every state has its word, and texts stand out from what is behind."""
-    house = House(sessions=[session_view(session_name="S" * 200, message="slow " * 60)])
+    house = House(
+        sessions=[session_view(session_name="S" * 200, message="slow " * 60)],
+        tasks=[
+            task_view(
+                type="t" * 100, group="g" * 100, state=TaskState.FAILED, error="no " * 100, finished_at=NOON
+            ),
+            task_view(state=TaskState.RUNNING, progress=40.0, started_at=NOON),
+        ],
+    )
     width, height = SIZES[size]
     session = house.sessions[0].id
 
@@ -190,19 +231,22 @@ async def test_the_page_fits_and_can_be_read(chromium, size, scheme):
     def look() -> None:
         viewport = {"width": width, "height": height}
         with opened(chromium, house.url, viewport=viewport, color_scheme=scheme) as page:
-            expect(page.locator(".node")).to_have_count(11)
+            expect(page.locator(".node")).to_have_count(13)
+            page.keyboard.press("Tab")
+            expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+            expect(page.locator(".task")).to_have_count(2)
+            page.get_by_role("button", name="Explain").first.click()
+            expect(page.locator(".task-reasons > li")).to_have_count(1)
             trio.from_thread.run_sync(happen)
             expect(page.locator(".log > li")).to_have_count(5)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert all(page.locator(".state").all_inner_texts())
             assert page.evaluate(CONTRASTS) == []
             headings = page.get_by_role("heading").all_inner_texts()
-            assert headings == ["botvisor", "Session", "Supervisor tree", "Live events"]
+            assert headings == ["botvisor", "Session", "Tasks", "Supervisor tree", "Live events"]
             for landmark in ("banner", "main"):
                 expect(page.get_by_role(landmark)).to_have_count(1)
-            assert page.get_by_role("region").count() == 3
-            page.keyboard.press("Tab")
-            expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+            assert page.get_by_role("region").count() == 4
 
     async with living(house), looking(look):
         pass

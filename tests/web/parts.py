@@ -14,8 +14,55 @@ from uuid import UUID, uuid4
 import httpx
 from pydantic import SecretStr
 
-from actors.records.messages import ConfigurationQuery, JobsQuery, Query, SessionsQuery
-from actors.records.rows import ConfigurationRow, Decision, Desired, JobRow, JobStatus, SessionRow, Settled
+from actors.mirror.messages import MirrorMessage, MirrorStatus, MirrorStatusQuery, RepairMirror
+from actors.queue.events import TaskAdded, TaskRetried
+from actors.queue.messages import (
+    FINISHED,
+    Added,
+    AddTasks,
+    Attempt,
+    AttemptOutcome,
+    AttemptsQuery,
+    CancelTask,
+    ExplainQuery,
+    Explanation,
+    LimitScope,
+    LimitTasks,
+    LimitView,
+    LogLine,
+    LogsQuery,
+    NewTask,
+    NoSuchTask,
+    PauseTasks,
+    PromoteTask,
+    QueueAway,
+    QueueMessage,
+    QueueStats,
+    QueueStatsQuery,
+    Reason,
+    ReasonKind,
+    ReprioritizeTask,
+    ResumeTasks,
+    RetryTask,
+    TaskPage,
+    TaskQuery,
+    TasksQuery,
+    TaskState,
+    TaskStateForbids,
+    TaskView,
+    WorkerView,
+)
+from actors.records.messages import ConfigurationQuery, EventsQuery, JobsQuery, Query, SessionsQuery
+from actors.records.rows import (
+    ConfigurationRow,
+    Decision,
+    Desired,
+    EventRow,
+    JobRow,
+    JobStatus,
+    SessionRow,
+    Settled,
+)
 from actors.sessions.events import JobProcessed, SessionChanged
 from actors.sessions.messages import (
     AlreadyRunning,
@@ -183,8 +230,134 @@ class Archive(Actor[Query]):
                 return self._house.job_rows
             case ConfigurationQuery():
                 return _configuration()
+            case EventsQuery():
+                return self._house.event_rows
             case _:
                 raise NotImplementedError
+
+
+def task_view(**changes: object) -> TaskView:
+    view = TaskView(
+        id=uuid4(),
+        type="screenshot",
+        state=TaskState.PENDING,
+        priority=0,
+        group=None,
+        data={"page": 1},
+        result=None,
+        error=None,
+        progress=0.0,
+        attempts=0,
+        max_attempts=3,
+        stalls=0,
+        run_at=NOON,
+        created_at=NOON,
+        started_at=None,
+        finished_at=None,
+        parent_id=None,
+        idempotency_key=None,
+        timeout_seconds=300.0,
+        owner=None,
+        lease_until=None,
+        token=0,
+    )
+    return replace(view, **changes)
+
+
+def queue_stats(**changes: object) -> QueueStats:
+    stats = QueueStats(
+        states=dict.fromkeys(TaskState, 0) | {TaskState.PENDING: 4, TaskState.DELAYED: 1},
+        types={"screenshot": {TaskState.PENDING: 4, TaskState.DELAYED: 1}},
+        paused=False,
+        paused_types=("navigation",),
+        limits=(
+            LimitView(
+                scope=LimitScope.TYPE,
+                name="screenshot",
+                paused=False,
+                max_running=2,
+                running=2,
+                rate=None,
+                rate_seconds=1.0,
+                rate_used=0,
+                window_until=None,
+            ),
+        ),
+        workers=(WorkerView(owner="here", types=("screenshot",), seen_at=NOON),),
+        oldest_pending_at=NOON,
+        stale_writes=0,
+    )
+    return replace(stats, **changes)
+
+
+class Counter(Actor[QueueMessage]):
+    """A queue in memory, where tasks are looked at and changed but never begin."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def handle(self, message: QueueMessage) -> object:
+        self._house.asked_queue.append(message)
+        if self._house.queue_away:
+            raise QueueAway("PostgreSQL at db.example is away: the connection was refused")
+        match message:
+            case AddTasks(tasks=tasks):
+                return tuple(self._add(task) for task in tasks)
+            case TasksQuery(state=state):
+                found = (task for task in self._house.tasks if state in (None, task.state))
+                return TaskPage(tasks=tuple(found), next_cursor="further")
+            case QueueStatsQuery():
+                return queue_stats(states=self._states())
+            case PauseTasks() | ResumeTasks() | LimitTasks():
+                return None
+            case TaskQuery(id=id) | PromoteTask(id=id) | ReprioritizeTask(id=id):
+                return self._find(id)
+            case CancelTask(id=id):
+                return self._change(id, TaskState.CANCELLED)
+            case RetryTask(id=id):
+                if self._find(id).state not in FINISHED:
+                    raise TaskStateForbids("cannot retry a task that is pending")
+                return self._change(id, TaskState.PENDING)
+            case AttemptsQuery(id=id):
+                self._find(id)
+                outcome = AttemptOutcome.FAILED
+                return (
+                    Attempt(
+                        token=1, owner="here", outcome=outcome, error="no", started_at=NOON, ended_at=NOON
+                    ),
+                )
+            case LogsQuery(id=id):
+                self._find(id)
+                return (LogLine(token=1, level="info", message="half way", created_at=NOON),)
+            case ExplainQuery(id=id):
+                reason = Reason(kind=ReasonKind.CONCURRENCY, text="2 of 2 run already", by=("here",))
+                return Explanation(task=self._find(id), claimable=False, ahead=3, reasons=(reason,))
+            case _:
+                raise NotImplementedError
+
+    def _add(self, task: NewTask) -> Added:
+        for known in self._house.tasks:
+            if known.idempotency_key is not None and known.idempotency_key == task.idempotency_key:
+                return Added(id=known.id, created=False)
+        view = task_view(type=task.type, data=task.data, idempotency_key=task.idempotency_key)
+        self._house.tasks.append(view)
+        self.context.publish(TaskAdded(ids=(view.id,), types=frozenset({task.type})))
+        return Added(id=view.id, created=True)
+
+    def _find(self, id: UUID) -> TaskView:  # noqa: A002 - what it is
+        for view in self._house.tasks:
+            if view.id == id:
+                return view
+        raise NoSuchTask(f"there is no task {id}")
+
+    def _change(self, id: UUID, state: TaskState) -> TaskView:  # noqa: A002 - what it is
+        view = replace(self._find(id), state=state)
+        self._house.tasks = [view if view.id == task.id else task for task in self._house.tasks]
+        self.context.publish(TaskRetried(ids=(id,)))
+        return view
+
+    def _states(self) -> dict[TaskState, int]:
+        return {state: sum(task.state is state for task in self._house.tasks) for state in TaskState}
 
 
 class PowerCut(Exception):
@@ -196,6 +369,38 @@ class Break:
     """Let the actor fail."""
 
     reason: str
+
+
+class Mirror(Actor[MirrorMessage | Break]):
+    """A mirror of nothing; it fails when told to."""
+
+    absences = (PowerCut,)
+
+    async def handle(self, message: MirrorMessage | Break) -> MirrorStatus:
+        match message:
+            case Break(reason=reason):
+                raise PowerCut(reason)
+            case MirrorStatusQuery():
+                return mirror_status()
+            case RepairMirror():
+                return mirror_status(differences=(), rebuilds=2)
+
+
+def mirror_status(**changes: object) -> MirrorStatus:
+    status = MirrorStatus(
+        server="/run/valkey.sock",
+        last_sync=NOON,
+        lag_ms=1.5,
+        pending=0,
+        keys=7,
+        rebuilds=1,
+        last_rebuild=NOON,
+        eviction_policy="noeviction",
+        warning=None,
+        compared=7,
+        differences=("bot:state is gone",),
+    )
+    return replace(status, **changes)
 
 
 class Fragile(Actor[Break]):
@@ -222,13 +427,19 @@ class House:
     sessions: list[SessionView] = field(default_factory=list)
     session_rows: list[SessionRow] = field(default_factory=list)
     job_rows: list[JobRow] = field(default_factory=list)
+    event_rows: list[EventRow] = field(default_factory=list)
+    tasks: list[TaskView] = field(default_factory=list)
+    asked_queue: list[QueueMessage] = field(default_factory=list)
+    queue_away: bool = False
     asked: list[Query] = field(default_factory=list)
     roster_answers: bool = True
     url: str = ""
     bus: Bus = field(default_factory=Bus)
     reader: Address[Query] = field(default_factory=lambda: Address("db_reader"))
     writer: Address[Break] = field(default_factory=lambda: Address("db_writer"))
-    mirror: Address[Break] = field(default_factory=lambda: Address("redis_sync"))
+    queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue"))
+    mirror: Address[MirrorMessage | Break] = field(default_factory=lambda: Address("redis_sync"))
+    hub: Address[HubMessage] = field(default_factory=lambda: Address("hub"))
     system: System | None = None
 
     @property
@@ -239,9 +450,11 @@ class House:
         """The tree: records, mirror, roster and the front end."""
         root: Address[SupervisorMessage] = Address("botvisor")
         roster: Address[RosterMessage] = Address("roster")
-        hub: Address[HubMessage] = Address("hub")
+        hub = self.hub
         server: Address[Never] = Address("server")
-        doors = Doors(roster=roster, reader=self.reader, tree=root, hub=hub)
+        doors = Doors(
+            roster=roster, reader=self.reader, queue=self.queue, mirror=self.mirror, tree=root, hub=hub
+        )
         slow = Backoff(minimum=60.0, maximum=60.0, jitter=0.0)
         listening = lambda url: setattr(self, "url", url)  # noqa: E731
         return SupervisorSpec(
@@ -252,7 +465,8 @@ class House:
                     ChildSpec(address=self.writer, start=Fragile, backoff=slow),
                     ChildSpec(address=self.reader, start=lambda: Archive(self)),
                 ),
-                branch("mirror", ChildSpec(address=self.mirror, start=Fragile, backoff=slow)),
+                branch("mirror", ChildSpec(address=self.mirror, start=Mirror, backoff=slow)),
+                branch("queue", ChildSpec(address=self.queue, start=lambda: Counter(self))),
                 branch(
                     "sessions",
                     ChildSpec(
@@ -261,7 +475,9 @@ class House:
                 ),
                 branch(
                     "web",
-                    ChildSpec(address=hub, start=lambda: LiveHub(self.bus, roster, self.settings)),
+                    ChildSpec(
+                        address=hub, start=lambda: LiveHub(self.bus, roster, self.queue, self.settings)
+                    ),
                     ChildSpec(
                         address=server,
                         start=lambda: WebServer(doors, self.settings, on_listening=listening),

@@ -160,7 +160,7 @@ async def test_help_names_every_command(home: dict[str, str]):
     """--help tells what there is, without colour in a pipe."""
     ended = await botvisor(home, "--help")
     assert ended.code == 0
-    for command in ("up", "check", "tree", "status", "watch"):
+    for command in ("up", "check", "tree", "status", "watch", "verify"):
         assert re.search(rf"\b{command}\b", ended.out)
     assert "\x1b" not in ended.out
 
@@ -181,7 +181,7 @@ async def test_an_unknown_option_is_a_usage_error(home: dict[str, str]):
 # Configuration
 
 
-@pytest.mark.parametrize("command", ["up", "check", "tree", "status", "watch"])
+@pytest.mark.parametrize("command", ["up", "check", "tree", "status", "watch", "verify"])
 async def test_every_command_refuses_a_wrong_configuration(home: dict[str, str], command: str):
     """One sentence on standard error, exit code 2."""
     ended = await botvisor(home, command, "--set", "web.prot=1")
@@ -242,6 +242,16 @@ async def test_no_instance_and_no_port_is_one_sentence(home: dict[str, str]):
     ended = await botvisor(home, "tree", "--set", "web.port=0", "--data-dir", "here")
     assert ended.code == 1
     assert ended.err == f"botvisor: botvisor is not running on the data directory {home['HOME']}/here\n"
+
+
+async def test_verify_needs_a_database(home: dict[str, str]):
+    """The embedded one runs only with an instance; of another one it says why it cannot be asked."""
+    ended = await botvisor(home, "verify")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "botvisor: the embedded PostgreSQL runs only while `botvisor up` does\n"
+    ended = await botvisor(home, "verify", "--set", "database.url=postgresql://nobody@127.0.0.1:1/none")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("botvisor: PostgreSQL at 127.0.0.1:1 is away: ")
 
 
 # tree and status

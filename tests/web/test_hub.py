@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import trio
 
+from actors.queue.messages import QueueMessage
 from actors.sessions.events import SessionChanged
 from actors.sessions.messages import RosterMessage, SessionStatus
 from runtime import Address, Bus, ChildStarted
@@ -30,7 +31,8 @@ class HubHouse:
     async def __aenter__(self):
         self._desk_running = run_actor(self._desk, self.roster)
         await self._desk_running.__aenter__()
-        hub = lambda: LiveHub(self.bus, self.roster, self._settings)  # noqa: E731
+        queue: Address[QueueMessage] = Address("task_queue")
+        hub = lambda: LiveHub(self.bus, self.roster, queue, self._settings)  # noqa: E731
         self._hub_running = run_actor(hub, self.hub, bus=self.bus)
         self.system = await self._hub_running.__aenter__()
         return self

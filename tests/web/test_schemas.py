@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from actors.sessions.messages import SessionStatus
-from runtime import ChildState, Kind, MailboxStatistics, Node
-from web.schemas import bot_session, bot_status, job_record, tree_node
+from web.schemas import bot_session, bot_status, job_record
 
-from .parts import NOON, job_row, session_row, session_view
+from .parts import job_row, session_row, session_view
 
 CONTRACT_STATUS = {
     "is_running",
@@ -101,39 +99,3 @@ def test_a_job_has_the_columns_of_job_records():
     assert shown.keys() == JOB
     assert (shown["appointment_date"], shown["appointment_time"]) == ("2026-03-02", "09:30:00")
     assert job_record(job_row(appointment_date=None))["appointment_date"] is None
-
-
-def test_a_wait_becomes_a_point_in_time():
-    """backoff_until is when the child starts again; children are nested."""
-    leaf = Node(
-        id="redis_sync",
-        path="botvisor/redis_sync",
-        kind=Kind.WORKER,
-        state=ChildState.BACKOFF,
-        restarts=2,
-        last_error="away",
-        uptime=None,
-        retry_in=1.5,
-        mailbox=MailboxStatistics(depth=1, capacity=64, high_water=3),
-        detail={"engine": "http"},
-    )
-    root = Node(
-        id="botvisor",
-        path="botvisor",
-        kind=Kind.SUPERVISOR,
-        state=ChildState.RUNNING,
-        restarts=0,
-        last_error=None,
-        uptime=2.0,
-        retry_in=None,
-        mailbox=leaf.mailbox,
-        detail={},
-        children=(leaf,),
-    )
-    shown = json.loads(json.dumps(tree_node(root, NOON)))
-    assert shown["backoff_until"] is None
-    assert shown["uptime_seconds"] == 2.0
-    (child,) = shown["children"]
-    assert child["backoff_until"] == (NOON + timedelta(seconds=1.5)).isoformat()
-    assert child["mailbox"] == {"depth": 1, "capacity": 64, "high_water": 3}
-    assert (child["state"], child["kind"], child["detail"]) == ("backoff", "worker", {"engine": "http"})

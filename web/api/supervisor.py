@@ -1,4 +1,4 @@
-"""``/api/supervisor``: the whole tree as it stands."""
+"""``/api/supervisor``: the tree as it stands, and its account of what went wrong."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Final
 
 from quart import Blueprint
 
-from runtime import TreeQuery
+from runtime import DeadLettersQuery, LedgerQuery, LoadQuery, NotResent, ResendDeadLetter, TreeQuery
 
 from ..doors import Doors
-from ..schemas import Json, iso, tree_node
+from ..errors import Problem
+from ..schemas import Json, iso
+from ..tree_schemas import dead_letter, load_view, restart_entry, tree_node
 
 ASK_TIMEOUT: Final = 5.0
 
@@ -24,5 +26,27 @@ def supervisor_blueprint(doors: Doors) -> Blueprint:
         tree = await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
         now = datetime.now(UTC)
         return {"tree": tree_node(tree, now), "timestamp": iso(now)}
+
+    @blueprint.get("/ledger")
+    async def ledger() -> Json:
+        entries = await doors.tree.ask(LedgerQuery(), timeout=ASK_TIMEOUT)
+        return {"entries": [restart_entry(entry) for entry in reversed(entries)]}
+
+    @blueprint.get("/load")
+    async def load() -> Json:
+        return load_view(await doors.tree.ask(LoadQuery(), timeout=ASK_TIMEOUT))
+
+    @blueprint.get("/dead-letters")
+    async def dead_letters() -> Json:
+        letters = await doors.tree.ask(DeadLettersQuery(), timeout=ASK_TIMEOUT)
+        return {"letters": [dead_letter(letter) for letter in reversed(letters)]}
+
+    @blueprint.post("/dead-letters/<int:number>/resend")
+    async def resend(number: int) -> Json:
+        try:
+            await doors.tree.ask(ResendDeadLetter(number=number), timeout=ASK_TIMEOUT)
+        except NotResent as refusal:
+            raise Problem(409, "not_resent", f"{refusal}.".replace("..", ".")) from refusal
+        return {"message": f"Letter {number} was queued again"}
 
     return blueprint

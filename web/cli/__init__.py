@@ -1,4 +1,4 @@
-"""The command line: `botvisor up | check | tree | status | watch`.
+"""The command line: `botvisor up | check | tree | status | watch | verify`.
 
 Exit codes: 0 done, 1 it did not work, 2 the configuration or the command is wrong. What went wrong is one
 sentence on standard error. What was asked for is on standard output, and nothing else.
@@ -20,6 +20,7 @@ from .output import version
 from .status import status
 from .tree import tree
 from .up import up
+from .verify import verify
 from .watch import watch
 
 __all__ = ["app", "main"]
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, check, tree, status, watch):
+for command in (up, check, tree, status, watch, verify):
     app.command()(command)
 
 

@@ -1,9 +1,14 @@
 // Frames as lines for people. What has no line is shown elsewhere on the page, or is of no use to them.
 
 const STATE_TONES = { running: "good", starting: "busy", stopping: "busy", backoff: "wait", failed: "bad", stopped: "calm" };
+const TASK_TONES = { delayed: "wait", running: "busy", completed: "good", failed: "bad", dead: "bad" };
 
 export function toneOf(/** @type {string} */ state) {
   return STATE_TONES[/** @type {keyof typeof STATE_TONES} */ (state)] ?? "calm";
+}
+
+export function taskTone(/** @type {string} */ state) {
+  return TASK_TONES[/** @type {keyof typeof TASK_TONES} */ (state)] ?? "calm";
 }
 
 /**

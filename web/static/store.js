@@ -6,6 +6,9 @@
  *   last_error: string | null, uptime_seconds: number | null,
  *   mailbox: { depth: number, capacity: number, high_water: number },
  *   backoff_until: string | null, detail: Record<string, unknown>, children: TreeNode[] }} TreeNode
+ * @typedef {{ id: string, type: string, state: string, progress: number, attempts: number, max_attempts: number,
+ *   error: string | null, group: string | null, owner: string | null, started_at: string | null,
+ *   finished_at: string | null }} Task
  * @typedef {{ id: number, time: string, word: string, tone: string, text: string, more?: string }} Entry
  */
 
@@ -21,6 +24,11 @@ export class Store extends EventTarget {
   /** When the tree was read, by the page's clock. */
   treeAt = 0;
   treeError = "";
+  /** @type {{ counts: Record<string, number>, paused: boolean, paused_types: string[] } | null} */
+  queue = null;
+  /** Those that run or have failed. @type {Task[]} */
+  tasks = [];
+  tasksError = "";
   /** @type {number | null} */
   cycle = null;
   /** Newest first. @type {Entry[]} */

@@ -1,0 +1,105 @@
+"""``/api/bot/tasks`` and what the contract tells of the bot's state beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from quart import Blueprint, request
+
+from actors.queue.messages import CONTRACT_TYPES, AddTasks, QueueStats, QueueStatsQuery, TaskState
+from actors.queue.priority import from_number
+from actors.records.messages import EventsQuery, SessionsQuery
+from actors.sessions.messages import RosterQuery
+from runtime import AskFailed, MailboxFull, Refusal, TreeQuery
+
+from ..doors import Doors
+from ..errors import Problem
+from ..params import json_object, unfit, whole_number
+from ..schemas import Json, bot_session, bot_state, session_event, session_metrics
+from ..task_params import new_tasks
+from .health import COMPONENTS, check, find
+from .tasks import ADD_TIMEOUT
+
+ASK_TIMEOUT: Final = 5.0
+MOST_ROWS: Final = 1000
+LARGEST: Final = 1_000_000_000
+"""Of the numbers that callers give as a priority."""
+
+
+def bot_tasks_blueprint(doors: Doors) -> Blueprint:
+    """More routes under ``/api/bot``."""
+    blueprint = Blueprint("bot_tasks", __name__, url_prefix="/api/bot")
+
+    @blueprint.get("/tasks")
+    async def tasks() -> Json:
+        stats = await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT)
+        view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
+        return {
+            **_counts(stats),
+            "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),
+            "active_sessions": [bot_session(session) for session in view.sessions],
+        }
+
+    @blueprint.post("/tasks/add")
+    async def add() -> Json:
+        kind = request.args.get("task_type")
+        if kind is None:
+            raise unfit("task_type", f"one of {', '.join(sorted(CONTRACT_TYPES))}", None)
+        if kind not in CONTRACT_TYPES:
+            raise Problem(400, "invalid_task_type", f"Invalid task type: {kind[:100]}")
+        priority = whole_number(request.args, "priority", 0, least=-LARGEST, most=LARGEST)
+        body = {"type": kind, "priority": from_number(priority), "data": await json_object(request)}
+        tasks = new_tasks(body, request.headers.get("Idempotency-Key"))
+        (added,) = await doors.queue.ask(AddTasks(tasks=tasks), timeout=ADD_TIMEOUT)
+        return {"message": "Task added successfully", "task_id": str(added.id)}
+
+    @blueprint.get("/events/<uuid:session_id>")
+    async def events(session_id: UUID) -> Json:
+        limit = whole_number(request.args, "limit", 50, least=1, most=MOST_ROWS)
+        query = EventsQuery(session_id=session_id, limit=limit)
+        found = await doors.reader.ask(query, timeout=ASK_TIMEOUT)
+        return {"events": [session_event(row) for row in found]}
+
+    @blueprint.get("/metrics/<uuid:session_id>")
+    async def metrics(session_id: UUID) -> Json:
+        now = datetime.now(UTC)
+        on_duty = (await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)).sessions
+        for session in on_duty:
+            if session.id == session_id:
+                return {"metrics": session_metrics(session, now)}
+        # The latest are enough: a session's metrics are kept for a day.
+        for row in await doors.reader.ask(SessionsQuery(limit=MOST_ROWS), timeout=ASK_TIMEOUT):
+            if row.id == session_id:
+                return {"metrics": session_metrics(row, now)}
+        raise Problem(404, "no_such_session", f"There is no session {session_id}.")
+
+    @blueprint.get("/system-status")
+    async def system_status() -> Json:
+        """Answers whatever is away, and says so."""
+        view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
+        tree = await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
+        status: Json = {
+            "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),
+            "active_sessions_count": len(view.sessions),
+            "active_sessions": [bot_session(session) for session in view.sessions],
+            "pending_tasks": None,
+            "processing_tasks": None,
+            "redis_connected": check(find(tree, COMPONENTS["redis"])) == "healthy",
+            "error": None,
+        }
+        try:
+            return {**status, **_counts(await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT))}
+        except (AskFailed, MailboxFull, Refusal) as error:
+            return {**status, "error": str(error)}
+
+    return blueprint
+
+
+def _counts(stats: QueueStats) -> Json:
+    """The contract knows two kinds of tasks: those that wait, and those in work."""
+    return {
+        "pending_tasks": stats.states[TaskState.PENDING] + stats.states[TaskState.DELAYED],
+        "processing_tasks": stats.states[TaskState.RUNNING],
+    }
