@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
 from collections.abc import Callable
 
+import structlog
+
 from .figures import Figure, as_table
 
-BENCHMARKS = ("actors",)
+BENCHMARKS = ("actors", "queue", "records")
 
 
 def main() -> int:
@@ -22,6 +25,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     options = parser.parse_args()
     measure: Callable[[], list[Figure]] = importlib.import_module(f".{options.name}", __package__).measure
+    # Servers that a benchmark starts say much that is not a figure.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     figures = measure()
     if options.json:
         sys.stdout.writelines(figure.line() + "\n" for figure in figures)

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,19 +33,23 @@ class House:
     data_dir: Path
     log: Path
     instance: Instance
+    settings: tuple[str, ...] = ()
 
     @classmethod
-    def spawn(cls, data_dir: Path, *settings: str) -> tuple[subprocess.Popen[bytes], Path]:
-        """Run `botvisor up` on free ports."""
+    def spawn(
+        cls, data_dir: Path, *settings: str, module: str = "web", environment: Mapping[str, str] | None = None
+    ) -> tuple[subprocess.Popen[bytes], Path]:
+        """Run `botvisor up` on free ports, or another program with its arguments."""
         log = data_dir.with_suffix(".log")
         arguments = [f"--set={setting}" for setting in ("web.port=0", "practice.port=0", *settings)]
         with log.open("ab") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "web", "up", f"--data-dir={data_dir}", *arguments],
+                [sys.executable, "-m", module, "up", f"--data-dir={data_dir}", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
+                env=None if environment is None else {**os.environ, **environment},
             )
         return process, log
 
@@ -131,15 +135,17 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(data_dir: Path, *settings: str) -> AsyncGenerator[House, None]:
+async def open_house(
+    data_dir: Path, *settings: str, module: str = "web", environment: Mapping[str, str] | None = None
+) -> AsyncGenerator[House, None]:
     """Start botvisor, wait until it answers, and end it with the block, whatever happened."""
-    process, log = House.spawn(data_dir, *settings)
+    process, log = House.spawn(data_dir, *settings, module=module, environment=environment)
     try:
         with trio.fail_after(HANG):
             while (instance := read_instance(data_dir)) is None:
                 assert process.poll() is None, log.read_text()
                 await trio.sleep(0.05)
-        yield House(process, data_dir, log, instance)
+        yield House(process, data_dir, log, instance, settings)
     finally:
         process.kill()
         process.wait()

@@ -11,7 +11,7 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 socket, count = sys.argv[1], int(sys.argv[2])
-broker = RedisBroker(url=f"unix://{socket}", middleware=[])
+broker = RedisBroker(url=f"unix://{socket}")
 dramatiq.set_broker(broker)
 left = count
 done = threading.Event()

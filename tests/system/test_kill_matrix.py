@@ -1,0 +1,260 @@
+"""The kill matrix: a real botvisor, killed at each step of a task, with hundreds of them in flight."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import trio
+
+from actors.services import PostgresServer, open_data_dir
+from runtime import Address
+from runtime.testing import run_actor
+
+from . import diary
+from .house import HANG, House
+from .trial import Trial
+from .turnstile import STEPS, Turnstile
+
+IN_FLIGHT = 240
+LEASE = 2.0
+"""As in the settings of a trial."""
+
+MOMENTS = ("before", "after")
+"""The commit is not done yet; it is done, and nobody was told."""
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    return Trial(tmp_path)
+
+
+def types_for(step: str) -> tuple[str, ...]:
+    return ("slow",) if step == "renewal" else ("echo", "flaky")
+
+
+async def reach(trial: Trial, house: House, step: str, turnstile: Turnstile, nursery: trio.Nursery) -> None:
+    """Bring the house to where a commit of the step is held, with all tasks in flight."""
+    if step == "enqueue":
+        nursery.start_soon(trial.add, house)
+    else:
+        assert (await house.post("/api/tasks/resume")).status_code == 200
+    with trio.fail_after(HANG):
+        await turnstile.somebody_waits()
+
+
+async def fill(trial: Trial, house: House, step: str) -> None:
+    """Have the tasks accepted, and none of them begun."""
+    assert (await house.post("/api/tasks/pause")).status_code == 200
+    trial.prepare(IN_FLIGHT, *types_for(step))
+    await trial.add_all(house)
+    if step == "enqueue":
+        trial.prepare(IN_FLIGHT, *types_for(step))
+
+
+async def resume(house: House) -> None:
+    with trio.fail_after(HANG):
+        while (await house.post("/api/tasks/resume")).status_code != 200:
+            await trio.sleep(0.1)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_botvisor_killed_around_a_commit(trial, step) -> None:
+    """kill -9 before and after the commit of a step: up again, everything is done, and once on record."""
+    for moment in MOMENTS:
+        async with trial.open() as house, trio.open_nursery() as nursery:
+            await fill(trial, house, step)
+            with Turnstile(house.instance.database, step) as turnstile:
+                await reach(trial, house, step, turnstile, nursery)
+                if moment == "after":
+                    # It must not hear of the commit that it waits for.
+                    house.process.send_signal(signal.SIGSTOP)
+                    with trio.fail_after(HANG):
+                        await turnstile.let_through()
+                await house.stop(signal.SIGKILL)
+        async with trial.open() as house:
+            await resume(house)
+            await trial.add_all(house)
+            await trial.done(house)
+            trial.check(house)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_postgres_killed_and_the_connection_cut_around_a_commit(trial, step) -> None:
+    """The same to the database below a botvisor that lives on, which sends again what it must."""
+    async with trial.open() as house:
+        for victim in ("connection", "postgres"):
+            for moment in MOMENTS:
+                async with trio.open_nursery() as nursery:
+                    await fill(trial, house, step)
+                    postgres = await house.node("botvisor/services/postgres")
+                    with Turnstile(house.instance.database, step) as turnstile:
+                        await reach(trial, house, step, turnstile, nursery)
+                        if moment == "after":
+                            house.process.send_signal(signal.SIGSTOP)
+                            with trio.fail_after(HANG):
+                                await turnstile.let_through()
+                        if victim == "postgres":
+                            os.kill(postgres["detail"]["pid"], signal.SIGKILL)
+                        else:
+                            turnstile.cut()
+                        house.process.send_signal(signal.SIGCONT)
+                        if victim == "postgres":
+                            await house.restarted("botvisor/services/postgres", since=postgres["restarts"])
+                await resume(house)
+                await trial.add_all(house)
+                await trial.done(house)
+                trial.check(house)
+
+
+async def test_botvisor_killed_while_handlers_work(trial) -> None:
+    """Hundreds of handlers at work when it is killed: each task is given out again, and has one result."""
+    trial.prepare(IN_FLIGHT, "gated")
+    async with trial.open() as house:
+        await trial.add_all(house)
+        await trial.begun(200)
+        await house.stop(signal.SIGKILL)
+    trial.gate.touch()
+    async with trial.open() as house:
+        await trial.done(house)
+        trial.check(house)
+        assert len([entry for entry in diary.read(trial.diary) if entry.what == "begin"]) >= IN_FLIGHT + 200
+
+
+async def test_botvisor_killed_by_its_own_handler(trial) -> None:
+    """At the exact end of the work, before its result is told: the work is repeated, the result is one."""
+    trial.prepare(IN_FLIGHT, "echo", "fatal")
+    async with trial.open() as house, trio.open_nursery() as nursery:
+        nursery.start_soon(trial.add, house)
+        with trio.fail_after(HANG):
+            await trio.to_thread.run_sync(house.process.wait, abandon_on_cancel=True)
+    assert house.process.returncode == -signal.SIGKILL
+    async with trial.open() as house:
+        await trial.add_all(house)
+        await trial.done(house)
+        trial.check(house)
+
+
+async def test_postgres_killed_again_and_again_under_load(trial) -> None:
+    """Whenever it happens to be hit, while tasks are added, begun and ended."""
+    trial.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
+    async with trial.open() as house:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trial.add_all, house)
+            for _ in range(4):
+                await house.kill("botvisor/services/postgres")
+                await trio.sleep(0.3)
+        await trial.done(house)
+        trial.check(house)
+
+
+async def test_redis_killed_and_flushed_under_load(trial) -> None:
+    """No task notices, and Redis shows in the end what the record says."""
+    trial.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
+    async with trial.open() as house:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trial.add_all, house)
+            for _ in range(3):
+                await house.kill("botvisor/services/valkey")
+                await trio.to_thread.run_sync(house.redis().flushall)
+        await trial.done(house)
+        await mirrored(house)
+        trial.check(house)
+
+
+async def mirrored(house: House) -> None:
+    """Wait until the mirror finds itself equal to the record."""
+    with trio.fail_after(HANG):
+        while True:
+            answer = await house.get("/api/mirror/status")
+            if answer.status_code == 200 and answer.json()["differences"] == []:
+                return
+            await trio.sleep(0.2)
+
+
+# Two instances on one PostgreSQL
+
+
+@asynccontextmanager
+async def database(folder: Path) -> AsyncGenerator[str, None]:
+    """A PostgreSQL that no botvisor owns."""
+    with open_data_dir(folder) as data_dir:
+        async with run_actor(lambda: PostgresServer(data_dir), Address("postgres")):
+            yield f"database.url={PostgresServer(data_dir).url}"
+
+
+async def test_one_of_two_instances_is_killed(trial) -> None:
+    """No task is in two hands at once, and the other takes over within the lease."""
+    trial.prepare(2 * IN_FLIGHT, "slow")
+    room = "queue.slots=60"
+    async with (
+        database(trial.folder / "database") as url,
+        trial.open("one", url, room) as one,
+        trial.open("two", url, room) as two,
+    ):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trial.add_all, two)
+            await trial.begun(30, pid=one.process.pid)
+            await trial.begun(30, pid=two.process.pid)
+            await one.stop(signal.SIGKILL)
+            killed = {one.process.pid: time.monotonic()}
+        await trial.done(two)
+        trial.check(two)
+        entries = diary.read(trial.diary)
+        assert diary.overlaps(entries, killed) == []
+        ended = {entry.task for entry in entries if entry.what == "end"}
+        orphans = {
+            entry.task
+            for entry in entries
+            if entry.pid == one.process.pid and entry.what == "begin" and not ended_by(entries, entry)
+        }
+        assert orphans
+        assert orphans <= ended
+        taken_over = max(
+            entry.at
+            for task in orphans
+            for entry in [next(e for e in entries if e.task == task and e.pid == two.process.pid)]
+        )
+        # The lease, the reaper's own rhythm, and the room that there is at the other instance.
+        assert taken_over - killed[one.process.pid] < LEASE + 10
+
+
+def ended_by(entries: list[diary.Entry], begin: diary.Entry) -> bool:
+    return any(
+        entry.what == "end" and (entry.task, entry.token, entry.pid) == (begin.task, begin.token, begin.pid)
+        for entry in entries
+    )
+
+
+async def test_a_frozen_instance_comes_back_too_late(trial) -> None:
+    """What it still says of tasks that were given to another changes nothing."""
+    trial.prepare(2 * IN_FLIGHT, "slow")
+    room = "queue.slots=60"
+    async with (
+        database(trial.folder / "database") as url,
+        trial.open("one", url, room) as one,
+        trial.open("two", url, room) as two,
+    ):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trial.add_all, two)
+            await trial.begun(10, pid=one.process.pid)
+            one.process.send_signal(signal.SIGSTOP)
+        await trial.done(two)
+        before = results(two)
+        one.process.send_signal(signal.SIGCONT)
+        with trio.fail_after(HANG):
+            while (await one.get("/api/tasks/stats")).status_code != 200:
+                await trio.sleep(0.1)
+        await trio.sleep(LEASE)
+        trial.check(two)
+        assert results(two) == before
+
+
+def results(house: House) -> dict[UUID, tuple]:
+    return {row[0]: row[1:] for row in house.sql("select id, token, owner, result, finished_at from tasks")}

@@ -1,0 +1,93 @@
+"""PostgreSQL away for long: commands are refused, and what happened meanwhile is on record afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from actors.records.journal import FILE
+from actors.records.journal_file import depth_of
+
+from .house import QUIET, House, descendants, none_left, open_house
+
+SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET))
+REFUSED_WITHIN = 6.0
+"""Seconds: two for the commit, the rest for a machine that has other things to do."""
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+async def stop_postgres(house: House) -> list[int]:
+    """SIGSTOP to the server and all its processes: connections stay, and nothing is answered."""
+    pid = (await house.node("botvisor/services/postgres"))["detail"]["pid"]
+    stopped = [pid, *descendants(pid)]
+    for each in stopped:
+        os.kill(each, signal.SIGSTOP)
+    return stopped
+
+
+def go_on(stopped: list[int]) -> None:
+    for each in living(stopped):
+        os.kill(each, signal.SIGCONT)
+
+
+def living(pids: list[int]) -> Iterator[int]:
+    return (pid for pid in pids if Path(f"/proc/{pid}").exists())
+
+
+async def journal(house: House) -> dict:
+    return (await house.node("botvisor/records/journal"))["detail"]
+
+
+async def test_commands_are_refused_and_facts_are_kept(data_dir) -> None:
+    """The session goes on looking; when PostgreSQL is back, everything is where it belongs."""
+    async with open_house(data_dir, *SETTINGS) as house:
+        await house.accepted(2)
+        stopped = await stop_postgres(house)
+        began = trio.current_time()
+        refused = await house.post("/api/bot/stop")
+        assert trio.current_time() - began < REFUSED_WITHIN
+        assert (refused.status_code, refused.json()["code"]) == (503, "record_away")
+        assert refused.headers["Retry-After"]
+        before = (await house.get("/api/bot/status")).json()["total_checks"]
+        with trio.fail_after(30):
+            while (await journal(house))["waiting"] < 3:
+                await trio.sleep(0.1)
+        assert (await journal(house))["oldest_at"] is not None
+        assert (await house.get("/api/bot/status")).json()["total_checks"] > before
+        go_on(stopped)
+        await house.accepted(2)
+        assert (await house.post("/api/bot/stop")).status_code == 200
+        house.check_books()
+        assert (await journal(house))["waiting"] == 0
+        assert (await house.get("/api/mirror/status")).json()["differences"] == []
+
+
+async def test_botvisor_killed_in_an_outage_loses_nothing(data_dir) -> None:
+    """What was kept is in the file, and the next life records it before it decides anything."""
+    async with open_house(data_dir, *SETTINGS) as house:
+        await house.accepted(2)
+        children = descendants(house.process.pid)
+        stopped = await stop_postgres(house)
+        with trio.fail_after(30):
+            while (await journal(house))["waiting"] < 3:
+                await trio.sleep(0.1)
+        checks = (await house.get("/api/bot/status")).json()["total_checks"]
+        await house.stop(signal.SIGKILL)
+        go_on(stopped)
+        await none_left(children)
+    assert depth_of(data_dir / "journal" / FILE).waiting >= 3
+    async with open_house(data_dir, *SETTINGS) as house:
+        await house.accepted()
+        assert (await house.get("/api/bot/status")).json()["total_checks"] > checks
+        assert (await house.post("/api/bot/stop")).status_code == 200
+        house.check_books()
+        assert depth_of(data_dir / "journal" / FILE).waiting == 0
