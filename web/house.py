@@ -29,6 +29,7 @@ from runtime import (
     ChildFailed,
     ChildStarted,
     ChildStopped,
+    ExitCode,
     IntensityReached,
     LifecycleEvent,
     RuntimeFault,
@@ -44,13 +45,6 @@ from .logs import configure_logs
 from .server import WebServer
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("house")
-
-FAILED: Final = 1
-"""Exit code: something outside is not as it must be."""
-MISCONFIGURED: Final = 2
-"""Exit code: a person has to change the settings."""
-GAVE_UP: Final = 3
-"""Exit code: the root of the tree reached its restart intensity."""
 
 LAG_PERIOD: Final = 0.5
 """Seconds between two measurements of how late the event loop is."""
@@ -69,12 +63,12 @@ def run(settings: Settings, path: Path, *, handlers: Mapping[str, Handler] | Non
         with open_data_dir(path) as data_dir:
             trio.run(_live, replace(plan(settings, data_dir), handlers=handlers or {}))
     except (SettingsError, DefinitionError) as error:
-        return _refuse(error, MISCONFIGURED)
-    except (DataDirFault, StartFailed) as error:
-        return _refuse(error, FAILED)
-    except IntensityReached as error:
-        return _refuse(error, GAVE_UP)
-    return 0
+        return _refuse(error, ExitCode.MISCONFIGURED)
+    except DataDirFault as error:
+        return _refuse(error, ExitCode.START_FAILED)
+    except (StartFailed, IntensityReached) as error:
+        return _refuse(error, ExitCode.of(error))
+    return ExitCode.OK
 
 
 def plan(settings: Settings, data_dir: DataDir) -> Plan:
@@ -214,6 +208,6 @@ def _free_port(host: str) -> int:
         return port
 
 
-def _refuse(error: Exception, code: int) -> int:
+def _refuse(error: Exception, code: ExitCode) -> ExitCode:
     sys.stderr.write(f"botvisor: {describe(error)}\n")
     return code
