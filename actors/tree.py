@@ -42,9 +42,8 @@ from .services import DataDir, PostgresServer, ValkeyServer
 from .sessions.messages import RosterMessage
 from .sessions.roster import Roster, child_name
 from .sessions.session import Session
-from .settings import Settings
+from .settings import EMBEDDED, Settings
 
-EMBEDDED: Final = "embedded"
 WRITER_PAUSE: Final = 2.0
 """Longest wait in seconds before the writer tries PostgreSQL again: all commands and facts wait for it."""
 M = TypeVar("M")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .addresses import is_loopback, mask_url
+from .addresses import EMBEDDED, is_loopback, mask_url
 from .errors import SettingsError
 from .load import load_settings
 from .places import config_dir, portal_file
@@ -20,6 +20,7 @@ from .sections import (
 )
 
 __all__ = [
+    "EMBEDDED",
     "BackoffSettings",
     "BrowserSettings",
     "DatabaseSettings",

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 EMBEDDED = "embedded"
+"""The address of a database or a Redis that says: bring your own."""
 
 _URL = re.compile(r"^\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # at the start: a password may hold "://" too
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")

@@ -24,15 +24,13 @@ from actors.services import BinaryMissing, DataDirFault, Instance, read_instance
 from actors.services.cluster import binaries
 from actors.services.data_dir import owner
 from actors.services.valkey import binary as valkey_binary
-from actors.settings import Settings, is_loopback, mask_url, portal_file
+from actors.settings import EMBEDDED, Settings, is_loopback, mask_url, portal_file
 
 from .errors import CommandFailed
 from .instance import Endpoint
 from .options import Configuration
 from .output import plain
 from .snapshot import bot_of
-
-EMBEDDED = "embedded"
 
 
 class State(StrEnum):

@@ -14,13 +14,13 @@ from rich.text import Text
 from actors.records.errors import RecordFault
 from actors.records.verify import Invariant, verify_journal, verify_record
 from actors.services import DataDirUnusable, Instance, read_instance
+from actors.settings import EMBEDDED
 
 from .errors import CommandFailed, NotRunning
 from .instance import Endpoint, fetch
 from .options import ConfigOption, Configuration, DataDirOption, JsonOption, SetOption, configuration
 from .output import plain, show, show_json
 
-EMBEDDED = "embedded"
 JOURNAL = "journal"
 """In the data directory; there is one after the first start."""
 MIRROR_PATH = "/api/mirror/status"
