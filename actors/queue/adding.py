@@ -107,6 +107,8 @@ class Kinds:
     def __init__(self) -> None:
         self._places: dict[object, int] = {}
         self._kinds: list[NewTask] = []
+        self._latest: object = None
+        self._place = 0
 
     def place(self, task: NewTask) -> int:
         """The number of the task's kind, from 1 as SQL counts.
@@ -123,7 +125,11 @@ class Kinds:
             task.retry,
             task.timeout_seconds,
             task.on_child_failure,
+            not task.children,
         )
+        # To compare is cheaper than to hash, and most tasks are like the one before.
+        if key == self._latest:
+            return self._place
         try:
             place = self._places.get(key)
         except TypeError:
@@ -132,7 +138,22 @@ class Kinds:
             check(task)
             self._kinds.append(task)
             place = self._places[key] = len(self._kinds)
+        self._latest, self._place = key, place
         return place
+
+    @property
+    def types(self) -> frozenset[str]:
+        return frozenset({kind.type for kind in self._kinds})
+
+    @property
+    def soonest(self) -> float | None:
+        """Seconds until the first that is delayed is due; None where none is."""
+        return min((kind.delay_seconds for kind in self._kinds if kind.delay_seconds > 0), default=None)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether some may come before tasks that were added earlier."""
+        return any(kind.priority > 0 for kind in self._kinds)
 
     def parameters(self) -> dict[str, object]:
         kinds = self._kinds

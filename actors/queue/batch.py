@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final, TypeAlias, TypeVar, assert_never
+from uuid import UUID
 
 from runtime import Refusal
 
 from ..records.connection import Link, is_away, is_conflict
+from .claiming import claim
+from .holding import complete, fail, log, progress, renew
 from .messages import (
     AddTasks,
     CancelTask,
@@ -27,6 +31,8 @@ from .messages import (
     ResumeTasks,
     RetryTask,
 )
+from .operating import cancel, limit, pause, promote, reprioritize, retry
+from .planting import add
 from .store import Policy, Store
 
 M = TypeVar("M")
@@ -117,11 +123,11 @@ class _Together:
 
     def run(self) -> None:
         store = self._store
-        self._all(AddTasks, store.add)
-        self._all(CompleteTasks, store.complete)
-        self._all(FailTask, store.fail)
-        self._all(ReportProgress, store.progress)
-        self._all(ReportLog, store.log)
+        self._all(AddTasks, partial(add, store))
+        self._all(CompleteTasks, partial(complete, store))
+        self._all(FailTask, partial(fail, store))
+        self._all(ReportProgress, partial(progress, store))
+        self._all(ReportLog, partial(log, store))
         claims: list[tuple[int, ClaimTasks]] = []
         for place, change in enumerate(self._changes):
             match change:
@@ -134,8 +140,8 @@ class _Together:
                         self._replies[place] = self._one(change)
                     except Refusal as refusal:
                         self._replies[place] = refusal
-        for place, claim in claims:
-            self._replies[place] = store.claim(claim)
+        for place, change in claims:
+            self._replies[place] = claim(store, change)
 
     def _all(self, kind: type[M], work: Callable[[Sequence[M]], Sequence[object]]) -> None:
         places = [place for place, change in enumerate(self._changes) if isinstance(change, kind)]
@@ -158,23 +164,34 @@ class _Together:
         store = self._store
         match change:
             case RenewLeases():
-                return store.renew(change)
+                return renew(store, change)
             case CancelTask():
-                return store.cancel(change)
+                return cancel(store, change)
             case RetryTask():
-                return store.retry(change)
+                return retry(store, change)
             case PromoteTask():
-                return store.promote(change)
+                return promote(store, change)
             case ReprioritizeTask():
-                return store.reprioritize(change)
+                return reprioritize(store, change)
             case PauseTasks() | ResumeTasks():
-                store.pause(change)
+                pause(store, change)
                 return None
             case LimitTasks():
-                store.limit(change)
+                limit(store, change)
                 return None
             case _:
                 assert_never(change)
+
+
+def ids_of(change: Change) -> tuple[UUID, ...]:
+    """The tasks that a message names as those to be changed."""
+    match change:
+        case CompleteTasks():
+            return tuple(one.id for one in change.completions)
+        case CancelTask() | FailTask() | PromoteTask() | ReprioritizeTask() | RetryTask():
+            return (change.id,)
+        case _:
+            return ()
 
 
 def _hopeless(link: Link, error: Exception) -> bool:

@@ -57,6 +57,11 @@ class TaskRetried(TaskEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReprioritized(TaskEvent):
+    """They come sooner or later than before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCancelled(TaskEvent):
     """Nobody may work on them any more."""
 
@@ -69,3 +74,16 @@ class TaskDied(TaskEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueChanged:
     """Something that concerns no single task: paused, resumed, limited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedElsewhere:
+    """Another instance on the same database committed something that concerns who works here.
+
+    It is no `TaskEvent`: whoever keeps books of tasks was told where it happened.
+    """
+
+    types: frozenset[str] | None
+    """There may be more of these to claim; None: of any type."""
+    cancelled: tuple[UUID, ...] = ()
+    """Nobody may work on them any more, unless they were given out anew meanwhile."""

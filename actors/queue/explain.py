@@ -6,10 +6,12 @@ reasons come from the same view of pauses and limits that this statement reads.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, LiteralString
 from uuid import UUID
 
 from ..records.connection import Link
+from .claiming import SELECT_CLAIMABLE
 from .messages import (
     FINISHED,
     ExplainQuery,
@@ -20,9 +22,10 @@ from .messages import (
     ReasonKind,
     TaskState,
     TaskView,
+    WorkerView,
 )
 from .reading import known_task, limits, workers
-from .sql import SELECT_CLAIMABLE, fetch, texts
+from .sql import fetch, texts
 
 FARTHEST: Final = 1000
 """Places ahead of a task are counted up to here."""
@@ -65,9 +68,7 @@ def explain(link: Link, query: ExplainQuery, lease_seconds: float) -> Explanatio
             if task.state is TaskState.DELAYED:
                 reasons.append(_delay(link, task))
             reasons += _limits(link, task, claimable=claimable)
-            if not any(task.type in worker.types for worker in workers(link, lease_seconds)):
-                text = f"no worker that takes {task.type} was heard of lately"
-                reasons.append(Reason(kind=ReasonKind.NO_WORKER, text=text, by=(task.type,)))
+            reasons += _workers(task, workers(link, lease_seconds))
             if ahead:
                 number = f"{ahead} or more" if ahead >= FARTHEST else str(ahead)
                 reasons.append(
@@ -127,6 +128,28 @@ def _limits(link: Link, task: TaskView, *, claimable: bool) -> list[Reason]:
     if not reasons and not claimable and task.state is TaskState.PENDING:
         return tight
     return reasons
+
+
+def _workers(task: TaskView, known: Iterable[WorkerView]) -> list[Reason]:
+    """Why nobody takes tasks of this type, if nobody does."""
+    waiting: dict[str, list[str]] = {}
+    for worker in known:
+        if task.type in worker.types:
+            return []
+        if task.type in worker.closed:
+            waiting.setdefault(worker.closed[task.type], []).append(worker.owner)
+    text = (
+        f"no worker takes {task.type} at the moment"
+        if waiting
+        else f"no worker that takes {task.type} was heard of lately"
+    )
+    return [
+        *(
+            Reason(kind=ReasonKind.DEPENDENCY_AWAY, text=why, by=tuple(owners))
+            for why, owners in waiting.items()
+        ),
+        Reason(kind=ReasonKind.NO_WORKER, text=text, by=(task.type,)),
+    ]
 
 
 def _holders(link: Link, limit: LimitView) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ _ROOMS: Final[LiteralString] = """
     from task_rooms order by scope, name
 """
 _WORKERS: Final[LiteralString] = """
-    select owner, types, seen_at from task_workers
+    select owner, types, seen_at, closed from task_workers
     where seen_at > statement_timestamp() - make_interval(secs => %(lease)s) order by owner
 """
 _OLDEST: Final[LiteralString] = """
@@ -151,8 +151,8 @@ def limits(link: Link) -> tuple[LimitView, ...]:
 def workers(link: Link, lease_seconds: float) -> tuple[WorkerView, ...]:
     """Those that were heard of within a lease."""
     return tuple(
-        WorkerView(owner=owner, types=tuple(types), seen_at=seen)
-        for owner, types, seen in fetch(link, _WORKERS, {"lease": lease_seconds})
+        WorkerView(owner=owner, types=tuple(types), seen_at=seen, closed=closed)
+        for owner, types, seen, closed in fetch(link, _WORKERS, {"lease": lease_seconds})
     )
 
 

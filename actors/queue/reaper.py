@@ -99,8 +99,8 @@ class Reaper(Actor[Never]):
         # Whatever is added from here on may only make it earlier.
         pause = min(self._settings.poll_seconds, self._settings.lease_seconds / 3)
         self._due = trio.current_time() + pause
-        reaped = await self._until_done(link, lambda store: store.reap(_LIMIT))
-        ripened = await self._until_done(link, lambda store: store.ripen(_LIMIT))
+        reaped = await self._until_done(link, partial(upkeep.reap, limit=_LIMIT))
+        ripened = await self._until_done(link, partial(upkeep.ripen, limit=_LIMIT))
         self._count(reaped=reaped, ripened=ripened)
         due = await self._threads.run(link, upkeep.next_due)
         if due is not None:

@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from collections import deque
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AsyncExitStack, closing
 from functools import partial
 from random import Random
-from typing import ClassVar, Final, TypeAlias, cast
+from typing import ClassVar, Final, cast
 from uuid import UUID
 
 import trio
 
 from runtime import Actor, Backoff, Deferred, Exit, Refusal
 
-from ..records.connection import Link, Server, is_away
+from ..records.connection import Link, Server
 from ..records.errors import DatabaseAway, DatabaseRefused
 from ..records.migrations import load_migrations, migrate
 from ..records.threads import Threads
 from ..settings import DatabaseSettings, QueueSettings
-from . import reading
-from .batch import Change, Done, carry_out
-from .explain import explain
+from .batch import Done, carry_out, ids_of
+from .events import TaskEvent
+from .floors import Floors
 from .messages import (
-    AddTasks,
-    AttemptsQuery,
+    ClaimTasks,
     CompleteTasks,
-    ExplainQuery,
-    InvalidTask,
-    LogsQuery,
     QueueAway,
     QueueMessage,
-    QueueStatsQuery,
+    RenewLeases,
+    ReportLog,
+    ReportProgress,
     StaleToken,
-    TaskQuery,
-    TasksQuery,
 )
+from .readers import READERS, Query, Readers
 from .sql import SESSION
 from .store import Policy
+from .swift import UNDONE, carry_out_swiftly
+from .waiting import Asked, Waiting
 
 STOP_PATIENCE: Final = 2.0
 """Seconds that a commit under way gets to end when the actor is to stop."""
-READERS: Final = 2
-"""Connections for looking: a long look must not hold up the work."""
+WRITERS: Final = 2
+"""Connections for work: one plans, sends and answers while another waits for its commit."""
 _RECONNECT: Final = Backoff(minimum=0.1, maximum=5.0, factor=2.0, jitter=0.2)
 
-_Query: TypeAlias = TaskQuery | TasksQuery | AttemptsQuery | LogsQuery | QueueStatsQuery | ExplainQuery
+_NOTHING_NEW: Final = (ClaimTasks, RenewLeases, ReportLog, ReportProgress)
+"""After these no task is pending that was not before."""
 
 
 def policy_of(settings: QueueSettings) -> Policy:
@@ -59,10 +59,12 @@ def policy_of(settings: QueueSettings) -> Policy:
 class TaskQueue(Actor[QueueMessage]):
     """Keeps the queue in PostgreSQL, and answers each change after its commit.
 
-    What waits at a moment goes into one transaction; what cannot be kept is
-    refused to its own caller. When the connection is lost the actor lives on:
-    it refuses everything with `QueueAway` until it has a new one. Whatever was
-    under way then may be done or not.
+    What waits at a moment goes into one transaction, like with like; what
+    cannot be kept is refused to its own caller. Work of one statement is done
+    on several connections at once, anything else on one at a time: two long
+    transactions of ours never wait for each other. When a connection is lost
+    the actor lives on: it refuses everything with `QueueAway` until it is
+    connected anew. Whatever was under way then may be done or not.
 
     Raises:
         DatabaseAway, DatabaseRefused, SchemaFault: from ``started``; later only the last two.
@@ -78,13 +80,18 @@ class TaskQueue(Actor[QueueMessage]):
         self._dsn = dsn
         self._policy = policy_of(settings)
         self._random = Random() if random is None else random
-        self._waiting: deque[tuple[Change, Deferred[object]]] = deque()
-        self._work = trio.Event()
+        self._waiting = Waiting(settings.batch_size)
+        self._busy = False
+        """Whether a writer is at what needs care."""
+        self._floors = Floors()
+        self._unsure: set[UUID] = set()
+        """Tasks that something may have been committed about when a connection was lost."""
+        self._writers = Threads(WRITERS)
+        self._idle_writers = trio.lowlevel.ParkingLot()
         self._room = trio.Event()
         self._away: str | None = None
         self._stale = 0
-        self._idle: list[Link] = []
-        self._readers = Threads(READERS)
+        self._readers = Readers(settings.lease_seconds)
         self._reading = trio.Semaphore(READERS)
 
     async def started(self) -> None:
@@ -95,112 +102,143 @@ class TaskQueue(Actor[QueueMessage]):
         await self.context.nursery.start(self._serve)
 
     async def stopped(self, reason: Exit) -> None:
-        self._close_idle()
+        self._readers.close()
 
     async def handle(self, message: QueueMessage) -> None:
         if self._away is not None:
             raise QueueAway(self._away)
-        match message:
-            case (
-                TaskQuery()
-                | TasksQuery()
-                | AttemptsQuery()
-                | LogsQuery()
-                | QueueStatsQuery()
-                | ExplainQuery()
-            ):
-                await self._reading.acquire()
-                self.context.nursery.start_soon(self._answer, message, self.context.defer())
-            case _:
-                # While a batch in the making is full, requests wait in the mailbox.
-                while len(self._waiting) >= self._settings.batch_size and self._away is None:
-                    self._room = trio.Event()
-                    await self._room.wait()
-                if self._away is not None:
-                    raise QueueAway(self._away)
-                self._waiting.append((message, self.context.defer()))
-                self._work.set()
+        if isinstance(message, Query):
+            await self._reading.acquire()
+            self.context.nursery.start_soon(self._answer, message, self.context.defer())
+            return
+        # While a batch in the making is full, requests wait in the mailbox.
+        while self._waiting.full and self._away is None:
+            self._room = trio.Event()
+            await self._room.wait()
+        if self._away is not None:
+            raise QueueAway(self._away)
+        self._waiting.put(message, self.context.defer())
+        if self._idle_writers:
+            self._idle_writers.unpark()
 
     # Writing
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        threads = Threads(1)
-        with closing(await threads.connect(self._server)) as link:
-            try:
-                await self._set_up(threads, link)
-                task_status.started()
-                await self._carry_out_all(threads, link)
-            except Link.Error as error:
-                self._lose(self._server.fault(error))
+        await self._write_while_connected(task_status.started)
         failures = 0
+
+        def connected() -> None:
+            nonlocal failures
+            failures = 0
+            self._away = self.context.detail["away"] = None
+            self._tell_unsure()
+
         while True:
             failures += 1
             await trio.sleep(_RECONNECT.delay(failures, self._random))
             try:
-                with closing(await threads.connect(self._server)) as link:
-                    await self._set_up(threads, link)
-                    failures = 0
-                    self._away = self.context.detail["away"] = None
-                    await self._carry_out_all(threads, link)
+                await self._write_while_connected(connected)
             except DatabaseAway as fault:
                 self._refuse_all(str(fault))
+
+    async def _write_while_connected(self, connected: Callable[[], None]) -> None:
+        """Come back when a connection was lost.
+
+        Raises:
+            DatabaseAway, DatabaseRefused
+        """
+        async with AsyncExitStack() as stack:
+            links = [
+                stack.enter_context(closing(await self._writers.connect(self._server)))
+                for _ in range(WRITERS)
+            ]
+            try:
+                for link in links:
+                    await self._set_up(link)
             except Link.Error as error:
                 self._lose(self._server.fault(error))
+                return
+            connected()
+            async with trio.open_nursery() as nursery:
+                for link in links:
+                    nursery.start_soon(self._write, link, nursery.cancel_scope)
 
-    async def _set_up(self, threads: Threads, link: Link) -> None:
+    async def _set_up(self, link: Link) -> None:
         migrations = load_migrations()
 
         def work(link: Link) -> None:
             migrate(link, migrations)
             link.execute(SESSION)
 
-        await threads.run(link, work)
+        await self._writers.run(link, work)
 
-    async def _carry_out_all(self, threads: Threads, link: Link) -> None:
-        while True:
-            await self._work.wait()
-            batch = self._next_batch()
-            if not batch:
-                continue
-            changes = [change for change, _ in batch]
-            try:
-                done = await threads.run(
-                    link,
-                    partial(carry_out, changes=changes, policy=self._policy, random=self._random),
-                    patience=STOP_PATIENCE,
-                )
-            except Link.Error as error:
-                refusal = QueueAway(f"the connection was lost meanwhile, it may be done or not: {error}")
-                for _, deferred in batch:
-                    deferred.fail(refusal)
-                raise
-            self._reply(batch, done)
+    async def _write(self, link: Link, all_writers: trio.CancelScope) -> None:
+        try:
+            while True:
+                batch = self._waiting.take(others=not self._busy)
+                if batch is None:
+                    await self._idle_writers.park()
+                    continue
+                self._room.set()
+                # Whoever gave up meanwhile has been told that it is not done.
+                asked = [one for one in batch.asked if not one[1].done]
+                if not asked:
+                    continue
+                if batch.swift:
+                    await self._write_swiftly(link, asked)
+                else:
+                    await self._write_carefully(link, asked)
+        except Link.Error as error:
+            all_writers.cancel()
+            self._lose(self._server.fault(error))
 
-    def _next_batch(self) -> list[tuple[Change, Deferred[object]]]:
-        """What waits, up to the size of a batch in rows; at least one."""
-        batch: list[tuple[Change, Deferred[object]]] = []
-        left = self._settings.batch_size
-        while self._waiting and left > 0:
-            change, deferred = self._waiting.popleft()
-            match change:
-                case AddTasks():
-                    left -= len(change.tasks)
-                case CompleteTasks():
-                    left -= len(change.completions)
-                case _:
-                    left -= 1
-            # Whoever gave up meanwhile has been told that it is not done.
-            if not deferred.done:
-                batch.append((change, deferred))
-        if not self._waiting:
-            self._work = trio.Event()
-        self._room.set()
-        return batch
+    async def _write_swiftly(self, link: Link, asked: list[Asked]) -> None:
+        changes = [change for change, _ in asked]
+        work = partial(carry_out_swiftly, changes=changes, policy=self._policy, floors=self._floors)
+        self._reply(asked, await self._do(link, work, asked))
 
-    def _reply(self, batch: list[tuple[Change, Deferred[object]]], done: Done) -> None:
+    async def _write_carefully(self, link: Link, asked: list[Asked]) -> None:
+        changes = [change for change, _ in asked]
+        self._busy = True
+        try:
+            work = partial(carry_out, changes=changes, policy=self._policy, random=self._random)
+            done = await self._do(link, work, asked)
+        finally:
+            self._busy = False
+            self._idle_writers.unpark()
+        if not all(isinstance(change, _NOTHING_NEW) for change in changes):
+            self._floors.forget()
+        self._reply(asked, done)
+
+    async def _do(self, link: Link, work: Callable[[Link], Done], asked: list[Asked]) -> Done:
+        try:
+            return await self._writers.run(link, work, patience=STOP_PATIENCE)
+        except Link.Error as error:
+            self._fail_unknown(asked, str(error))
+            raise
+        except trio.Cancelled:
+            self._fail_unknown(asked, "it was given up together with another one")
+            raise
+
+    def _fail_unknown(self, asked: list[Asked], why: str) -> None:
+        refusal = QueueAway(f"the connection was lost meanwhile, it may be done or not: {why}")
+        for change, deferred in asked:
+            deferred.fail(refusal)
+            self._unsure.update(ids_of(change))
+
+    def _tell_unsure(self) -> None:
+        """What was done without our knowing must not go untold: nobody may ask for it again."""
+        if self._unsure:
+            self.context.publish(TaskEvent(ids=tuple(self._unsure)))
+            self._unsure.clear()
+
+    def _reply(self, asked: list[Asked], done: Done) -> None:
         refused = stale = 0
-        for (change, deferred), reply in zip(batch, done.replies, strict=True):
-            if isinstance(reply, Refusal):
+        for (change, deferred), reply in zip(asked, done.replies, strict=True):
+            if reply is UNDONE:
+                self._waiting.put_to_others(change, deferred)
+                self._idle_writers.unpark()
+            elif isinstance(reply, Refusal):
                 deferred.fail(reply)
                 refused += 1
                 stale += isinstance(reply, StaleToken)
@@ -209,7 +247,7 @@ class TaskQueue(Actor[QueueMessage]):
                 if isinstance(change, CompleteTasks):
                     stale += len(cast("frozenset[UUID]", reply))
         self._stale += stale
-        self._count(requests=len(batch), commits=1, refused=refused, stale=stale)
+        self._count(requests=len(asked), commits=1, refused=refused, stale=stale)
         for event in done.events:
             self.context.publish(event)
 
@@ -221,9 +259,8 @@ class TaskQueue(Actor[QueueMessage]):
     def _refuse_all(self, reason: str) -> None:
         """From now on everything is refused, what waits included."""
         self._away = self.context.detail["away"] = reason
-        while self._waiting:
-            self._waiting.popleft()[1].fail(QueueAway(reason))
-        self._work = trio.Event()
+        for _, deferred in self._waiting.take_all():
+            deferred.fail(QueueAway(reason))
         self._room.set()
 
     def _count(self, **more: int) -> None:
@@ -234,57 +271,13 @@ class TaskQueue(Actor[QueueMessage]):
 
     # Reading
 
-    async def _answer(self, query: _Query, deferred: Deferred[object]) -> None:
+    async def _answer(self, query: Query, deferred: Deferred[object]) -> None:
         try:
             with trio.move_on_at(deferred.deadline):
-                deferred.set(await self._read(query))
+                deferred.set(await self._readers.read(self._server, query, self._stale))
         except Refusal as refusal:
             deferred.fail(refusal)
         except DatabaseAway as fault:
             deferred.fail(QueueAway(str(fault)))
-        except (Link.Error, ValueError) as error:
-            # A ValueError is a text that cannot be sent, such as half a surrogate pair.
-            deferred.fail(InvalidTask(f"the record cannot answer this {type(query).__name__}: {error}"))
         finally:
             self._reading.release()
-
-    async def _read(self, query: _Query) -> object:
-        if self._idle:
-            try:
-                return await self._read_on(self._idle.pop(), query)
-            except DatabaseAway:
-                # It may have broken long ago, with a server that is back by now.
-                self._close_idle()
-        return await self._read_on(await self._readers.connect(self._server), query)
-
-    async def _read_on(self, link: Link, query: _Query) -> object:
-        try:
-            return await self._readers.run(link, partial(self._look, query=query))
-        except Link.Error as error:
-            if is_away(error):
-                link.close()
-                raise self._server.fault(error) from error
-            raise
-        finally:
-            if not link.closed:
-                self._idle.append(link)
-
-    def _look(self, link: Link, query: _Query) -> object:
-        lease = self._settings.lease_seconds
-        match query:
-            case TaskQuery():
-                return reading.task(link, query)
-            case TasksQuery():
-                return reading.page(link, query)
-            case AttemptsQuery():
-                return reading.attempts(link, query)
-            case LogsQuery():
-                return reading.logs(link, query)
-            case QueueStatsQuery():
-                return reading.stats(link, lease, self._stale)
-            case ExplainQuery():
-                return explain(link, query, lease)
-
-    def _close_idle(self) -> None:
-        while self._idle:
-            self._idle.pop().close()

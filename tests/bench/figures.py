@@ -32,7 +32,7 @@ class Figure:
 
     def row(self) -> str:
         """Columns as `HEADER` names them."""
-        peer = "" if self.peer is None else _number(self.peer)
+        peer = "no peer" if self.peer is None else _number(self.peer)
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}x"
         goal = ""
         if self.goal is not None:

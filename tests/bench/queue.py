@@ -1,13 +1,14 @@
 """The task queue against BullMQ on Node, dramatiq, arq and procrastinate: no-op tasks, 100 at a time.
 
 Ours and procrastinate's are on disk in PostgreSQL when they say yes; the others
-write to the embedded Valkey, which goes to disk once a second.
+write to the embedded Valkey, which goes to disk once a second. Then, without a
+peer: how soon a task begins, and what a claim costs where many tasks wait.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -15,14 +16,23 @@ from typing import Final
 
 import trio
 
-from actors.queue.messages import AddTasks, ClaimTasks, CompleteTasks, Completion, NewTask, QueueMessage
+from actors.queue.messages import (
+    AddTasks,
+    ClaimTasks,
+    CompleteTasks,
+    Completion,
+    Lease,
+    NewTask,
+    QueueMessage,
+)
 from actors.queue.task_queue import TaskQueue
 from actors.services import PostgresServer, ValkeyServer, open_data_dir
 from actors.settings import load_settings
-from runtime import Address, ChildSpec, SupervisorSpec, open_system
+from runtime import Address, Bus, ChildSpec, SupervisorSpec, open_system
 
 from . import peers
 from .figures import Figure
+from .queue_workers import latencies, worked_by_workers
 
 JOBS: Final = 20_000
 SLOW_JOBS: Final = 3_000
@@ -30,7 +40,10 @@ SLOW_JOBS: Final = 3_000
 ROUNDS: Final = 3
 AT_ONCE: Final = 100
 TIMEOUT: Final = 60.0
-NOOP: Final = NewTask(type="noop", data={"n": 1})
+BACKLOGS: Final = (1_000, 10_000, 100_000, 1_000_000)
+CLAIMS: Final = 50
+"""At each size of the backlog; the median is told."""
+LATENCY_SECONDS: Final = 10
 
 Rates = Mapping[str, float]
 
@@ -46,6 +59,7 @@ async def _measure() -> list[Figure]:
         socket = str(data_dir.run / "valkey" / "valkey.sock")
         queue: Address[QueueMessage] = Address("task_queue", capacity=4096)
         settings = load_settings(None, {}, ())
+        bus = Bus()
         spec = SupervisorSpec(
             address=Address("bench"),
             children=(
@@ -57,51 +71,75 @@ async def _measure() -> list[Figure]:
                 ),
             ),
         )
-        async with open_system(spec):
+        async with open_system(spec, bus=bus):
             for _ in range(ROUNDS):
                 # Next to each other, so that both have the machine in the same mood.
-                rounds.setdefault("ours", []).append(await _ours(queue))
+                rounds.setdefault("ours", []).append(await _ours(queue, bus))
                 theirs = await trio.to_thread.run_sync(peers.bullmq, socket, JOBS)
                 if theirs is not None:
                     rounds.setdefault("bullmq", []).append(theirs)
             for name in ("dramatiq", "arq", "procrastinate"):
                 address = postgres.dsn if name == "procrastinate" else socket
                 rounds[name] = [await trio.to_thread.run_sync(peers.python_peer, name, address, SLOW_JOBS)]
-    return _figures(rounds)
+            soon = await latencies(queue, bus, settings.queue, seconds=LATENCY_SECONDS)
+            claims = {size: await _claim_at(queue, size) for size in BACKLOGS}
+    return [*_rates(rounds), *_latency(soon), *_backlog(claims)]
 
 
-def _figures(rounds: Mapping[str, list[Rates]]) -> list[Figure]:
+def _rates(rounds: Mapping[str, list[Rates]]) -> Iterator[Figure]:
+    slow = ("dramatiq", "arq", "procrastinate")
     goals = {
         ("processed", "bullmq"): 1.5,
+        ("processed_by_workers", "bullmq"): 1.5,
         ("add_bulk", "bullmq"): 3.0,
         ("add_by_32", "bullmq"): 1.0,
-        **{("processed", name): 10.0 for name in ("dramatiq", "arq", "procrastinate")},
+        **{("processed", name): 10.0 for name in slow},
     }
-    figures: list[Figure] = []
-    for what in ("add_by_1", "add_by_32", "add_bulk", "processed"):
-        for peer in ("bullmq", "dramatiq", "arq", "procrastinate"):
-            theirs = [rates[what] for rates in rounds.get(peer, []) if what in rates]
+    for what in ("add_by_1", "add_by_32", "add_bulk", "processed", "processed_by_workers"):
+        # Their workers are all that peers have for it.
+        theirs_is = "processed" if what == "processed_by_workers" else what
+        for peer in ("bullmq", *slow):
+            theirs = [rates[theirs_is] for rates in rounds.get(peer, []) if theirs_is in rates]
             if theirs:
                 ours = [rates[what] for rates in rounds["ours"]]
-                figures.append(
-                    Figure(
-                        name=f"{what}, beside {peer}",
-                        ours=median(ours),
-                        unit="/s",
-                        peer=median(theirs),
-                        ratio=median(a / b for a, b in zip(ours, theirs, strict=False)),
-                        goal=goals.get((what, peer)),
-                    )
+                # A peer that was measured once is beside our median.
+                pairs = zip(ours if len(theirs) > 1 else [median(ours)], theirs, strict=True)
+                yield Figure(
+                    name=f"{what}, beside {peer}",
+                    ours=median(ours),
+                    unit="/s",
+                    peer=median(theirs),
+                    ratio=median(a / b for a, b in pairs),
+                    goal=goals.get((what, peer)),
                 )
-    return figures
 
 
-async def _ours(queue: Address[QueueMessage]) -> Rates:
+def _latency(seconds: list[float]) -> Iterator[Figure]:
+    for percent in (50, 99):
+        worst = sorted(seconds)[len(seconds) * percent // 100]
+        yield Figure(name=f"added to started at 100/s, p{percent}", ours=1000 * worst, unit="ms")
+
+
+def _backlog(claims: Mapping[int, float]) -> Iterator[Figure]:
+    for size, seconds in claims.items():
+        yield Figure(name=f"claim of {AT_ONCE} with {size:,} pending", ours=1000 * seconds, unit="ms")
+    fewest, most = min(claims), max(claims)
+    yield Figure(
+        name=f"that claim, {most:,} beside {fewest:,}",
+        ours=claims[most] / claims[fewest],
+        unit="x",
+        goal=1.5,
+    )
+
+
+async def _ours(queue: Address[QueueMessage], bus: Bus) -> Rates:
+    added = JOBS // 20
     return {
-        "add_by_1": await _rate(JOBS // 20, _callers(queue, 1, JOBS // 20)),
+        "add_by_1": await _rate(added, _callers(queue, 1, added)),
         "add_by_32": await _rate(JOBS, _callers(queue, 32, JOBS)),
-        "add_bulk": await _rate(JOBS, _bulk(queue)),
-        "processed": await _rate(2 * JOBS + JOBS // 20, _worked(queue, 2 * JOBS + JOBS // 20)),
+        "add_bulk": await _rate(JOBS, _bulk(queue, JOBS)),
+        "processed": await _rate(JOBS + added, _worked(queue, JOBS + added)),
+        "processed_by_workers": await worked_by_workers(queue, bus, JOBS, slots=AT_ONCE),
     }
 
 
@@ -112,21 +150,28 @@ async def _rate(jobs: int, work: Awaitable[None]) -> float:
 
 
 async def _callers(queue: Address[QueueMessage], callers: int, jobs: int) -> None:
-    one = AddTasks(tasks=(NOOP,))
-
     async def call() -> None:
-        for _ in range(jobs // callers):
-            await queue.ask(one, timeout=TIMEOUT)
+        for n in range(jobs // callers):
+            await queue.ask(AddTasks(tasks=(NewTask(type="noop", data={"n": n}),)), timeout=TIMEOUT)
 
     async with trio.open_nursery() as nursery:
         for _ in range(callers):
             nursery.start_soon(call)
 
 
-async def _bulk(queue: Address[QueueMessage]) -> None:
-    thousand = AddTasks(tasks=(NOOP,) * 1000)
-    for _ in range(JOBS // 1000):
-        await queue.ask(thousand, timeout=TIMEOUT)
+async def _bulk(queue: Address[QueueMessage], jobs: int) -> None:
+    for begin in range(0, jobs, 1000):
+        tasks = tuple(NewTask(type="noop", data={"n": begin + n}) for n in range(min(1000, jobs - begin)))
+        await queue.ask(AddTasks(tasks=tasks), timeout=TIMEOUT)
+
+
+async def _claim(queue: Address[QueueMessage], owner: str) -> tuple[Lease, ...]:
+    return await queue.ask(ClaimTasks(owner=owner, types=("noop",), limit=AT_ONCE), timeout=TIMEOUT)
+
+
+async def _complete(queue: Address[QueueMessage], leases: tuple[Lease, ...]) -> None:
+    done = tuple(Completion(id=lease.task.id, token=lease.token) for lease in leases)
+    await queue.ask(CompleteTasks(completions=done), timeout=TIMEOUT)
 
 
 async def _worked(queue: Address[QueueMessage], jobs: int) -> None:
@@ -135,15 +180,33 @@ async def _worked(queue: Address[QueueMessage], jobs: int) -> None:
 
     async def work(owner: str) -> None:
         nonlocal left
-        claim = ClaimTasks(owner=owner, types=("noop",), limit=AT_ONCE)
         while left > 0:
-            leases = await queue.ask(claim, timeout=TIMEOUT)
+            leases = await _claim(queue, owner)
             if not leases:
                 return
-            done = tuple(Completion(id=lease.task.id, token=lease.token) for lease in leases)
-            await queue.ask(CompleteTasks(completions=done), timeout=TIMEOUT)
-            left -= len(done)
+            await _complete(queue, leases)
+            left -= len(leases)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(work, "one")
         nursery.start_soon(work, "two")
+
+
+async def _claim_at(queue: Address[QueueMessage], pending: int) -> float:
+    """Seconds for one claim while so many tasks wait; what it takes is added again."""
+    leases = await _claim(queue, "counter")
+    waiting = 0
+    while leases:
+        await _complete(queue, leases)
+        leases = await _claim(queue, "counter")
+    while waiting < pending:
+        await _bulk(queue, min(10_000, pending - waiting))
+        waiting += 10_000
+    seconds: list[float] = []
+    for _ in range(CLAIMS):
+        began = perf_counter()
+        leases = await _claim(queue, "counter")
+        seconds.append(perf_counter() - began)
+        await _complete(queue, leases)
+        await _bulk(queue, len(leases))
+    return median(seconds)

@@ -9,11 +9,11 @@ from random import Random
 from typing import TypeVar
 from uuid import UUID
 
-import psycopg
 import trio
 from psycopg.rows import DictRow, dict_row
 
 from actors.queue.handler import Handler
+from actors.queue.herald import Herald
 from actors.queue.messages import (
     AddTasks,
     ClaimTasks,
@@ -26,10 +26,12 @@ from actors.queue.messages import (
     TaskQuery,
     TaskState,
     TaskView,
+    WorkerView,
 )
 from actors.queue.reaper import Reaper
 from actors.queue.task_queue import TaskQueue
 from actors.queue.workers import Workers
+from actors.records.connection import Link
 from actors.settings import QueueSettings
 from runtime import Address, Backoff, Bus, ChildSpec, Request, SupervisorSpec, System, open_system
 
@@ -93,9 +95,18 @@ class Queue:
                     return
                 await trio.sleep(0.05)
 
+    async def workers_taking(self, *types: str) -> tuple[WorkerView, ...]:
+        """Wait until some workers say that they take just these types, and return them."""
+        while True:
+            workers = (await self.ask(QueueStatsQuery())).workers
+            found = tuple(worker for worker in workers if worker.types == tuple(sorted(types)))
+            if found:
+                return found
+            await trio.sleep(0.01)
+
     async def sql(self, statement: str) -> list[DictRow]:
         def run() -> list[DictRow]:
-            with psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row) as connection:
+            with Link.connect(self.dsn, autocommit=True, row_factory=dict_row) as connection:
                 cursor = connection.execute(statement.encode())
                 return cursor.fetchall() if cursor.description else []
 
@@ -110,6 +121,7 @@ async def open_queue(
     settings: QueueSettings = SETTINGS,
     owner: str = "workers",
     reaper: bool = False,
+    herald: bool = False,
 ) -> AsyncGenerator[Queue, None]:
     """Run a `Queue` for as long as the block lasts; with workers where there are handlers."""
     bus = Bus()
@@ -128,6 +140,10 @@ async def open_queue(
             ChildSpec(
                 address=Address("reaper"), start=lambda: Reaper(settings, database, dsn, bus), backoff=backoff
             )
+        )
+    if herald:
+        children.append(
+            ChildSpec(address=Address("herald"), start=lambda: Herald(database, dsn, bus), backoff=backoff)
         )
     if handlers is not None:
         children.append(

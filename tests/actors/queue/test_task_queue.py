@@ -51,7 +51,7 @@ async def test_a_task_is_added_claimed_and_completed(database: str) -> None:
             (task_id,) = await queue.add(work(1, priority=2))
             (lease,) = await queue.claim()
             assert (lease.task.id, lease.token, lease.task.attempts) == (task_id, 1, 1)
-            assert lease.task.state is TaskState.RUNNING
+            assert await queue.state(task_id) is TaskState.RUNNING
             assert await queue.complete(lease) == frozenset()
             assert await queue.complete(lease) == frozenset()
             task = await queue.task(task_id)

@@ -6,12 +6,15 @@ from uuid import UUID
 
 import trio
 
-from actors.queue.handler import Attempt, PermanentFailure
+from actors.queue.handler import Attempt, Gate, GatedHandler, Handler, NotNow, PermanentFailure
 from actors.queue.messages import (
     AddTasks,
+    AttemptsQuery,
     CancelTask,
+    ExplainQuery,
     Json,
     LogsQuery,
+    ReasonKind,
     RetryRule,
     TaskState,
 )
@@ -111,22 +114,25 @@ async def test_two_instances_share_the_work_and_one_takes_over(database: str) ->
     most = 0
     both = {"one": trio.Event(), "two": trio.Event()}
 
-    async def handler(attempt: Attempt) -> Json:
-        nonlocal most
-        task = attempt.task
-        running[task.id] += 1
-        most = max(most, running[task.id])
-        try:
-            both[task.owner or ""].set()
-            if task.owner == "one":
-                await trio.sleep_forever()
-            await trio.sleep(0.01)
-        finally:
-            running[task.id] -= 1
-        return None
+    def handlers(owner: str) -> dict[str, Handler]:
+        async def handler(attempt: Attempt) -> Json:
+            nonlocal most
+            task = attempt.task
+            running[task.id] += 1
+            most = max(most, running[task.id])
+            try:
+                both[owner].set()
+                if owner == "one":
+                    await trio.sleep_forever()
+                await trio.sleep(0.01)
+            finally:
+                running[task.id] -= 1
+            return None
 
-    async with open_queue(database, {"work": handler}, settings=settings, owner="two", reaper=True) as queue:
-        async with open_queue(database, {"work": handler}, settings=settings, owner="one") as other:
+        return {"work": handler}
+
+    async with open_queue(database, handlers("two"), settings=settings, owner="two", reaper=True) as queue:
+        async with open_queue(database, handlers("one"), settings=settings, owner="one") as other:
             await other.add(*(work(n) for n in range(300)))
             with trio.fail_after(10):
                 for at_work in both.values():
@@ -157,3 +163,84 @@ async def test_a_lost_lease_ends_the_handler(database: str) -> None:
             await queue.sql("update tasks set token = token + 1, owner = 'another'")
             await ended.wait()
         assert (await queue.task(task_id)).owner == "another"
+
+
+async def test_tasks_behind_a_closed_gate_wait_for_it(database: str) -> None:
+    """They begin at once when it opens, not when somebody looks next; others go on meanwhile."""
+    gate = Gate("nobody is on duty")
+    begun: list[str] = []
+    done = {"work": trio.Event(), "gated": trio.Event()}
+
+    async def handler(attempt: Attempt) -> Json:
+        begun.append(attempt.task.type)
+        done[attempt.task.type].set()
+        return None
+
+    settings = replace(SETTINGS, poll_seconds=60.0)
+    handlers: dict[str, Handler] = {"work": handler, "gated": GatedHandler(work=handler, gate=gate)}
+    async with open_queue(database, handlers, settings=settings) as queue:
+        gated, _ = await queue.add(work(type="gated"), work())
+        with trio.fail_after(5):
+            await done["work"].wait()
+            (worker,) = await queue.workers_taking("work")
+            assert worker.types == ("work",)
+            explained = await queue.ask(ExplainQuery(id=gated))
+            assert [(reason.kind, reason.text, reason.by) for reason in explained.reasons] == [
+                (ReasonKind.DEPENDENCY_AWAY, "nobody is on duty", ("workers",)),
+                (ReasonKind.NO_WORKER, "no worker takes gated at the moment", ("gated",)),
+            ]
+            gate.open()
+            await done["gated"].wait()
+            (worker,) = await queue.workers_taking("gated", "work")
+        assert begun == ["work", "gated"]
+        with trio.fail_after(5):
+            gate.close("nobody is on duty again")
+            (worker,) = await queue.workers_taking("work")
+            second, _ = await queue.add(work(type="gated"), work())
+            await queue.until_completed(3)
+        assert await queue.state(second) is TaskState.PENDING
+
+
+async def test_a_task_that_cannot_be_done_now_goes_back_uncounted(database: str) -> None:
+    """Its handler says so, or its gate closes between the claim and the work."""
+    gate = Gate()
+    begun = trio.Event()
+
+    async def handler(attempt: Attempt) -> Json:
+        if attempt.task.data["n"] == 0:
+            begun.set()
+            await gate.turned()
+            raise NotNow("the session ended")
+        return None
+
+    settings = replace(SETTINGS, slots=1)
+    handlers = {"work": GatedHandler(work=handler, gate=gate)}
+    async with open_queue(database, handlers, settings=settings, reaper=True) as queue:
+        # Quick ones first, so that the workers claim ahead.
+        await queue.add(*(work(1) for _ in range(100)))
+        await queue.until_completed(100)
+        first, second = await queue.add(work(0, max_attempts=1), work(1, max_attempts=1))
+        with trio.fail_after(5):
+            await begun.wait()
+        await queue.until(second, TaskState.RUNNING)
+        gate.close("nobody is on duty")
+        for task_id in (first, second):
+            task = await queue.until(task_id, TaskState.PENDING)
+            assert task.attempts == 0
+        # A claim that was under way when the gate closed may have brought it back once more.
+        assert (await queue.ask(AttemptsQuery(id=first)))[0].error == "the session ended"
+        assert (await queue.task(second)).error == "nobody is on duty"
+
+
+async def test_not_now_waits_as_long_as_it_says(database: str) -> None:
+    """Where the gate is open all the same, so that the task does not go round in circles."""
+
+    async def handler(attempt: Attempt) -> Json:
+        raise NotNow("the session is busy", seconds=60.0)
+
+    async with open_queue(database, {"work": handler}) as queue:
+        (task_id,) = await queue.add(work(max_attempts=1))
+        task = await queue.until(task_id, TaskState.DELAYED)
+        assert task.attempts == 0
+        assert task.run_at is not None
+        assert 50 < (task.run_at - task.created_at).total_seconds() < 70

@@ -1,0 +1,151 @@
+"""What can be asked of the task queue, by those who have work and by those who do it.
+
+Everything that changes a task is answered after its commit. While PostgreSQL is
+away each message is refused with `QueueAway`: nothing was accepted then.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from .leases import (
+    ClaimTasks,
+    CompleteTasks,
+    Completion,
+    FailTask,
+    Lease,
+    LeasedTask,
+    Renewed,
+    RenewLeases,
+    ReportLog,
+    ReportProgress,
+)
+from .refusals import (
+    InvalidTask,
+    NoSuchTask,
+    QueueAway,
+    StaleToken,
+    TaskStateForbids,
+)
+from .requests import (
+    AddTasks,
+    AttemptsQuery,
+    CancelTask,
+    ExplainQuery,
+    LimitTasks,
+    LogsQuery,
+    PauseTasks,
+    PromoteTask,
+    QueueStatsQuery,
+    ReprioritizeTask,
+    ResumeTasks,
+    RetryTask,
+    TaskQuery,
+    TasksQuery,
+)
+from .tasks import (
+    CONTRACT_TYPES,
+    FINISHED,
+    BackoffKind,
+    ChildFailure,
+    DedupMode,
+    Json,
+    NewTask,
+    RetryRule,
+    TaskState,
+    TaskType,
+    TaskView,
+)
+from .views import (
+    Added,
+    Attempt,
+    AttemptOutcome,
+    Explanation,
+    LimitScope,
+    LimitView,
+    LogLine,
+    QueueStats,
+    Reason,
+    ReasonKind,
+    TaskPage,
+    WorkerView,
+)
+
+__all__ = [
+    "CONTRACT_TYPES",
+    "FINISHED",
+    "AddTasks",
+    "Added",
+    "Attempt",
+    "AttemptOutcome",
+    "AttemptsQuery",
+    "BackoffKind",
+    "CancelTask",
+    "ChildFailure",
+    "ClaimTasks",
+    "CompleteTasks",
+    "Completion",
+    "DedupMode",
+    "ExplainQuery",
+    "Explanation",
+    "FailTask",
+    "InvalidTask",
+    "Json",
+    "Lease",
+    "LeasedTask",
+    "LimitScope",
+    "LimitTasks",
+    "LimitView",
+    "LogLine",
+    "LogsQuery",
+    "NewTask",
+    "NoSuchTask",
+    "PauseTasks",
+    "PromoteTask",
+    "QueueAway",
+    "QueueMessage",
+    "QueueStats",
+    "QueueStatsQuery",
+    "Reason",
+    "ReasonKind",
+    "RenewLeases",
+    "Renewed",
+    "ReportLog",
+    "ReportProgress",
+    "ReprioritizeTask",
+    "ResumeTasks",
+    "RetryRule",
+    "RetryTask",
+    "StaleToken",
+    "TaskPage",
+    "TaskQuery",
+    "TaskState",
+    "TaskStateForbids",
+    "TaskType",
+    "TaskView",
+    "TasksQuery",
+    "WorkerView",
+]
+
+QueueMessage: TypeAlias = (
+    AddTasks
+    | TaskQuery
+    | TasksQuery
+    | AttemptsQuery
+    | LogsQuery
+    | CancelTask
+    | RetryTask
+    | PromoteTask
+    | ReprioritizeTask
+    | PauseTasks
+    | ResumeTasks
+    | LimitTasks
+    | QueueStatsQuery
+    | ExplainQuery
+    | ClaimTasks
+    | RenewLeases
+    | ReportProgress
+    | ReportLog
+    | CompleteTasks
+    | FailTask
+)

@@ -1,0 +1,179 @@
+"""Puts new tasks on record, unless their idempotency key stands for an earlier one. Blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, LiteralString
+from uuid import UUID
+
+from runtime import Refusal
+
+from .adding import Kinds, Seed, check_key, grow, rows
+from .events import TaskAdded, TaskRetried
+from .messages import Added, AddTasks, DedupMode, InvalidTask
+from .sql import NOW, fetch, numbers, texts, uuids
+from .store import Store
+
+# What tasks have in common is sent once, as a kind: see `adding.Kinds`.
+KIND_COLUMNS: Final[LiteralString] = """
+    type, lane, rank, priority, group_name, max_attempts, created_at, timeout_seconds,
+    retry_kind, retry_seconds, retry_jitter, retry_maximum, on_child_failure
+"""
+
+KIND_VALUES: Final[LiteralString] = f"""
+    (%(types)s::text[])[row.kind],
+    coalesce((
+        select name from task_limits
+        where scope = 'group' and name = (%(groups)s::text[])[row.kind]
+            and (max_running is not null or rate is not null)
+    ), ''),
+    {NOW} + row.place + ((%(delays)s::float8[])[row.kind] * 1000000)::bigint
+        - (%(priorities)s::bigint[])[row.kind] * %(age)s::bigint,
+    (%(priorities)s::bigint[])[row.kind],
+    (%(groups)s::text[])[row.kind],
+    (%(most)s::int[])[row.kind],
+    statement_timestamp(),
+    (%(timeouts)s::float8[])[row.kind],
+    (%(retry_kinds)s::text[])[row.kind],
+    (%(retry_seconds)s::float8[])[row.kind],
+    (%(retry_jitters)s::float8[])[row.kind],
+    (%(retry_maxima)s::float8[])[row.kind],
+    (%(policies)s::text[])[row.kind]
+"""
+
+_ADD: Final[LiteralString] = f"""
+    insert into tasks (id, state, data, run_at, parent_id, idempotency_key, {KIND_COLUMNS})
+    select
+        row.id,
+        case when row.waits or (%(delays)s::float8[])[row.kind] > 0 then 'delayed' else 'pending' end,
+        row.data::jsonb,
+        case when not row.waits
+            then statement_timestamp() + make_interval(secs => (%(delays)s::float8[])[row.kind]) end,
+        row.parent,
+        row.key,
+        {KIND_VALUES}
+    from unnest(
+        %(ids)s::uuid[], %(kinds)s::int[], %(data)s::text[], %(parents)s::uuid[], %(keys)s::text[],
+        %(waits)s::bool[]
+    ) with ordinality as row (id, kind, data, parent, key, waits, place)
+"""
+
+# A key whose task is gone, or whose time is up, is free.
+_TAKE_KEYS: Final[LiteralString] = """
+    insert into task_keys as k (key, task_id, until)
+    select row.key, row.id, statement_timestamp() + make_interval(secs => row.seconds)
+    from unnest(%(keys)s::text[], %(ids)s::uuid[], %(seconds)s::float8[]) as row (key, id, seconds)
+    order by row.key
+    on conflict (key) do update set task_id = excluded.task_id, until = excluded.until
+    where k.until <= statement_timestamp() or not exists (select from tasks where id = k.task_id)
+    returning key
+"""
+
+_KEYS_OF: Final[LiteralString] = "select key, task_id from task_keys where key = any(%(keys)s::text[])"
+
+# The newest data of a debounced task, which then waits anew.
+_DEBOUNCE: Final[LiteralString] = f"""
+    update tasks
+    set data = %(data)s::jsonb, state = 'delayed',
+        run_at = statement_timestamp() + make_interval(secs => %(seconds)s),
+        rank = {NOW} + (%(seconds)s::float8 * 1000000)::bigint - priority * %(age)s::bigint
+    from task_keys as k
+    where k.key = %(key)s and tasks.id = k.task_id and state in ('pending', 'delayed')
+        and run_at is not null and attempts = 0
+    returning id
+"""
+
+# The key of a debounced task stands for the newest one that was really added.
+_PUT_KEY: Final[LiteralString] = """
+    insert into task_keys (key, task_id) values (%(key)s, %(id)s)
+    on conflict (key) do update set task_id = excluded.task_id, until = null
+"""
+
+
+def add(store: Store, requests: Sequence[AddTasks]) -> list[tuple[Added, ...] | Refusal]:
+    """Add the tasks of many requests in one statement; an invalid one is refused for itself."""
+    kinds = Kinds()
+    grown: list[list[list[Seed]] | InvalidTask] = []
+    for request in requests:
+        try:
+            trees = grow(request.tasks)
+            for tree in trees:
+                check_key(tree[0].task)
+                for seed in tree:
+                    kinds.place(seed.task)
+            grown.append(trees)
+        except InvalidTask as refusal:
+            grown.append(refusal)
+    trees = [tree for trees in grown if not isinstance(trees, InvalidTask) for tree in trees]
+    earlier = _earlier(
+        store, [(key, tree[0]) for tree in trees if (key := tree[0].task.idempotency_key) is not None]
+    )
+    planted = [seed for tree in trees if tree[0].id not in earlier for seed in tree]
+    if planted:
+        fetch(store.link, _ADD, {**rows(planted, kinds), **store.age})
+        delays = [seed.task.delay_seconds for seed in planted if seed.task.delay_seconds > 0]
+        store.publish(
+            TaskAdded(
+                ids=tuple(seed.id for seed in planted),
+                types=frozenset({seed.task.type for seed in planted}),
+                due_in=min(delays, default=None),
+            )
+        )
+    return [
+        trees
+        if isinstance(trees, InvalidTask)
+        else tuple(
+            Added(id=earlier.get(tree[0].id, tree[0].id), created=tree[0].id not in earlier) for tree in trees
+        )
+        for trees in grown
+    ]
+
+
+def _earlier(store: Store, keyed: Sequence[tuple[str, Seed]]) -> dict[UUID, UUID]:
+    """Of the seeds whose keys are taken: the ids of the tasks that have them."""
+    earlier: dict[UUID, UUID] = {}
+    first: dict[str, Seed] = {}
+    for key, seed in keyed:
+        if key in first:
+            earlier[seed.id] = first[key].id
+        elif seed.task.dedup is not DedupMode.DEBOUNCE:
+            first[key] = seed
+        elif (replaced := _debounce(store, key, seed)) is not None:
+            earlier[seed.id] = replaced
+    if first:
+        taken = {
+            key
+            for (key,) in fetch(
+                store.link,
+                _TAKE_KEYS,
+                {
+                    "keys": texts(list(first)),
+                    "ids": uuids(seed.id for seed in first.values()),
+                    "seconds": numbers(
+                        seed.task.dedup_seconds if seed.task.dedup is DedupMode.THROTTLE else None
+                        for seed in first.values()
+                    ),
+                },
+            )
+        }
+        lost = [key for key in first if key not in taken]
+        for key, task_id in fetch(store.link, _KEYS_OF, {"keys": texts(lost)}) if lost else []:
+            earlier[first[key].id] = task_id
+        # Later ones in this batch with the same key go where the first one went.
+        for seed_id, task_id in list(earlier.items()):
+            earlier[seed_id] = earlier.get(task_id, task_id)
+    return earlier
+
+
+def _debounce(store: Store, key: str, seed: Seed) -> UUID | None:
+    found = fetch(
+        store.link,
+        _DEBOUNCE,
+        {"key": key, "data": seed.data, "seconds": seed.task.dedup_seconds, **store.age},
+    )
+    if found:
+        task_id: UUID = found[0][0]
+        store.publish(TaskRetried(ids=(task_id,), due_in=seed.task.dedup_seconds))
+        return task_id
+    store.link.execute(_PUT_KEY, {"key": key, "id": seed.id})
+    return None

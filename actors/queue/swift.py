@@ -1,0 +1,193 @@
+"""Carries out what most work is made of: one statement that is its own transaction, one round trip. Blocks.
+
+Plain tasks are added, tasks without parents completed, tasks claimed while
+nothing is limited. What turns out not to be as simple as that is left undone,
+for `batch.py` to do with all due care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final, LiteralString, cast
+from uuid import UUID
+
+from ..records.connection import Link, is_away
+from .adding import Kinds, to_json
+from .batch import Change, Done
+from .claiming import CLAIMED, START, leases_of
+from .events import TaskAdded, TaskCompleted, TaskStarted
+from .floors import Floors, Look
+from .holding import RUNS
+from .ids import new_ids
+from .messages import Added, AddTasks, ClaimTasks, CompleteTasks, InvalidTask, NewTask
+from .planting import KIND_COLUMNS, KIND_VALUES
+from .sql import NOW, Row, fetch, numbers, texts, uuids
+from .store import Policy
+
+
+class _Left(Enum):
+    UNDONE = "undone"
+
+
+UNDONE: Final = _Left.UNDONE
+"""The reply to a message that was left to `batch.py`."""
+
+_ADD: Final[LiteralString] = f"""
+    insert into tasks (id, state, data, run_at, {KIND_COLUMNS})
+    select
+        row.id,
+        case when (%(delays)s::float8[])[row.kind] > 0 then 'delayed' else 'pending' end,
+        row.data,
+        statement_timestamp() + make_interval(secs => (%(delays)s::float8[])[row.kind]),
+        {KIND_VALUES}
+    from rows from (
+        unnest(%(ids)s::uuid[]), unnest(%(kinds)s::int[]), jsonb_array_elements(%(data)s::jsonb)
+    ) with ordinality as row (id, kind, data, place)
+"""
+
+# Under a limit claims have to take turns; this one takes nothing then.
+_CLAIM: Final[LiteralString] = f"""
+    with chosen as materialized (
+        select task.place from unnest(%(types)s::text[], %(floors)s::bigint[]) as of (type, floor)
+        cross join lateral (
+            select ctid as place, rank as task_rank, id as task_id from tasks
+            where state = 'pending' and tasks.type = of.type and lane = '' and rank >= of.floor
+            order by rank limit %(limit)s
+            for update skip locked
+        ) as task
+        where not exists (select from task_limits)
+        order by task_rank, task_id limit %(limit)s
+    ),
+    claimed as (
+        update tasks set {START} from chosen where tasks.ctid = chosen.place
+        returning {CLAIMED}, rank
+    )
+    select *, least(rank, {NOW} - 1000000) from claimed order by rank, id
+"""
+
+# In one order, so that no two statements wait for each other. Places are cheaper to read than ids.
+_COMPLETE: Final[LiteralString] = f"""
+    update tasks
+    set state = 'completed', result = row.result, progress = 100, error = null, lease_until = null,
+        finished_at = statement_timestamp()
+    from (
+        select * from rows from (
+            unnest(%(ids)s::uuid[]), unnest(%(tokens)s::bigint[]), jsonb_array_elements(%(results)s::jsonb)
+        ) with ordinality as row (id, token, result, place)
+        order by id
+    ) as row
+    where tasks.id = row.id and tasks.token = row.token and {RUNS} and parent_id is null
+    returning row.place
+"""
+
+
+def carry_out_swiftly(link: Link, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
+    """Do what can be done at once; all are of one kind, and claims come alone.
+
+    Raises:
+        Link.Error: the database is away, see `is_away`. Each change may be done or not.
+    """
+    try:
+        match changes[0]:
+            case AddTasks():
+                return _add(link, cast("Sequence[AddTasks]", changes), policy, floors)
+            case CompleteTasks():
+                return _complete(link, cast("Sequence[CompleteTasks]", changes))
+            case ClaimTasks() as claim:
+                return _claim(link, claim, policy, floors)
+            case _:
+                pass
+    except (InvalidTask, ValueError, TypeError):
+        pass
+    except Link.Error as error:
+        if link.closed or is_away(error):
+            raise
+    # One of them cannot be kept, or others were in the way.
+    return Done(replies=[UNDONE] * len(changes))
+
+
+def _add(link: Link, requests: Sequence[AddTasks], policy: Policy, floors: Floors) -> Done:
+    tasks: Sequence[NewTask] = (
+        requests[0].tasks if len(requests) == 1 else [task for request in requests for task in request.tasks]
+    )
+    if not tasks:
+        return Done(replies=[()] * len(requests))
+    kinds = Kinds()
+    places = [kinds.place(task) for task in tasks]
+    data = to_json([task.data for task in tasks])
+    ids = new_ids(len(tasks))
+    fetch(
+        link,
+        _ADD,
+        {"ids": uuids(ids), "kinds": numbers(places), "data": data, "age": policy.age, **kinds.parameters()},
+    )
+    if kinds.urgent:
+        floors.forget()
+    added = [Added(id=task_id, created=True) for task_id in ids]
+    replies: list[object] = []
+    begin = 0
+    for request in requests:
+        end = begin + len(request.tasks)
+        replies.append(tuple(added[begin:end]))
+        begin = end
+    event = TaskAdded(ids=tuple(ids), types=kinds.types, due_in=kinds.soonest)
+    return Done(replies=replies, events=[event])
+
+
+def _complete(link: Link, requests: Sequence[CompleteTasks]) -> Done:
+    completions = [one for request in requests for one in request.completions]
+    if not completions:
+        return Done(replies=[frozenset[UUID]()] * len(requests))
+    done = fetch(
+        link,
+        _COMPLETE,
+        {
+            "ids": uuids([one.id for one in completions]),
+            "tokens": numbers([one.token for one in completions]),
+            "results": to_json([one.result for one in completions]),
+        },
+        binary=True,
+    )
+    places: list[int] = [place for (place,) in done]
+    ids = tuple([completions[place - 1].id for place in places])
+    events: list[object] = [TaskCompleted(ids=ids)] if ids else []
+    if len(ids) == len(completions):
+        return Done(replies=[frozenset[UUID]()] * len(requests), events=events)
+    good = set(ids)
+    replies: list[object] = [
+        frozenset[UUID]() if all(one.id in good for one in request.completions) else UNDONE
+        for request in requests
+    ]
+    return Done(replies=replies, events=events)
+
+
+def _claim(link: Link, request: ClaimTasks, policy: Policy, floors: Floors) -> Done:
+    look = floors.look(request.types)
+    rows = _take(link, request, policy, look, request.limit)
+    if rows:
+        # The rows are in order: the first of each type is written last.
+        floors.found(look, {row[1]: row[-1] for row in reversed(rows)})
+    if len(rows) < request.limit and not look.whole:
+        floors.forget()
+        rows += _take(link, request, policy, floors.look(request.types), request.limit - len(rows))
+    if not rows:
+        return Done(replies=[UNDONE])
+    leases = leases_of(rows)
+    event = TaskStarted(ids=tuple([lease.task.id for lease in leases]), owner=request.owner)
+    return Done(replies=[leases], events=[event])
+
+
+def _take(link: Link, request: ClaimTasks, policy: Policy, look: Look, limit: int) -> list[Row]:
+    return fetch(
+        link,
+        _CLAIM,
+        {
+            "types": texts(request.types),
+            "floors": numbers(look.floors),
+            "limit": limit,
+            "owner": request.owner,
+            "lease": policy.lease_seconds,
+        },
+        binary=True,
+    )

@@ -1,0 +1,2 @@
+-- Kept free for the task queue.
+select 1;

@@ -1,0 +1,98 @@
+"""The queue as its users have it: tasks come to handlers, through the `Workers` actor."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+from typing import Final
+
+import trio
+
+from actors.queue.events import TaskCompleted
+from actors.queue.handler import Attempt, Handler
+from actors.queue.messages import AddTasks, Json, NewTask, QueueMessage
+from actors.queue.workers import Workers
+from actors.settings import QueueSettings
+from runtime import Address, Bus, ChildSpec, SupervisorSpec, open_system
+
+PATIENCE: Final = 120.0
+"""Seconds for all tasks of one measurement."""
+PER_SECOND: Final = 100
+
+
+async def worked_by_workers(queue: Address[QueueMessage], bus: Bus, jobs: int, *, slots: int) -> float:
+    """Tasks a second, by a handler that does nothing; they are there before it begins."""
+    for _ in range(0, jobs, 1000):
+        tasks = tuple(NewTask(type="worked", data={"n": n}) for n in range(1000))
+        await queue.ask(AddTasks(tasks=tasks), timeout=PATIENCE)
+    began = perf_counter()
+    with bus.subscribe(TaskCompleted, capacity=jobs) as events:
+        async with open_system(_workers({"worked": _noop}, queue, bus, slots=slots), bus=bus):
+            with trio.fail_after(PATIENCE):
+                left = jobs
+                async for event in events:
+                    assert isinstance(event, TaskCompleted)
+                    left -= len(event.ids)
+                    if left <= 0:
+                        break
+            return jobs / (perf_counter() - began)
+
+
+async def _noop(attempt: Attempt) -> Json:
+    return None
+
+
+async def latencies(
+    queue: Address[QueueMessage], bus: Bus, settings: QueueSettings, *, seconds: int
+) -> list[float]:
+    """Seconds from before a task was added until its handler began, a hundred of them a second."""
+    jobs = PER_SECOND * seconds
+    taken: list[float] = []
+    ended = trio.Event()
+
+    async def note(attempt: Attempt) -> Json:
+        begun = attempt.task.data["at"]
+        assert isinstance(begun, float)
+        taken.append(perf_counter() - begun)
+        if len(taken) == jobs:
+            ended.set()
+        # As much work as a small file is.
+        await trio.Path(os.devnull).read_bytes()
+        return None
+
+    async with open_system(_workers({"timed": note}, queue, bus, slots=settings.slots), bus=bus):
+        start = trio.current_time()
+        with trio.fail_after(PATIENCE):
+            async with trio.open_nursery() as nursery:
+                for n in range(jobs):
+                    await trio.sleep_until(start + n / PER_SECOND)
+                    task = NewTask(type="timed", data={"at": perf_counter()})
+                    nursery.start_soon(_add, queue, task)
+            await ended.wait()
+    return taken
+
+
+async def _add(queue: Address[QueueMessage], task: NewTask) -> None:
+    await queue.ask(AddTasks(tasks=(task,)), timeout=PATIENCE)
+
+
+def _workers(
+    handlers: dict[str, Handler], queue: Address[QueueMessage], bus: Bus, *, slots: int
+) -> SupervisorSpec:
+    return SupervisorSpec(
+        address=Address("bench_workers"),
+        children=(
+            ChildSpec(
+                address=Address("workers"),
+                start=lambda: Workers(
+                    handlers,
+                    queue,
+                    bus,
+                    owner="bench",
+                    slots=slots,
+                    lease_seconds=30.0,
+                    poll_seconds=1.0,
+                ),
+            ),
+        ),
+    )
