@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeAlias
 
 import psycopg
@@ -20,34 +21,67 @@ Reply: TypeAlias = object
 _UNSENDABLE = (psycopg.Error, ValueError, TypeError)
 
 
-def commit(link: Link, writes: Sequence[Write]) -> list[Reply]:
+class GaveUp(WriteRefused):
+    """Whoever asked for it did not wait for its commit, so it was not written."""
+
+
+class _GaveUpMeanwhile(Exception):
+    """Somebody in the transaction does not wait any more, so it must not be committed as it is."""
+
+
+def _everybody_waits(_: int) -> bool:
+    return False
+
+
+def commit(
+    link: Link, writes: Sequence[Write], gave_up: Callable[[int], bool] = _everybody_waits
+) -> list[Reply]:
     """Write them in order and return their replies in the same order, all durable by then.
 
     A write that the record cannot hold costs the batch its single transaction,
-    and nothing else.
+    and nothing else. ``gave_up`` says of a write's place whether nobody waits
+    for its answer any more. It is asked until just before the commit, so that
+    what its sender takes for undone is not done behind their back.
 
     Raises:
         psycopg.Error: the database is away, see `is_away`. Each write may be done or not.
     """
-    try:
-        return _together(link, [plan_write(write) for write in writes])
-    except _UNSENDABLE as error:
-        if _hopeless(link, error):
-            raise
-    return [_alone(link, write) for write in writes]
+    while True:
+        wanted = [place for place in range(len(writes)) if not gave_up(place)]
+        try:
+            plans = [plan_write(writes[place]) for place in wanted]
+            answers = _together(link, plans, partial(_any_of, wanted, gave_up))
+        except _GaveUpMeanwhile:
+            continue
+        except _UNSENDABLE as error:
+            if _hopeless(link, error):
+                raise
+            answers = [_alone(link, writes[place], partial(gave_up, place)) for place in wanted]
+        replies = dict(zip(wanted, answers, strict=True))
+        return [replies[place] if place in replies else _undone(write) for place, write in enumerate(writes)]
 
 
-def _alone(link: Link, write: Write) -> Reply:
+def _any_of(places: Sequence[int], gave_up: Callable[[int], bool]) -> bool:
+    return any(map(gave_up, places))
+
+
+def _alone(link: Link, write: Write, gave_up: Callable[[], bool]) -> Reply:
     try:
-        return _together(link, [plan_write(write)])[0]
+        return _together(link, [plan_write(write)], gave_up)[0]
+    except _GaveUpMeanwhile:
+        return _undone(write)
     except _UNSENDABLE as error:
         if not isinstance(write, RecordFacts):
             return _refusal(link, write, error)
         if _hopeless(link, error):
             raise
     # One of them cannot be held: in their order, so that the last one still has the last word.
-    answers = [_alone(link, fact) for fact in write.facts]
+    answers = [_alone(link, fact, gave_up) for fact in write.facts]
     return tuple(answer if isinstance(answer, WriteRefused) else None for answer in answers)
+
+
+def _undone(write: Write) -> GaveUp:
+    return GaveUp(f"nobody waited for this {type(write).__name__} any more")
 
 
 def _refusal(link: Link, write: Write, error: Exception) -> WriteRefused:
@@ -63,7 +97,7 @@ def _refusal(link: Link, write: Write, error: Exception) -> WriteRefused:
     return WriteRefused(f"the record cannot hold this {type(write).__name__}: {_line(error)}")
 
 
-def _together(link: Link, plans: Sequence[Plan]) -> list[Reply]:
+def _together(link: Link, plans: Sequence[Plan], gave_up: Callable[[], bool]) -> list[Reply]:
     # In a pipeline the whole batch costs one round trip, and its commit another.
     with link.pipeline() as pipeline, link.transaction():
         try:
@@ -74,6 +108,8 @@ def _together(link: Link, plans: Sequence[Plan]) -> list[Reply]:
             with suppress(psycopg.Error):
                 pipeline.sync()
             raise
+        if gave_up():
+            raise _GaveUpMeanwhile
     replies: list[Reply] = []
     for plan, answer in zip(plans, answers, strict=True):
         try:

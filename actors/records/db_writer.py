@@ -7,17 +7,21 @@ from functools import partial
 from typing import ClassVar, Final
 
 import psycopg
+import structlog
 import trio
 
 from runtime import Actor, Deferred
 
 from ..settings import DatabaseSettings
-from .commit import commit
+from .commit import GaveUp, commit
 from .connection import Link, Server
 from .errors import DatabaseAway
 from .messages import RecordFacts, Write, WriteRefused
 from .migrations import load_migrations, migrate
+from .plan import Told
 from .threads import Threads
+
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("db_writer")
 
 STOP_PATIENCE: Final = 2.0
 """Seconds that a commit under way gets to end when the actor is to stop."""
@@ -31,7 +35,9 @@ class DbWriter(Actor[Write]):
     The first start brings the tables up to date. When the connection is lost
     the actor fails: every asker whose answer was under way gets
     ``ActorCrashed`` and may ask again, since each write may be repeated. Writes
-    that still wait in the mailbox wait for the next incarnation.
+    that still wait in the mailbox wait for the next incarnation. What its asker
+    gave up before its commit is not written, also when the database was frozen
+    with it in hand and goes on later; it is counted and logged instead.
 
     Raises:
         DatabaseAway, DatabaseRefused, SchemaFault: from ``started``.
@@ -50,7 +56,9 @@ class DbWriter(Actor[Write]):
 
     async def started(self) -> None:
         server = Server(self._settings, self._dsn, "botvisor db_writer")
-        self.context.detail.update(server=server.place, schema=None, writes=0, commits=0, refused=0)
+        self.context.detail.update(
+            server=server.place, schema=None, writes=0, commits=0, refused=0, given_up=0
+        )
         await self.context.nursery.start(self._serve, server)
 
     async def handle(self, message: Write) -> None:
@@ -71,21 +79,33 @@ class DbWriter(Actor[Write]):
 
     async def _write(self, threads: Threads, link: Link, batch: list[tuple[Write, Deferred[object]]]) -> None:
         limit = HANG * self._settings.statement_timeout_seconds
-        work = partial(commit, writes=[write for write, _ in batch])
+        work = partial(
+            commit,
+            writes=[write for write, _ in batch],
+            # Asked on the thread: a flag that only goes up can be read from there.
+            gave_up=lambda place: batch[place][1].done,
+        )
         try:
             with trio.fail_after(limit):
                 replies = await threads.run(link, work, patience=STOP_PATIENCE)
         except trio.TooSlowError:
             raise DatabaseAway(f"PostgreSQL gave no answer to a commit within {limit:g} s") from None
-        writes = refused = 0
+        writes = refused = given_up = 0
         for (write, deferred), reply in zip(batch, replies, strict=True):
+            if isinstance(reply, GaveUp):
+                LOGGER.warning("write_given_up", write=type(write).__name__)
+                given_up += 1
+                continue
             writes += len(write.facts) if isinstance(write, RecordFacts) else 1
             if isinstance(reply, WriteRefused):
                 deferred.fail(reply)
                 refused += 1
+            elif isinstance(reply, Told):
+                deferred.set(reply.reply)
+                self.context.publish(reply.event)
             else:
                 deferred.set(reply)
-        self._count(writes=writes, commits=1, refused=refused)
+        self._count(writes=writes, commits=1, refused=refused, given_up=given_up)
 
     def _waiting(self) -> list[tuple[Write, Deferred[object]]]:
         """What else waits already and fits into the batch."""

@@ -7,14 +7,15 @@ within one transaction; of several outcomes of a job, the first one counts.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, LiteralString
 from uuid import UUID
 
 from psycopg.rows import DictRow
+from pydantic_core import to_json
 
+from .arrays import array, text_array
 from .messages import FactWrite, NoSuchSession, RecordFacts, RecordOutcome, RecordSession
 from .plan import Plan, Statement
 
@@ -24,11 +25,15 @@ _STATES: Final[LiteralString] = """
         login_status = state.login_status,
         total_checks = greatest(session.total_checks, state.total_checks),
         end_time = state.end_time,
+        owner = case when state.status <> 'stopped' then session.owner end,
+        lease_until = case when state.status <> 'stopped' then session.lease_until end,
         updated_at = greatest(session.updated_at, state.at)
     from json_to_recordset(%(states)s::json) as state (
-        id uuid, status text, login_status text, total_checks int, end_time timestamptz, at timestamptz
+        id uuid, status text, login_status text, total_checks int, end_time timestamptz, at timestamptz,
+        owner text
     )
     where session.id = state.id
+        and (state.owner is null or session.owner is null or session.owner = state.owner)
 """
 
 _OUTCOMES: Final[LiteralString] = """
@@ -66,10 +71,9 @@ _OUTCOMES: Final[LiteralString] = """
     )
     insert into bot_events (id, session_id, type, data, "timestamp")
     select fact.id, fact.session_id, fact.type, fact.data, fact.moment
-    from rows from (
-        json_to_recordset(%(facts)s::json) as (
-            of_outcome int, session_id uuid, id uuid, type text, data jsonb, moment timestamptz
-        )
+    from unnest(
+        %(of_outcomes)s::int[], %(sessions)s::uuid[], %(ids)s::uuid[], %(types)s::text[], %(data)s::jsonb[],
+        %(moments)s::timestamptz[]
     ) with ordinality as fact (of_outcome, session_id, id, type, data, moment, n)
     where exists (select from bot_sessions where id = fact.session_id)
         -- Those of an outcome that changed nothing are told already, or were never true.
@@ -126,6 +130,7 @@ def _states(facts: Sequence[FactWrite]) -> Statement:
             "total_checks": state.total_checks,
             "end_time": None if state.end_time is None else state.end_time.isoformat(),
             "at": state.at.isoformat(),
+            "owner": state.owner,
         }
         for state in last_states(facts)
     ]
@@ -147,21 +152,22 @@ def _outcomes(facts: Sequence[FactWrite]) -> Statement:
         for place, outcome in enumerate(facts)
         if isinstance(outcome, RecordOutcome)
     ]
-    told = [
-        {
-            "of_outcome": place if isinstance(write, RecordOutcome) else None,
-            "session_id": str(session_of(write)),
-            "id": str(fact.id),
-            "type": fact.type,
-            "data": fact.data,
-            "moment": fact.timestamp.isoformat(),
-        }
-        for place, write in enumerate(facts)
-        for fact in write.facts
-    ]
-    return Statement(sql=_OUTCOMES, parameters={"outcomes": _json(outcomes), "facts": _json(told)})
+    told = [(place, write, fact) for place, write in enumerate(facts) for fact in write.facts]
+    return Statement(
+        sql=_OUTCOMES,
+        parameters={
+            "outcomes": _json(outcomes),
+            "of_outcomes": array(
+                [place if isinstance(write, RecordOutcome) else None for place, write, _ in told]
+            ),
+            "sessions": array([session_of(write) for _, write, _ in told]),
+            "ids": array([fact.id for _, _, fact in told]),
+            "types": text_array(fact.type for _, _, fact in told),
+            "data": text_array(_json(fact.data) for _, _, fact in told),
+            "moments": array([fact.timestamp for _, _, fact in told]),
+        },
+    )
 
 
-def _json(rows: Sequence[Mapping[str, object]]) -> str:
-    # One text for all: arrays of the driver's cost several times as much to send.
-    return json.dumps(rows, allow_nan=False)
+def _json(value: object) -> str:
+    return to_json(value).decode()

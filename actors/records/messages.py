@@ -14,6 +14,13 @@ from uuid import UUID, uuid4
 
 from runtime import Refusal, Request
 
+from .analytics_messages import AnalyticsQuery, DashboardQuery, HourlyQuery
+from .configuration_messages import (
+    ActivateConfiguration,
+    ChangeConfiguration,
+    ConfigurationsQuery,
+    CreateConfiguration,
+)
 from .rows import (
     ConfigurationRow,
     Decision,
@@ -24,6 +31,14 @@ from .rows import (
     SessionRow,
     Settled,
     TaskRow,
+)
+from .session_messages import (
+    JobQuery,
+    LeaseSessions,
+    ReleaseSessions,
+    SessionQuery,
+    SystemLogsQuery,
+    UnendedQuery,
 )
 
 
@@ -52,6 +67,10 @@ class OpenSession(Request[SessionRow]):
     session_name: str
     portal: str
     start_time: datetime
+    config_id: UUID | None = None
+    owner: str | None = None
+    """The instance that runs it from the start; None leaves it to whoever takes it."""
+    lease_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +96,8 @@ class RecordSession(Request[SessionRow]):
     facts: tuple[Fact, ...] = ()
     at: datetime = field(default_factory=_now)
     """When it was so; it may be written much later."""
+    owner: str | None = None
+    """Who says so: the state is not taken from an instance that lost the session to another one."""
 
 
 class Claim(StrEnum):
@@ -155,7 +176,18 @@ class RecordFacts(Request[tuple["WriteRefused | None", ...]]):
 
 
 Write: TypeAlias = (
-    OpenSession | WishSession | RecordSession | RecordIntent | RecordOutcome | RecordLog | RecordFacts
+    OpenSession
+    | WishSession
+    | RecordSession
+    | RecordIntent
+    | RecordOutcome
+    | RecordLog
+    | RecordFacts
+    | LeaseSessions
+    | ReleaseSessions
+    | ChangeConfiguration
+    | CreateConfiguration
+    | ActivateConfiguration
 )
 
 
@@ -194,6 +226,7 @@ class SessionsQuery(Request[list[SessionRow]]):
     offset: int = 0
     status: str | None = None
     desired: Desired | None = None
+    portal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +237,8 @@ class JobsQuery(Request[list[JobRow]]):
     status: JobStatus | None = None
     limit: int = 100
     offset: int = 0
+    since: datetime | None = None
+    """Decided then or later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +259,10 @@ class EventsQuery(Request[list[EventRow]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationQuery(Request[ConfigurationRow]):
-    """The active configuration."""
+    """One configuration. Refused with ``NoSuchConfiguration``."""
+
+    config_id: UUID | None = None
+    """None means the active one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,10 +286,18 @@ class TasksInSightQuery(Request[list[TaskRow]]):
 
 Query: TypeAlias = (
     SessionsQuery
+    | SessionQuery
+    | UnendedQuery
+    | JobQuery
+    | SystemLogsQuery
     | JobsQuery
     | OpenIntentsQuery
     | EventsQuery
     | ConfigurationQuery
+    | ConfigurationsQuery
+    | AnalyticsQuery
+    | DashboardQuery
+    | HourlyQuery
     | TasksByIdQuery
     | TasksInSightQuery
 )
@@ -264,12 +310,20 @@ class WriteRefused(Refusal):
     """The record cannot hold this, now or later. Nothing of it was written; other writes were."""
 
 
-class NoSuchSession(WriteRefused):
+class QueryRefused(Refusal):
+    """The question makes no sense to the record, as a negative limit."""
+
+
+class NoSuchSession(WriteRefused, QueryRefused):
     """The session is not on record."""
 
 
-class QueryRefused(Refusal):
-    """The question makes no sense to the record, as a negative limit."""
+class NoSuchConfiguration(WriteRefused, QueryRefused):
+    """The configuration is not on record."""
+
+
+class ConfigurationNameTaken(WriteRefused):
+    """Another configuration has that name."""
 
 
 class RecordAway(Refusal):

@@ -15,12 +15,21 @@ from .rows import (
     EventRow,
     JobRow,
     JobStatus,
+    LogRow,
     SessionRow,
     Settled,
     TaskRow,
 )
 
 Parameters: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A reply that everybody hears of too: the event is published after the commit."""
+
+    reply: object
+    event: object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +47,23 @@ class Plan:
     """Makes the reply; may raise a refusal."""
 
 
-RUNS: Final[LiteralString] = "(desired = 'running' and status in ('starting', 'running'))"
-"""Whether a row of ``bot_sessions`` is of a session at work. The open jobs of all others are anybody's."""
+RUNS: Final[LiteralString] = (
+    "(status in ('starting', 'running', 'stopping') or (status = 'failed' and desired = 'running'))"
+)
+"""Whether a row of ``bot_sessions`` is of a session at work, also of one that is just ending.
+
+The open jobs of all others are anybody's.
+"""
 
 SESSION: Final[LiteralString] = (
     "id, session_name, portal, desired, start_time, end_time, status, login_status, total_checks,"
-    " total_accepted, total_rejected, created_at, updated_at"
+    " total_accepted, total_rejected, created_at, updated_at, config_id, owner, lease_until"
 )
 JOB: Final[LiteralString] = (
     "id, session_id, portal, job_ref, language, appointment_date, appointment_time, duration, submitted_at,"
     " status, job_type, decision, rejection_reason, settled, scraped_at, created_at"
 )
+LOG: Final[LiteralString] = "id, session_id, log_level, message, component, created_at"
 EVENT: Final[LiteralString] = 'id, session_id, type, data, "timestamp"'
 TASK: Final[LiteralString] = (
     "id, type, state, priority, data, result, error, created_at, started_at, finished_at"
@@ -78,6 +93,10 @@ def job_row(row: DictRow) -> JobRow:
 
 def event_row(row: DictRow) -> EventRow:
     return EventRow(**row)
+
+
+def log_row(row: DictRow) -> LogRow:
+    return LogRow(**row)
 
 
 def task_row(row: DictRow) -> TaskRow:

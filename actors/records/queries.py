@@ -7,19 +7,21 @@ from typing import LiteralString, TypeVar, assert_never
 
 from psycopg.rows import DictRow
 
+from .analytics import analytics, dashboard, hourly
+from .analytics_messages import AnalyticsQuery, DashboardQuery, HourlyQuery
+from .configuration_messages import ConfigurationsQuery
+from .configurations import configuration, configurations
 from .messages import (
     ConfigurationQuery,
     EventsQuery,
     JobsQuery,
     OpenIntentsQuery,
     Query,
-    QueryRefused,
     SessionsQuery,
     TasksByIdQuery,
     TasksInSightQuery,
 )
 from .plan import (
-    CONFIGURATION,
     EVENT,
     JOB,
     RUNS,
@@ -28,13 +30,13 @@ from .plan import (
     Parameters,
     Plan,
     Statement,
-    configuration_row,
     event_row,
     job_row,
     session_row,
     task_row,
 )
-from .rows import ConfigurationRow
+from .session_messages import JobQuery, SessionQuery, SystemLogsQuery, UnendedQuery
+from .sessions import job, session, system_logs, unended
 
 T = TypeVar("T")
 
@@ -44,6 +46,14 @@ def plan_query(query: Query) -> Plan:
     match query:
         case SessionsQuery():
             return sessions(query)
+        case SessionQuery():
+            return session(query)
+        case UnendedQuery():
+            return unended(query)
+        case JobQuery():
+            return job(query)
+        case SystemLogsQuery():
+            return system_logs(query)
         case JobsQuery():
             return jobs(query)
         case OpenIntentsQuery():
@@ -51,7 +61,15 @@ def plan_query(query: Query) -> Plan:
         case EventsQuery():
             return events(query)
         case ConfigurationQuery():
-            return configuration()
+            return configuration(query)
+        case ConfigurationsQuery():
+            return configurations()
+        case AnalyticsQuery():
+            return analytics(query)
+        case DashboardQuery():
+            return dashboard()
+        case HourlyQuery():
+            return hourly(query)
         case TasksByIdQuery():
             return tasks_by_id(query)
         case TasksInSightQuery():
@@ -66,12 +84,14 @@ def sessions(query: SessionsQuery) -> Plan:
         select {SESSION} from bot_sessions
         where (%(status)s::text is null or status = %(status)s)
             and (%(desired)s::text is null or desired = %(desired)s)
+            and (%(portal)s::text is null or portal = %(portal)s)
         order by start_time desc, id desc
         limit %(limit)s offset %(offset)s
         """,
         {
             "status": None if query.status is None else str(query.status),
             "desired": None if query.desired is None else query.desired.value,
+            "portal": query.portal,
             "limit": query.limit,
             "offset": query.offset,
         },
@@ -85,12 +105,14 @@ def jobs(query: JobsQuery) -> Plan:
         select {JOB} from job_records
         where (%(session_id)s::uuid is null or session_id = %(session_id)s)
             and (%(status)s::text is null or status = %(status)s)
+            and (%(since)s::timestamptz is null or created_at >= %(since)s)
         order by created_at desc, id desc
         limit %(limit)s offset %(offset)s
         """,
         {
             "session_id": query.session_id,
             "status": None if query.status is None else query.status.value,
+            "since": query.since,
             "limit": query.limit,
             "offset": query.offset,
         },
@@ -153,18 +175,6 @@ def tasks_in_sight(query: TasksInSightQuery) -> Plan:
         {"live": query.live, "finished": query.finished},
         task_row,
     )
-
-
-def configuration() -> Plan:
-    def read(rows: Sequence[DictRow]) -> ConfigurationRow:
-        if not rows:
-            raise QueryRefused("no configuration is active")
-        return configuration_row(rows[0])
-
-    statement = Statement(
-        sql=f"select {CONFIGURATION} from bot_configurations where is_active", parameters={}
-    )
-    return Plan(statements=(statement,), read=read)
 
 
 def _list(sql: LiteralString, parameters: Parameters, row: Callable[[DictRow], T]) -> Plan:

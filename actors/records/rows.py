@@ -60,6 +60,12 @@ class SessionRow:
     total_rejected: int
     created_at: datetime
     updated_at: datetime
+    config_id: UUID | None = None
+    """The configuration that it works by; None for the active one, whichever that is."""
+    owner: str | None = None
+    """The instance that has it, or had it last."""
+    lease_until: datetime | None = None
+    """Until then nobody else may take it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,18 @@ class EventRow:
     type: str
     data: dict[str, object]
     timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """A row of ``system_logs``."""
+
+    id: UUID
+    session_id: UUID | None
+    log_level: str
+    message: str
+    component: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

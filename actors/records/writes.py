@@ -9,6 +9,8 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from .configuration_messages import ActivateConfiguration, ChangeConfiguration, CreateConfiguration
+from .configurations import activate_configuration, change_configuration, create_configuration
 from .facts import record_facts
 from .messages import (
     Claim,
@@ -25,6 +27,8 @@ from .messages import (
 )
 from .plan import RUNS, SESSION, Plan, Statement, session_row
 from .rows import JobStatus, SessionRow
+from .session_messages import LeaseSessions, ReleaseSessions
+from .sessions import lease_sessions, release_sessions
 
 _INSERT_FACTS: Final[LiteralString] = """
     insert into bot_events (id, session_id, type, data, "timestamp")
@@ -56,6 +60,16 @@ def plan_write(write: Write) -> Plan:
             return record_log(write)
         case RecordFacts():
             return record_facts(write)
+        case LeaseSessions():
+            return lease_sessions(write)
+        case ReleaseSessions():
+            return release_sessions(write)
+        case ChangeConfiguration():
+            return change_configuration(write)
+        case CreateConfiguration():
+            return create_configuration(write)
+        case ActivateConfiguration():
+            return activate_configuration(write)
         case _:
             assert_never(write)
 
@@ -63,9 +77,15 @@ def plan_write(write: Write) -> Plan:
 def open_session(write: OpenSession) -> Plan:
     insert = Statement(
         sql="""
-            insert into bot_sessions (id, session_name, portal, start_time, desired, status, login_status)
+            insert into bot_sessions (
+                id, session_name, portal, start_time, desired, status, login_status, config_id, owner,
+                lease_until
+            )
             values (
-                %(id)s, %(session_name)s, %(portal)s, %(start_time)s, 'running', 'starting', 'not_started'
+                %(id)s, %(session_name)s, %(portal)s, %(start_time)s, 'running', 'starting', 'not_started',
+                %(config_id)s, %(owner)s,
+                case when %(owner)s::text is not null
+                    then now() + make_interval(secs => %(lease_seconds)s) end
             )
             on conflict (id) do nothing
         """,
@@ -74,6 +94,9 @@ def open_session(write: OpenSession) -> Plan:
             "session_name": write.session_name,
             "portal": write.portal,
             "start_time": write.start_time,
+            "config_id": write.config_id,
+            "owner": write.owner,
+            "lease_seconds": write.lease_seconds,
         },
     )
     return _then_session(write.id, insert)
@@ -98,8 +121,10 @@ def record_session(write: RecordSession) -> Plan:
                 login_status = %(login_status)s,
                 total_checks = greatest(total_checks, %(total_checks)s),
                 end_time = %(end_time)s,
+                owner = case when %(status)s::varchar <> 'stopped' then owner end,
+                lease_until = case when %(status)s::varchar <> 'stopped' then lease_until end,
                 updated_at = greatest(updated_at, %(at)s)
-            where id = %(id)s
+            where id = %(id)s and (%(owner)s::text is null or owner is null or owner = %(owner)s)
         """,
         parameters={
             "id": write.id,
@@ -108,6 +133,7 @@ def record_session(write: RecordSession) -> Plan:
             "total_checks": write.total_checks,
             "end_time": write.end_time,
             "at": write.at,
+            "owner": write.owner,
         },
     )
     return _then_session(write.id, update, *_facts(write.id, write.facts))

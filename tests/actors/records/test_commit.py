@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from actors.records.commit import commit
+from actors.records.commit import GaveUp, commit
 from actors.records.connection import Link, Server
 from actors.records.messages import Claim, NoSuchSession, RecordOutcome, Write, WriteRefused
 from actors.records.migrations import load_migrations, migrate
@@ -85,6 +85,30 @@ def test_a_poisoned_write_fails_alone(link: Link, kind: str, caplog: pytest.LogC
     events = link.execute("select type from bot_events").fetchall()
     assert events == [{"type": "job_accepted"}]
     assert [line for line in caplog.messages if "error ignored" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("ref", "written"),
+    [("A-2", ["A-2", "A-3"]), ("A" * 101, ["A-3"])],
+    ids=["in one transaction", "one by one"],
+)
+def test_what_is_given_up_is_left_out(link: Link, ref: str, written: list[str]) -> None:
+    """Also when that happens after it was sent, at the last moment before the commit."""
+    session = open_session()
+    commit(link, [session])
+    writes = [intent(session.id, "A-1"), intent(session.id, ref), intent(session.id, "A-3")]
+    asked: list[int] = []
+
+    def gave_up(place: int) -> bool:
+        asked.append(place)
+        return place == 0 and asked.count(0) > 1
+
+    left, _, kept = commit(link, writes, gave_up)
+    assert isinstance(left, GaveUp)
+    assert str(left) == "nobody waited for this RecordIntent any more"
+    assert kept is Claim.OURS
+    refs = [row["job_ref"] for row in link.execute("select job_ref from job_records order by 1").fetchall()]
+    assert refs == written
 
 
 def test_two_writers_that_cross_each_other_both_commit(link: Link, database: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import trio
+import trio.testing
 
 from actors.records.errors import DatabaseAway, DatabaseRefused, SchemaFault
 from actors.records.messages import Claim, EventsQuery, JobsQuery, SessionsQuery, WriteRefused
@@ -15,6 +16,7 @@ from actors.records.rows import JobStatus
 from actors.services import PostgresServer, open_data_dir
 from runtime import (
     Address,
+    AskTimeout,
     Bus,
     ChildFailed,
     ChildStarted,
@@ -128,6 +130,43 @@ async def test_a_server_that_hangs_is_an_absence(database: str) -> None:
             finally:
                 os.kill(row["pid"], signal.SIGCONT)
             assert len(await record.read(JobsQuery())) == 1
+
+
+async def test_what_its_asker_gave_up_is_not_written_later(database: str) -> None:
+    """The server freezes with two writes in hand and one behind; only who still waits is served after it."""
+    async with open_record(database) as record:
+        session = await record.session()
+        (row,) = await record.sql(
+            "select pid from pg_stat_activity"
+            " where application_name = 'botvisor db_writer' and datname = current_database()"
+        )
+        answers: list[str] = []
+
+        async def impatient(ref: str) -> None:
+            try:
+                await record.writer.ask(intent(session.id, ref), timeout=0.5)
+            except AskTimeout:
+                answers.append(ref)
+
+        async def patient(ref: str) -> None:
+            assert await record.write(intent(session.id, ref)) is Claim.OURS
+            answers.append(ref)
+
+        os.kill(row["pid"], signal.SIGSTOP)
+        try:
+            async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as impatience:
+                    impatience.start_soon(impatient, "in hand")
+                    await trio.testing.wait_all_tasks_blocked(0.1)
+                    impatience.start_soon(impatient, "behind")
+                    nursery.start_soon(patient, "behind, waiting")
+                os.kill(row["pid"], signal.SIGCONT)
+        finally:
+            os.kill(row["pid"], signal.SIGCONT)
+        assert [job.job_ref for job in await record.read(JobsQuery())] == ["behind, waiting"]
+        shown = detail(record.system, "db_writer")
+        assert (shown["given_up"], shown["writes"]) == (2, 2)
+        assert record.system.snapshot().children[0].restarts == 0
 
 
 async def test_a_stop_lets_the_commit_under_way_end(database: str) -> None:

@@ -1,0 +1,150 @@
+"""Leases on sessions, and questions about one session, against a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from uuid import UUID, uuid4
+
+import pytest
+
+from actors.records.messages import (
+    JobsQuery,
+    NoSuchSession,
+    OpenSession,
+    RecordFacts,
+    RecordLog,
+    RecordSession,
+    SessionsQuery,
+    WishSession,
+)
+from actors.records.rows import Desired, JobStatus, SessionRow
+from actors.records.session_messages import (
+    JobQuery,
+    LeaseSessions,
+    ReleaseSessions,
+    SessionQuery,
+    SystemLogsQuery,
+    UnendedQuery,
+)
+
+from .records import NOW, Record, intent, open_record, outcome
+
+
+@pytest.fixture
+async def record(database: str) -> AsyncGenerator[Record, None]:
+    async with open_record(database) as record:
+        yield record
+
+
+async def lease(
+    record: Record,
+    owner: str,
+    *take: UUID,
+    keep: tuple[UUID, ...] = (),
+    room: int = 9,
+    seconds: float = 60.0,
+) -> list[UUID]:
+    request = LeaseSessions(owner=owner, keep=keep, take=take, room=room, seconds=seconds)
+    return [row.id for row in await record.write(request)]
+
+
+def state(session: UUID, status: str, *, owner: str | None = None) -> RecordSession:
+    return RecordSession(id=session, status=status, login_status="success", total_checks=5, owner=owner)
+
+
+async def test_a_free_session_is_taken_by_one(record: Record) -> None:
+    """Nobody else gets it before the lease is out, or given back."""
+    ids = sorted([(await record.session(name)).id for name in ("one", "two")])
+    assert await lease(record, "a", *ids, room=1) == ids[:1]
+    assert await lease(record, "b", *ids) == ids[1:]
+    assert await lease(record, "a", ids[1], keep=(ids[0],)) == ids[:1]
+    assert await lease(record, "b", ids[0], keep=(ids[1],), seconds=0) == ids[1:]
+    assert await lease(record, "a", ids[1]) == ids[1:]
+    await record.write(ReleaseSessions(owner="a"))
+    assert sorted(await lease(record, "c", *ids)) == sorted(ids)
+
+
+async def test_what_was_lost_is_not_in_the_answer(record: Record) -> None:
+    """Also what was never there; a lease that is out and wanted by nobody is renewed."""
+    session = (await record.session()).id
+    assert await lease(record, "a", session, seconds=0) == [session]
+    assert await lease(record, "a", keep=(session,), seconds=0) == [session]
+    assert await lease(record, "b", session) == [session]
+    assert await lease(record, "a", uuid4(), keep=(session, uuid4())) == []
+
+
+async def test_a_session_may_be_opened_with_its_lease_and_configuration(record: Record) -> None:
+    """In one commit, so that nobody comes in between."""
+    (configuration,) = await record.sql("select id from bot_configurations")
+    command = OpenSession(
+        id=uuid4(),
+        session_name="x",
+        portal="p",
+        start_time=NOW,
+        config_id=configuration["id"],
+        owner="a",
+        lease_seconds=60,
+    )
+    row = await record.write(command)
+    assert (row.owner, row.config_id, row.lease_until is not None) == ("a", configuration["id"], True)
+    assert await lease(record, "b", row.id) == []
+    await record.sql("delete from bot_configurations")
+    assert (await record.read(SessionQuery(id=row.id))).config_id is None
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["one", "out of the journal"])
+async def test_the_state_of_a_session_is_its_owner_s_to_say(record: Record, many: bool) -> None:
+    """What another one says is left out, whichever way it comes; the end gives it back."""
+    row = await record.session()
+    await lease(record, "a", row.id)
+
+    async def say(command: RecordSession) -> SessionRow:
+        await record.write(RecordFacts(facts=(command,)) if many else command)
+        return await record.read(SessionQuery(id=row.id))
+
+    assert (await say(state(row.id, "failed", owner="b"))).status == "starting"
+    assert (await say(state(row.id, "running", owner="a"))).status == "running"
+    assert (await say(state(row.id, "failed"))).status == "failed"
+    ended = await say(state(row.id, "stopped", owner="a"))
+    assert (ended.status, ended.owner, ended.lease_until) == ("stopped", None, None)
+
+
+async def test_sessions_whose_end_is_not_on_record(record: Record) -> None:
+    """Not wanted any more, and not stopped."""
+    rows = [await record.session(name) for name in ("wanted", "stopping", "stopped")]
+    for row in rows[1:]:
+        await record.write(WishSession(id=row.id, desired=Desired.STOPPED))
+    await record.write(state(rows[2].id, "stopped"))
+    assert [row.id for row in await record.read(UnendedQuery(limit=9))] == [rows[1].id]
+    assert await record.read(UnendedQuery(limit=0)) == []
+
+
+async def test_one_session_one_job_and_a_log(record: Record) -> None:
+    """Each by its own question."""
+    row = await record.session()
+    assert (await record.read(SessionQuery(id=row.id))).session_name == "one"
+    with pytest.raises(NoSuchSession):
+        await record.read(SessionQuery(id=uuid4()))
+    assert await record.read(JobQuery(portal="practice", job_ref="A")) is None
+    await record.write(intent(row.id, "A"))
+    await record.write(outcome(row.id, "A"))
+    job = await record.read(JobQuery(portal="practice", job_ref="A"))
+    assert job is not None
+    assert job.status is JobStatus.ACCEPTED
+    assert len(await record.read(JobsQuery(since=job.created_at))) == 1
+    await record.sql("update job_records set created_at = now() - interval '1 hour'")
+    assert await record.read(JobsQuery(since=job.created_at)) == []
+    for number in range(3):
+        line = RecordLog(
+            session_id=row.id,
+            log_level="info",
+            message=f"line {number}",
+            component="session",
+            created_at=NOW.replace(microsecond=number),
+        )
+        await record.write(line)
+    lines = await record.read(SystemLogsQuery(session_id=row.id, limit=2))
+    assert [line.message for line in lines] == ["line 2", "line 1"]
+    assert await record.read(SystemLogsQuery(session_id=uuid4())) == []
+    assert [row.portal for row in await record.read(SessionsQuery(portal="practice"))] == ["practice"]
+    assert await record.read(SessionsQuery(portal="x")) == []
