@@ -1,15 +1,14 @@
-"""What a session has on record, and what it tells others of it."""
+"""What a session has on record: its rules, its row, and every job that it decided on."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-import structlog
 import trio
 
-from runtime import Address, AskFailed, Context, MailboxFull, Refusal, Request
+from runtime import Address, AskFailed, MailboxFull, Refusal, Request
 
 from ..portals.job import Job
 from ..records.messages import (
@@ -19,6 +18,7 @@ from ..records.messages import (
     FactWrite,
     JournalMessage,
     KeepFact,
+    NoSuchConfiguration,
     OpenIntentsQuery,
     Query,
     RecordAway,
@@ -29,14 +29,14 @@ from ..records.messages import (
     Write,
     WriteRefused,
 )
-from ..records.rows import Decision, JobStatus, SessionRow
+from ..records.rows import Decision, JobRow, JobStatus, SessionRow
+from ..records.session_messages import JobQuery
 from .dates import parse_date, parse_moment, parse_time
-from .events import CycleCompleted, FactRecorded, JobProcessed, SessionChanged, SessionTroubled
-from .look import Ending, Look
-from .messages import LoginStatus, SessionStatus, SessionView
+from .look import Ending
 from .rules import Rules
+from .states import LoginStatus, SessionStatus, login_step, step
+from .teller import Teller
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("sessions")
 R = TypeVar("R")
 
 ASK_TIMEOUT: Final = 10.0
@@ -52,6 +52,24 @@ FACTS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desks:
+    """Where the record is written and read."""
+
+    writer: Address[Write]
+    reader: Address[Query]
+    journal: Address[JournalMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenJob:
+    """A job that was decided and has no outcome yet."""
+
+    intent: RecordIntent
+    ours: bool
+    """Whether it is known to be on record as this session's; what is not must be claimed first."""
+
+
 class Books:
     """Keeps a session's row, and publishes each fact once it is kept in the journal.
 
@@ -61,65 +79,82 @@ class Books:
     left for later.
     """
 
-    def __init__(
-        self,
-        row: SessionRow,
-        engine: str,
-        writer: Address[Write],
-        reader: Address[Query],
-        journal: Address[JournalMessage],
-        context: Context,
-    ) -> None:
+    def __init__(self, row: SessionRow, owner: str | None, desks: Desks, teller: Teller) -> None:
         self.row = row
         self.status = SessionStatus.STARTING
         self.login = LoginStatus.NOT_STARTED
-        self._engine = engine
-        self._writer = writer
-        self._reader = reader
-        self._journal = journal
-        self._foreign: set[str] = set()
-        """Open jobs that a session decided which is gone: their outcomes count for that one."""
-        self._context = context
-        self._message: str | None = None
-        self._log = LOGGER.bind(session=row.session_name)
+        self.teller = teller
+        self._owner = owner
+        self._desks = desks
 
     # Reading
 
     async def rules(self, kept: Rules | None = None) -> Rules:
         """The rules as they are configured now; while they cannot be read, those that were kept."""
-        if kept is None:
-            return Rules.of(await self._insist(self._reader, ConfigurationQuery()))
-        try:
-            return Rules.of(await self._reader.ask(ConfigurationQuery(), timeout=ASK_TIMEOUT))
-        except (AskFailed, Refusal) as error:
-            self._log.info("rules_kept", reason=str(error))
-            return kept
+        while True:
+            try:
+                return await self._configuration()
+            except (AskFailed, Refusal) as error:
+                if kept is not None:
+                    self.teller.rules_kept(str(error))
+                    return kept
+                self.trouble(error)
+                await trio.sleep(INSIST_PAUSE)
 
-    async def unsettled(self) -> dict[str, Decision]:
+    async def _configuration(self) -> Rules:
+        own = self.row.config_id
+        try:
+            query = ConfigurationQuery(config_id=own)
+            return Rules.of(await self._desks.reader.ask(query, timeout=ASK_TIMEOUT))
+        except NoSuchConfiguration:
+            if own is None:
+                raise
+            # It was deleted; on record the session has none of its own any more.
+            self.row = replace(self.row, config_id=None)
+            return Rules.of(await self._desks.reader.ask(ConfigurationQuery(), timeout=ASK_TIMEOUT))
+
+    async def unsettled(self) -> dict[str, OpenJob]:
         """What was decided, here or by a session that is gone, and has no outcome yet."""
         # What an earlier life clicked may be in the journal only, and would be taken for open.
-        await self._insist(self._journal, SettleJournal())
+        await self._insist(self._desks.journal, SettleJournal())
         query = OpenIntentsQuery(session_id=self.row.id, portal=self.row.portal)
-        jobs = await self._insist(self._reader, query)
-        self._foreign = {job.job_ref for job in jobs if job.session_id != self.row.id}
-        return {job.job_ref: job.decision for job in jobs}
+        jobs = await self._insist(self._desks.reader, query)
+        return {
+            job.job_ref: OpenJob(intent=self._same_intent(job), ours=job.session_id == self.row.id)
+            for job in jobs
+        }
+
+    async def job(self, ref: str) -> JobRow | None:
+        """What is on record of a job.
+
+        Raises:
+            RecordAway
+        """
+        try:
+            query = JobQuery(portal=self.row.portal, job_ref=ref)
+            return await self._desks.reader.ask(query, timeout=CLAIM_TIMEOUT)
+        except AskFailed as error:
+            raise RecordAway(f"the record cannot be read: {error}") from error
 
     # Writing
 
     async def begin(self, fact: Fact) -> None:
         """Record that the session runs, and take its counters from the record."""
-        self.status = SessionStatus.RUNNING
-        self.row = await self._insist(self._writer, self._state(0, fact))
-        self._publish_fact(fact)
-        self._publish_view()
+        self.status = step(self.status, SessionStatus.RUNNING)
+        recorded = await self._insist(self._desks.writer, self._state(0, fact))
+        self.row = replace(recorded, config_id=self.row.config_id)
+        self.teller.fact(fact)
+        self._show_view()
 
     async def show(
         self, *, login: LoginStatus | None = None, looked: bool = False, fact: Fact | None = None
     ) -> None:
         """Keep how the session stands, and one look more when it ``looked``; then tell everybody."""
-        self.login = self.login if login is None else login
+        if login is not None:
+            self.login = login_step(self.login, login)
         if looked:
-            self._message = None
+            self.status = step(self.status, SessionStatus.RUNNING)
+            self.teller.well()
         state = self._state(looked, fact)
         await self._keep(state)
         self.row = replace(
@@ -130,16 +165,60 @@ class Books:
             end_time=None,
             updated_at=max(self.row.updated_at, state.at),
         )
-        self._publish_fact(fact)
-        self._publish_view()
+        self.teller.fact(fact)
+        self._show_view()
 
-    async def claim(self, job: Job, decision: Decision, reason: str | None) -> Claim | None:
+    async def fail(self, error: Exception) -> None:
+        """Keep that only a person can help, and with what."""
+        was, self.status = self.status, step(self.status, SessionStatus.FAILED)
+        news = self.teller.trouble(error)
+        if news or was is not self.status:
+            await self.show(fact=new_fact("bot_error", message=str(error)))
+
+    def trouble(self, error: Exception) -> None:
+        """Say what keeps the session from its work, for now."""
+        if self.teller.trouble(error):
+            self._show_view()
+
+    async def claim(self, intent: RecordIntent) -> Claim | None:
         """Record what will be clicked; None where the record cannot hold what the portal shows.
 
         Raises:
             RecordAway: it may be on record or not; do not click, and decide again at the next look.
         """
-        intent = RecordIntent(
+        try:
+            return await self._desks.writer.ask(intent, timeout=CLAIM_TIMEOUT)
+        except WriteRefused as refusal:
+            self.teller.unrecordable(intent.job_ref, str(refusal))
+            return None
+        except (AskFailed, MailboxFull) as error:
+            raise RecordAway(f"nothing is clicked that cannot be recorded first: {error}") from error
+
+    async def record_ending(self, ref: str, ending: Ending) -> None:
+        """Keep how a job of ours ended, with its event and the session's totals."""
+        fact = new_fact(FACTS[ending.status], job_ref=ref, reason=ending.reason, settled=ending.settled.value)
+        outcome = RecordOutcome(
+            session_id=self.row.id,
+            portal=self.row.portal,
+            job_ref=ref,
+            status=ending.status,
+            settled=ending.settled,
+            reason=ending.reason,
+            facts=(fact,),
+        )
+        await self._keep(outcome)
+        self.row = replace(
+            self.row,
+            total_accepted=self.row.total_accepted + (ending.status is JobStatus.ACCEPTED),
+            total_rejected=self.row.total_rejected + (ending.status is JobStatus.REJECTED),
+            updated_at=max(self.row.updated_at, outcome.at),
+        )
+        self.teller.ended(fact, ref, ending)
+        self._show_view()
+
+    def intent(self, job: Job, decision: Decision, reason: str | None) -> RecordIntent:
+        """What to claim for a row of the portal's table."""
+        return RecordIntent(
             session_id=self.row.id,
             portal=self.row.portal,
             job_ref=job.ref,
@@ -153,41 +232,22 @@ class Books:
             reason=reason,
             scraped_at=datetime.now(UTC),
         )
-        try:
-            claim = await self._writer.ask(intent, timeout=CLAIM_TIMEOUT)
-        except WriteRefused as refusal:
-            self._log.warning("job_unrecordable", ref=job.ref, reason=str(refusal))
-            return None
-        except (AskFailed, MailboxFull) as error:
-            raise RecordAway(f"nothing is clicked that cannot be recorded first: {error}") from error
-        if claim is Claim.OURS:
-            self._foreign.discard(job.ref)
-        return claim
 
-    async def record_ending(self, ref: str, ending: Ending) -> None:
-        """Keep how a job ended, with its event and the session's totals."""
-        fact = new_fact(FACTS[ending.status], job_ref=ref, reason=ending.reason, settled=ending.settled.value)
-        outcome = RecordOutcome(
+    def _same_intent(self, job: JobRow) -> RecordIntent:
+        return RecordIntent(
             session_id=self.row.id,
-            portal=self.row.portal,
-            job_ref=ref,
-            status=ending.status,
-            settled=ending.settled,
-            reason=ending.reason,
-            facts=(fact,),
+            portal=job.portal,
+            job_ref=job.job_ref,
+            language=job.language,
+            appointment_date=job.appointment_date,
+            appointment_time=job.appointment_time,
+            duration=job.duration,
+            submitted_at=job.submitted_at,
+            job_type=job.job_type,
+            decision=job.decision,
+            reason=job.rejection_reason,
+            scraped_at=job.scraped_at,
         )
-        await self._keep(outcome)
-        ours = ref not in self._foreign
-        self._foreign.discard(ref)
-        self.row = replace(
-            self.row,
-            total_accepted=self.row.total_accepted + (ours and ending.status is JobStatus.ACCEPTED),
-            total_rejected=self.row.total_rejected + (ours and ending.status is JobStatus.REJECTED),
-            updated_at=max(self.row.updated_at, outcome.at),
-        )
-        self._publish_fact(fact)
-        self._publish_view()
-        self._log.info(fact.type, ref=ref, reason=ending.reason, settled=ending.settled.value)
 
     def _state(self, looks: int, fact: Fact | None) -> RecordSession:
         return RecordSession(
@@ -196,10 +256,14 @@ class Books:
             login_status=self.login,
             total_checks=self.row.total_checks + looks,
             facts=() if fact is None else (fact,),
+            owner=self._owner,
         )
 
+    def _show_view(self) -> None:
+        self.teller.view(self.row, self.status, self.login)
+
     async def _keep(self, fact: FactWrite) -> None:
-        await self._insist(self._journal, KeepFact(fact=fact))
+        await self._insist(self._desks.journal, KeepFact(fact=fact))
 
     async def _insist(
         self, address: Address[Write] | Address[Query] | Address[JournalMessage], request: Request[R]
@@ -211,104 +275,7 @@ class Books:
                 self.trouble(error)
                 await trio.sleep(INSIST_PAUSE)
 
-    # Telling
-
-    def trouble(self, error: Exception) -> None:
-        """Say what keeps the session from its work; the same again is not news."""
-        if self._message == str(error):
-            return
-        self._message = str(error)
-        self._log.warning("session_troubled", reason=self._message)
-        self._context.publish(
-            SessionTroubled(session_id=self.row.id, timestamp=datetime.now(UTC), message=self._message)
-        )
-        self._publish_view()
-
-    def uncertain(self, ref: str, error: Exception) -> None:
-        """Note that an answer was lost and the portal will be read instead."""
-        self._log.info("outcome_uncertain", ref=ref, reason=str(error))
-
-    def tell_processed(self, job: Job, ending: Ending, look: Look) -> None:
-        """One job of a look has its ending."""
-        self._context.publish(
-            JobProcessed(
-                session_id=self.row.id,
-                timestamp=datetime.now(UTC),
-                cycle=look.cycle,
-                job_number=look.number,
-                total_jobs=look.total,
-                accepted=look.accepted,
-                rejected=look.rejected,
-                skipped=look.skipped,
-                job_ref=job.ref,
-                language=job.language,
-                job_type=job.job_type,
-                duration=job.duration,
-                status=ending.status,
-                reason=ending.reason,
-            )
-        )
-
-    def tell_completed(self, cycle: int, *, skipped: int) -> None:
-        """A look is over."""
-        self._context.publish(
-            CycleCompleted(
-                session_id=self.row.id,
-                timestamp=datetime.now(UTC),
-                cycle=cycle,
-                total_checks=self.row.total_checks,
-                total_accepted=self.row.total_accepted,
-                total_rejected=self.row.total_rejected,
-                total_skipped=skipped,
-            )
-        )
-
-    def _publish_fact(self, fact: Fact | None) -> None:
-        if fact is not None:
-            self._context.publish(
-                FactRecorded(
-                    session_id=self.row.id,
-                    timestamp=fact.timestamp,
-                    id=fact.id,
-                    type=fact.type,
-                    data=fact.data,
-                )
-            )
-
-    def _publish_view(self) -> None:
-        self._context.detail.update(
-            engine=self._engine, login=self.login.value, accepted=self.row.total_accepted
-        )
-        view = view_of(
-            self.row, engine=self._engine, status=self.status, login=self.login, message=self._message
-        )
-        self._context.publish(
-            SessionChanged(session_id=self.row.id, timestamp=datetime.now(UTC), session=view)
-        )
-
 
 def new_fact(kind: str, **data: object) -> Fact:
     """An event of a session, as of now."""
     return Fact(type=kind, data=data, timestamp=datetime.now(UTC))
-
-
-def view_of(
-    row: SessionRow, *, engine: str, status: SessionStatus, login: LoginStatus, message: str | None = None
-) -> SessionView:
-    """A session's row with what only memory knows of it."""
-    return SessionView(
-        id=row.id,
-        session_name=row.session_name,
-        portal=row.portal,
-        engine=engine,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        status=status,
-        login_status=login,
-        total_checks=row.total_checks,
-        total_accepted=row.total_accepted,
-        total_rejected=row.total_rejected,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        message=message,
-    )

@@ -56,14 +56,53 @@ class JobProcessed(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookBegan(SessionEvent):
+    """The portal is about to be read."""
+
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CycleCompleted(SessionEvent):
     """One look at the portal is over."""
 
     cycle: int
+    total_jobs: int
+    """Jobs that it found, of which so many were accepted, rejected and skipped by it."""
+    accepted: int
+    rejected: int
+    skipped: int
     total_checks: int
     total_accepted: int
     total_rejected: int
     total_skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsReported(SessionEvent):
+    """What a session did since its last report."""
+
+    seconds: float
+    """How long that was."""
+    checks: int
+    accepted: int
+    rejected: int
+    total_checks: int
+    total_accepted: int
+    total_rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedReported(SessionEvent):
+    """The jobs that a session turned down in a period."""
+
+    period_start: datetime
+    period_end: datetime
+    rejected: int
+    reasons: dict[str, int]
+    """How often each was given."""
+    jobs: tuple[tuple[str, str], ...]
+    """The latest of them, each ref with its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

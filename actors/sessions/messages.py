@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
 from runtime import Refusal, Request
 
-
-class SessionStatus(StrEnum):
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
-class LoginStatus(StrEnum):
-    NOT_STARTED = "not_started"
-    ATTEMPTING = "attempting"
-    SUCCESS = "success"
-    FAILED = "failed"
+from .orders import Order, OrderResult
+from .states import LoginStatus as LoginStatus
+from .states import SessionStatus as SessionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +34,13 @@ class SessionView:
     updated_at: datetime
     message: str | None
     """What it waits for or what went wrong last, in a sentence; None when all is well."""
+    config_id: UUID | None = None
+    """The configuration that it works by; None for the active one, whichever that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RosterView:
-    """All sessions that are on duty, the longest-serving first."""
+    """All sessions that are on duty in this instance, the longest-serving first."""
 
     sessions: tuple[SessionView, ...]
 
@@ -62,17 +52,72 @@ class RosterQuery(Request[RosterView]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartSession(Request[SessionView]):
-    """Open a new session. Refused with :class:`AlreadyRunning` or :class:`TooManySessions`.
+    """Open a new session, which runs until somebody stops it, whatever crashes.
 
-    Fails with the writer's error when the record cannot take it: nothing was started then.
+    Refused with :class:`AlreadyRunning`, :class:`TooManySessions`, ``NoSuchPortal``
+    or ``NoSuchConfiguration``. Fails with the writer's error when the record
+    cannot take it: nothing was started then.
     """
 
     session_name: str | None = None
+    config_id: UUID | None = None
+    """None works by the active configuration, whichever that is."""
+    portal: str | None = None
+    """The name of a definition; None means the one of the settings."""
+    alone: bool = False
+    """Only if no session is on duty here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopSession(Request[SessionView]):
-    """End the session that runs. Refused with :class:`NoActiveSession`."""
+    """End a session; one that has ended is answered as it is.
+
+    One that runs in another instance ends there within seconds. Refused with ``NoSuchSession``.
+    """
+
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopSessions(Request[tuple[SessionView, ...]]):
+    """End every session that is on duty here. Refused with :class:`NoActiveSession`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeSession(Request[SessionView]):
+    """Let a session that was stopped run again, with its id and its counters; one that runs is left alone.
+
+    Refused with :class:`TooManySessions`, ``NoSuchPortal`` or ``NoSuchSession``.
+    """
+
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetSession(Request[SessionView]):
+    """End a session and forget its log-in: the next start signs in anew. What it counted stays on record.
+
+    Refused with ``NoSuchSession``.
+    """
+
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetSessions(Request[tuple[SessionView, ...]]):
+    """Reset every session that is on duty here; none is fine, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assign(Request[OrderResult]):
+    """Have a session on duty carry out an order between two looks.
+
+    Without an id it goes to the longest-serving. Refused with
+    :class:`NotOnDuty`, or as the order is.
+    """
+
+    order: Order
+    session_id: UUID | None = None
 
 
 class AlreadyRunning(Refusal):
@@ -83,8 +128,25 @@ class NoActiveSession(Refusal):
     """There is no session to stop."""
 
 
+class NotOnDuty(Refusal):
+    """The session does not run in this instance now."""
+
+
 class TooManySessions(Refusal):
     """As many sessions run as the settings allow."""
 
 
-RosterMessage: TypeAlias = RosterQuery | StartSession | StopSession
+class NoSuchPortal(Refusal):
+    """There is no definition for this portal here, or it cannot be used."""
+
+
+RosterMessage: TypeAlias = (
+    RosterQuery
+    | StartSession
+    | StopSession
+    | StopSessions
+    | ResumeSession
+    | ResetSession
+    | ResetSessions
+    | Assign
+)

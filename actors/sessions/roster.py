@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, assert_never
@@ -15,39 +15,41 @@ import trio
 from runtime import (
     Actor,
     Address,
-    AlreadyStarted,
     AskFailed,
     Bus,
+    ChildFailed,
     ChildSpec,
     Deferred,
     MailboxFull,
-    NotFound,
     Refusal,
-    StartChild,
     SupervisorMessage,
-    TerminateChild,
-    TreeQuery,
 )
 
+from ..queue.handler import Gate
+from ..queue.messages import QueueMessage
 from ..records.messages import (
-    Fact,
-    JournalMessage,
+    ConfigurationQuery,
+    NoSuchSession,
     OpenSession,
-    Query,
     RecordAway,
-    RecordSession,
     SessionsQuery,
-    SettleJournal,
     WishSession,
-    Write,
 )
 from ..records.rows import Desired, SessionRow
-from .books import view_of
-from .events import FactRecorded, SessionChanged
+from ..records.session_messages import SessionQuery, UnendedQuery
+from .books import Desks
+from .duty import Duty
+from .events import SessionChanged
 from .messages import (
     AlreadyRunning,
+    Assign,
     LoginStatus,
     NoActiveSession,
+    NoSuchPortal,
+    NotOnDuty,
+    ResetSession,
+    ResetSessions,
+    ResumeSession,
     RosterMessage,
     RosterQuery,
     RosterView,
@@ -55,158 +57,232 @@ from .messages import (
     SessionView,
     StartSession,
     StopSession,
+    StopSessions,
+    TooManySessions,
 )
+from .opening import enqueue_opening
+from .orders import OrderRefused, OrderResult
+from .staff import Staff
+from .terms import Terms
+from .views import recorded_view
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
 
 ASK_TIMEOUT: Final = 5.0
 COMMIT_TIMEOUT: Final = 2.0
 """Seconds until a command that cannot be kept is refused: an operator should not wait for PostgreSQL."""
-STOP_TIMEOUT: Final = 15.0
 MOST_SESSIONS: Final = 1000
 RECONCILE_PERIOD: Final = 5.0
-"""Seconds between two comparisons of who should run with who does."""
+"""Seconds between two comparisons of who should run with who does; a third of a lease, if that is less."""
 
 
 class Roster(Actor[RosterMessage]):
     """Keeps the sessions that are wanted on record running under the fleet's supervisor.
 
     What the operator wants is committed before anything is started or stopped,
-    so that it outlives every crash. Starts and stops happen one at a time.
+    so that it outlives every crash. Starts and stops happen one at a time. Of
+    several instances on one record each takes the sessions that nobody has, by
+    a lease; one that loses a lease ends the session before anybody else may begin it.
     """
 
     def __init__(
         self,
+        terms: Terms,
         *,
-        portal: str,
-        engine: str,
-        autostart: bool,
-        session_name: str,
         employ: Callable[[SessionRow], ChildSpec],
+        forget_login: Callable[[UUID], Awaitable[None]],
         fleet: Address[SupervisorMessage],
-        writer: Address[Write],
-        reader: Address[Query],
-        journal: Address[JournalMessage],
+        desks: Desks,
+        queue: Address[QueueMessage] | None,
+        gate: Gate,
         bus: Bus,
     ) -> None:
-        self._portal = portal
-        self._engine = engine
-        self._autostart = autostart
-        self._session_name = session_name
+        self._terms = terms
         self._employ = employ
+        self._forget_login = forget_login
         self._fleet = fleet
-        self._writer = writer
-        self._reader = reader
-        self._journal = journal
+        self._desks = desks
+        self._queue = queue
+        self._gate = gate
         self._bus = bus
-        self._on_duty: dict[UUID, SessionView] = {}
         self._one_at_a_time = trio.Lock()
         self._reconciled = False
+        self._away_at = -math.inf
+        """When the record last left us without an answer."""
+        self._autostart = terms.autostart
 
     async def started(self) -> None:
+        self._duty = Duty(
+            engine=self._terms.engine,
+            employ=self._employ,
+            fleet=self._fleet,
+            gate=self._gate,
+            publish=self.context.publish,
+        )
+        self._staff = Staff(self._terms, self._duty, self._desks, self.context.publish)
         await self.context.nursery.start(self._follow)
         self.context.nursery.start_soon(self._reconcile_forever)
+        self.context.nursery.start_soon(self._staff.watch_leases)
 
     async def handle(self, message: RosterMessage) -> object:
         match message:
             case RosterQuery():
-                return RosterView(sessions=tuple(self._on_duty.values()))
-            case StartSession(session_name=name):
-                self._answer_later(partial(self._start, name))
-            case StopSession():
-                self._answer_later(self._stop)
+                return RosterView(sessions=self._duty.views)
+            case Assign():
+                self.context.nursery.start_soon(self._assign, message, self.context.defer())
+            case StartSession():
+                self._answer_later(partial(self._start, message))
+            case StopSession(session_id=session):
+                self._answer_later(partial(self._stop, session))
+            case StopSessions():
+                self._answer_later(self._stop_all)
+            case ResumeSession(session_id=session):
+                self._answer_later(partial(self._resume, session))
+            case ResetSession(session_id=session):
+                self._answer_later(partial(self._reset, session))
+            case ResetSessions():
+                self._answer_later(self._reset_all)
             case _:
                 assert_never(message)
         return None
 
-    def _answer_later(self, work: Callable[[], Awaitable[SessionView]]) -> None:
+    def _answer_later(self, work: Callable[[], Awaitable[object]]) -> None:
         """Work in the background, so that the roster can be read while the record takes its time."""
         self.context.nursery.start_soon(self._answer, work, self.context.defer())
 
-    async def _answer(self, work: Callable[[], Awaitable[SessionView]], deferred: Deferred[object]) -> None:
+    async def _answer(self, work: Callable[[], Awaitable[object]], deferred: Deferred[object]) -> None:
+        asked = trio.current_time()
         try:
             async with self._one_at_a_time:
+                if self._away_at >= asked:
+                    # Others waited for it long enough: the next one need not.
+                    raise RecordAway("the record is away, so this cannot be kept: it gave no answer")
+                if not self._reconciled:
+                    await self._reconcile()
                 deferred.set(await work())
         except (Refusal, AskFailed, MailboxFull) as error:
             deferred.fail(error)
 
+    async def _assign(self, message: Assign, deferred: Deferred[object]) -> None:
+        try:
+            address = self._duty.address(message.session_id)
+            left = max(0.0, deferred.deadline - trio.current_time())
+            result: OrderResult = await address.ask(message.order, timeout=left)
+            deferred.set(result)
+        except NotOnDuty as refusal:
+            deferred.fail(await self._why_not(message.session_id, refusal))
+        except (Refusal, AskFailed, MailboxFull) as error:
+            deferred.fail(error)
+
+    async def _why_not(self, session: UUID | None, refusal: NotOnDuty) -> Refusal:
+        """Whether there is any point in asking again: it may be about to start, or run elsewhere."""
+        if session is None:
+            return refusal
+        try:
+            row = await self._session(session)
+        except NoSuchSession as missing:
+            return OrderRefused(str(missing))
+        except (AskFailed, Refusal):
+            return refusal
+        if row.desired is Desired.RUNNING:
+            return refusal
+        return OrderRefused(f"session {row.session_name} is stopped")
+
     # What the operator asks for
 
-    async def _start(self, name: str | None) -> SessionView:
-        if not self._reconciled:
-            await self._reconcile()
-        if self._on_duty:
+    async def _start(self, wanted: StartSession) -> SessionView:
+        if wanted.alone and self._duty.views:
             raise AlreadyRunning("Bot is already running")
-        now = datetime.now(UTC)
-        row = await self._commit(
-            OpenSession(
-                id=uuid4(),
-                session_name=name or self._session_name or f"Session_{now:%Y%m%d_%H%M%S}",
-                portal=self._portal,
-                start_time=now,
-            )
+        self._require_room()
+        if wanted.config_id is not None:
+            query = ConfigurationQuery(config_id=wanted.config_id)
+            await self._desks.reader.ask(query, timeout=COMMIT_TIMEOUT)
+        now, asked = datetime.now(UTC), trio.current_time()
+        name = wanted.session_name or self._terms.session_name or f"Session_{now:%Y%m%d_%H%M%S}"
+        command = OpenSession(
+            id=uuid4(),
+            session_name=name,
+            portal=wanted.portal or self._terms.portal,
+            start_time=now,
+            config_id=wanted.config_id,
+            owner=self._terms.owner,
+            lease_seconds=self._terms.lease_seconds,
         )
-        return await self._put_on_duty(row)
+        # A portal that is not there is told before anything is wanted on record.
+        self._employ(_unrecorded(command))
+        row = await self._commit(command)
+        self._staff.has([row.id], asked=asked)
+        return await self._put_on(row, opening=True)
 
-    async def _stop(self) -> SessionView:
-        if not self._reconciled:
-            await self._reconcile()
-        view = next(iter(self._on_duty.values()), None)
-        if view is None:
+    async def _resume(self, session: UUID) -> SessionView:
+        view = self._duty.view(session)
+        if view is not None:
+            return view
+        self._require_room()
+        self._employ(await self._session(session))
+        row = await self._commit(WishSession(id=session, desired=Desired.RUNNING))
+        rows = await self._staff.lease([row.id])
+        if not rows:
+            return recorded_view(row, engine=self._terms.engine)  # another instance has it
+        return await self._put_on(rows[0], opening=True)
+
+    async def _stop(self, session: UUID) -> SessionView:
+        row = await self._commit(WishSession(id=session, desired=Desired.STOPPED))
+        view = self._duty.view(session)
+        if view is not None:
+            return await self._staff.take_off(view)
+        return recorded_view(row, engine=self._terms.engine)
+
+    async def _stop_all(self) -> tuple[SessionView, ...]:
+        views = self._duty.views
+        if not views:
             raise NoActiveSession("No active bot session found")
-        await self._commit(WishSession(id=view.id, desired=Desired.STOPPED))
-        return await self._take_off_duty(view)
+        for view in views:
+            await self._commit(WishSession(id=view.id, desired=Desired.STOPPED))
+        return await self._staff.take_all_off(views)
+
+    async def _reset(self, session: UUID) -> SessionView:
+        view = await self._stop(session)
+        await self._forget(session)
+        return view
+
+    async def _reset_all(self) -> tuple[SessionView, ...]:
+        views = self._duty.views
+        for view in views:
+            await self._commit(WishSession(id=view.id, desired=Desired.STOPPED))
+        ended = await self._staff.take_all_off(views)
+        for view in ended:
+            await self._forget(view.id)
+        return ended
+
+    async def _forget(self, session: UUID) -> None:
+        try:
+            await self._forget_login(session)
+        except OSError as error:
+            # What is kept may be of use for the next log-in, or not; the portal knows.
+            LOGGER.warning("login_not_forgotten", session=str(session), reason=str(error))
+
+    def _require_room(self) -> None:
+        if len(self._duty.views) >= self._terms.max_sessions:
+            raise TooManySessions(
+                f"{len(self._duty.views)} sessions run here, which is the most (sessions.max_sessions)"
+            )
 
     async def _commit(self, command: OpenSession | WishSession) -> SessionRow:
         try:
-            return await self._writer.ask(command, timeout=COMMIT_TIMEOUT)
+            return await self._desks.writer.ask(command, timeout=COMMIT_TIMEOUT)
         except (AskFailed, MailboxFull) as error:
+            self._away_at = trio.current_time()
             raise RecordAway(f"the record is away, so this cannot be kept: {error}") from error
 
-    async def _put_on_duty(self, row: SessionRow) -> SessionView:
-        view = view_of(row, engine=self._engine, status=SessionStatus.STARTING, login=LoginStatus.NOT_STARTED)
-        self._on_duty[row.id] = view
-        try:
-            await self._fleet.ask(StartChild(spec=self._employ(row)), timeout=ASK_TIMEOUT)
-        except AlreadyStarted:
-            pass  # it outlived the roster's own restart
-        except (Refusal, AskFailed):
-            # Still wanted: the next comparison tries again.
-            del self._on_duty[row.id]
-            raise
-        LOGGER.info("session_started", session=row.session_name, engine=self._engine)
-        return self._on_duty.get(row.id, view)
+    async def _session(self, session: UUID) -> SessionRow:
+        return await self._desks.reader.ask(SessionQuery(id=session), timeout=COMMIT_TIMEOUT)
 
-    async def _take_off_duty(self, view: SessionView) -> SessionView:
-        with suppress(NotFound):
-            await self._fleet.ask(TerminateChild(id=child_name(view.id)), timeout=STOP_TIMEOUT)
-        return await self._record_end(self._on_duty.pop(view.id, view))
-
-    async def _record_end(self, latest: SessionRow | SessionView) -> SessionView:
-        # Else what the session told last might be recorded after its end.
-        await self._journal.ask(SettleJournal(), timeout=ASK_TIMEOUT)
-        now = datetime.now(UTC)
-        fact = Fact(type="bot_stopped", data={"session_name": latest.session_name}, timestamp=now)
-        row = await self._writer.ask(
-            RecordSession(
-                id=latest.id,
-                status=SessionStatus.STOPPED,
-                login_status=LoginStatus.NOT_STARTED,
-                total_checks=latest.total_checks,
-                end_time=now,
-                facts=(fact,),
-            ),
-            timeout=ASK_TIMEOUT,
-        )
-        stopped = view_of(
-            row, engine=self._engine, status=SessionStatus.STOPPED, login=LoginStatus.NOT_STARTED
-        )
-        self.context.publish(
-            FactRecorded(session_id=row.id, timestamp=now, id=fact.id, type=fact.type, data=fact.data)
-        )
-        self.context.publish(SessionChanged(session_id=row.id, timestamp=now, session=stopped))
-        LOGGER.info("session_stopped", session=row.session_name)
-        return stopped
+    async def _put_on(self, row: SessionRow, *, opening: bool = False) -> SessionView:
+        view = await self._duty.put_on(row)
+        if opening and self._queue is not None:
+            self.context.nursery.start_soon(enqueue_opening, self._queue, row.id, datetime.now(UTC))
+        return view
 
     # What is wanted on record
 
@@ -216,40 +292,82 @@ class Roster(Actor[RosterMessage]):
                 async with self._one_at_a_time:
                     await self._reconcile()
             except (Refusal, AskFailed, MailboxFull) as error:
+                self._away_at = trio.current_time()
                 LOGGER.warning("reconcile_failed", reason=str(error))
-            await trio.sleep(RECONCILE_PERIOD)
+            await trio.sleep(min(RECONCILE_PERIOD, self._terms.lease_seconds / 3))
 
     async def _reconcile(self) -> None:
         """Make the fleet what the record wants, and end what was cut off while it was being stopped."""
-        wanted = await self._sessions(SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS))
-        fleet = await self._fleet.ask(TreeQuery(), timeout=ASK_TIMEOUT)
-        alive = {child.id for child in fleet.children}
-        for row in reversed(wanted):
-            if row.id not in self._on_duty or child_name(row.id) not in alive:
-                await self._put_on_duty(row)
-        for view in [view for view in self._on_duty.values() if view.id not in {row.id for row in wanted}]:
-            await self._take_off_duty(view)
-        for row in await self._sessions(
-            SessionsQuery(desired=Desired.STOPPED, status=SessionStatus.RUNNING, limit=MOST_SESSIONS)
-        ):
-            await self._record_end(row)
+        query = SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS)
+        wanted = [row for row in await self._query(query) if self._can_employ(row)]
+        ours = {row.id: row for row in await self._staff.lease([row.id for row in reversed(wanted)])}
+        alive = await self._duty.alive()
+        for row in wanted[::-1]:
+            if row.id in ours and (row.id not in alive or self._duty.view(row.id) is None):
+                await self._put_back_on(ours[row.id])
+        still_wanted = {row.id for row in wanted}
+        for view in self._duty.views:
+            if view.id not in still_wanted:
+                await self._staff.take_off(view)
+            elif view.id not in ours:
+                await self._staff.let_go(view.id, "it was to be let go before, and did not end")
+        for row in await self._query(UnendedQuery(limit=MOST_SESSIONS)):
+            # Unless another instance is just about to.
+            if self._duty.view(row.id) is None and await self._staff.lease([row.id], room=1):
+                await self._staff.record_end(row)
         self._reconciled = True
-        if self._autostart and not await self._sessions(SessionsQuery(limit=1)):
-            await self._start(None)
+        if self._autostart and not await self._query(SessionsQuery(limit=1)):
+            await self._start(StartSession())
         self._autostart = False
 
-    async def _sessions(self, query: SessionsQuery) -> list[SessionRow]:
+    async def _put_back_on(self, row: SessionRow) -> None:
+        try:
+            await self._put_on(row)
+        except (Refusal, AskFailed) as error:
+            # It is still wanted, and tried again; the others need not wait for that.
+            LOGGER.warning("session_not_started", session=row.session_name, reason=str(error))
+
+    def _can_employ(self, row: SessionRow) -> bool:
+        try:
+            self._employ(row)
+        except NoSuchPortal as error:
+            LOGGER.warning("session_left_alone", session=row.session_name, reason=str(error))
+            return False
+        return True
+
+    async def _query(self, query: SessionsQuery | UnendedQuery) -> list[SessionRow]:
         # Commands wait for a comparison to end.
-        return await self._reader.ask(query, timeout=COMMIT_TIMEOUT)
+        return await self._desks.reader.ask(query, timeout=COMMIT_TIMEOUT)
+
+    # What happens meanwhile
 
     async def _follow(self, *, task_status: trio.TaskStatus[None]) -> None:
-        with self._bus.subscribe(SessionChanged, capacity=1024) as changes:
+        with self._bus.subscribe(SessionChanged, ChildFailed, capacity=1024) as events:
             task_status.started()
-            async for change in changes:
-                if isinstance(change, SessionChanged) and change.session_id in self._on_duty:
-                    self._on_duty[change.session_id] = change.session
+            async for event in events:
+                if isinstance(event, SessionChanged):
+                    self._duty.follow(event)
+                elif isinstance(event, ChildFailed):
+                    failed = self._duty.fail(event)
+                    if failed is not None:
+                        self.context.nursery.start_soon(self._staff.record_failure, failed)
 
 
-def child_name(session: UUID) -> str:
-    """The id of a session's actor."""
-    return f"session.{session}"
+def _unrecorded(command: OpenSession) -> SessionRow:
+    """The row that a command will make, as far as it matters for employing somebody."""
+    return SessionRow(
+        id=command.id,
+        session_name=command.session_name,
+        portal=command.portal,
+        desired=Desired.RUNNING,
+        start_time=command.start_time,
+        end_time=None,
+        status=SessionStatus.STARTING,
+        login_status=LoginStatus.NOT_STARTED,
+        total_checks=0,
+        total_accepted=0,
+        total_rejected=0,
+        created_at=command.start_time,
+        updated_at=command.start_time,
+        config_id=command.config_id,
+    )

@@ -24,6 +24,12 @@ class Rules:
     """Accept at most so many in one look at the portal; the rest is left for the next."""
     check_interval: float
     """Seconds between two looks."""
+    quick_check_interval: float | None = None
+    """Seconds after which the table alone is read between two looks; None does not."""
+    results_interval: float | None = None
+    """Seconds between two reports of what was done; None makes none."""
+    rejected_interval: float | None = None
+    """Seconds between two reports of the jobs that were turned down; None makes none."""
 
     @classmethod
     def of(cls, row: ConfigurationRow) -> Rules:
@@ -32,6 +38,9 @@ class Rules:
             exclude_types=row.exclude_types,
             max_accept_per_run=row.max_accept_per_run,
             check_interval=float(row.check_interval_seconds),
+            quick_check_interval=_period(row.enable_quick_check, row.quick_check_interval_seconds),
+            results_interval=_period(row.enable_results_reporting, row.results_report_interval_seconds),
+            rejected_interval=_period(row.enable_rejected_reporting, row.rejected_report_interval_seconds),
         )
 
 
@@ -58,6 +67,11 @@ def decide(job: Job, rules: Rules, *, accepted: int) -> Verdict:
     if accepted >= rules.max_accept_per_run:
         return Verdict(decision=None, reason=f"{accepted} accepted in this run, which is the most")
     return Verdict(decision=Decision.ACCEPT)
+
+
+def _period(enabled: bool, seconds: int) -> float | None:
+    # The table allows 0, which must not become a busy loop.
+    return max(1.0, float(seconds)) if enabled else None
 
 
 def _folded(text: str) -> str:

@@ -7,30 +7,40 @@ be killed at any point and its next incarnation carries on.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import trio
 
-from runtime import Actor, Address
+from runtime import Actor, Address, Bus, Deferred
 
 from ..portals.errors import (
-    JobTaken,
     LoginRefused,
-    OutcomeUnknown,
     PageChanged,
+    PortalClosed,
+    PortalPaused,
     PortalUnavailable,
     SessionExpired,
 )
-from ..portals.job import Job
-from ..portals.portal import Outcome, Portal
-from ..records.messages import Claim, JournalMessage, Query, RecordAway, Write
-from ..records.rows import Decision, JobStatus, SessionRow, Settled
-from .books import Books, new_fact
-from .look import Ending, Look
-from .messages import LoginStatus
-from .rules import Rules, decide
+from ..portals.portal import Portal
+from ..records.events import ConfigurationChanged, ConfigurationRefreshRequested
+from ..records.messages import RecordAway
+from ..records.rows import SessionRow
+from .album_messages import AlbumMessage
+from .books import Books, Desks, new_fact
+from .clicks import Clicks
+from .errands import Errands
+from .logbook import Logbook
+from .orders import Order, OrderFailed
+from .reports import Reports
+from .rules import Rules
+from .teller import Teller
+from .visit import Visit
 
 RULES_PERIOD: Final = 30.0
 """Seconds between two readings of the configuration (the contract's figure)."""
@@ -40,74 +50,94 @@ CLICK_GRACE: Final = 4.0
 """Seconds that a click and its record may take once the session is to stop."""
 PARKED: Final = 30.0
 """Seconds until the next try where only a person can help: wrong credentials, a changed page."""
-SETTLE_LOOKS: Final = 3
-"""Times that an open job is read again after a lost answer, a second apart: the click may be under way."""
-MOST_DONE: Final = 10_000
-"""Refs that are remembered as done, so that the record is not asked about them at each look."""
-
-ENDINGS: Final = {
-    Outcome.ACCEPTED: Ending(status=JobStatus.ACCEPTED, settled=Settled.PORTAL),
-    Outcome.REJECTED: Ending(status=JobStatus.REJECTED, settled=Settled.PORTAL),
-    Outcome.TAKEN: Ending(status=JobStatus.FAILED, settled=Settled.PORTAL, reason="taken by somebody else"),
-    Outcome.UNKNOWN: Ending(
-        status=JobStatus.FAILED,
-        settled=Settled.PORTAL,
-        reason="the portal does not know the job any more",
-    ),
-}
+LONGEST_REST: Final = 60.0
+"""Seconds until a portal that is to be left alone is asked whether that still holds."""
+MOST_ORDERS: Final = 100
+"""Orders that wait at once."""
 
 
-class Session(Actor[None]):
-    """Works one session until it is stopped; takes no messages but the runtime's own."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What one session is to do, and with what."""
+
+    row: SessionRow
+    engine: str
+    open_portal: Callable[[], AbstractAsyncContextManager[Portal]]
+    desks: Desks
+    album: Address[AlbumMessage]
+    bus: Bus
+    """Where changes of the configuration are heard of."""
+    owner: str | None = None
+    """The instance that has the session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """An order that waits for its turn."""
+
+    order: Order
+    deferred: Deferred[object]
+
+
+class Session(Actor[Order]):
+    """Works one session until it is stopped, and carries out orders between its looks."""
 
     absences = (PortalUnavailable,)
 
-    def __init__(
-        self,
-        row: SessionRow,
-        engine: str,
-        open_portal: Callable[[], AbstractAsyncContextManager[Portal]],
-        writer: Address[Write],
-        reader: Address[Query],
-        journal: Address[JournalMessage],
-    ) -> None:
-        self._row = row
-        self._engine = engine
-        self._open_portal = open_portal
-        self._writer = writer
-        self._reader = reader
-        self._journal = journal
-        self._cycle = 0
-        self._skipped = 0
-        self._unsettled: dict[str, Decision] = {}
-        self._done: dict[str, None] = {}
-        self._click = trio.CancelScope(shield=True)
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._orders: deque[Pending] = deque()
+        self._stale = False
+        """Whether the rules have to be read anew."""
+        self._bell = trio.Event()
+        self._rules_at = -math.inf
+        self._clicks: Clicks | None = None
 
     async def started(self) -> None:
-        self._books = Books(self._row, self._engine, self._writer, self._reader, self._journal, self.context)
-        self.context.nursery.start_soon(self._work)
-        self.context.nursery.start_soon(self._limit_clicks_at_stop)
+        given, nursery = self._assignment, self.context.nursery
+        logbook = Logbook(given.row.id, given.desks.writer)
+        teller = Teller(given.row, given.engine, self.context, logbook)
+        self._books = Books(given.row, given.owner, given.desks, teller)
+        self._reports = Reports(self._books, given.desks.reader)
+        await nursery.start(self._follow_configuration)
+        nursery.start_soon(logbook.write_forever)
+        nursery.start_soon(self._work)
+        nursery.start_soon(self._limit_clicks_at_stop)
+
+    async def handle(self, message: Order) -> None:
+        if len(self._orders) >= MOST_ORDERS:
+            raise OrderFailed(f"{MOST_ORDERS} orders wait already")
+        self._orders.append(Pending(order=message, deferred=self.context.defer()))
+        self._bell.set()
+
+    # The work
 
     async def _work(self) -> None:
         books = self._books
-        rules, rules_at = await books.rules(), trio.current_time()
-        self._unsettled = await books.unsettled()
-        await books.begin(new_fact("bot_started", engine=self._engine))
+        rules = await self._read_rules(None)
+        open_jobs = await books.unsettled()
+        await books.begin(new_fact("bot_started", engine=self._assignment.engine))
+        books.teller.note(f"session {books.row.session_name} is at work")
+        self.context.nursery.start_soon(self._reports.run)
         troubles = 0
-        async with self._open_portal() as portal:
+        async with self._assignment.open_portal() as portal:
+            visit = Visit(portal, books, open_jobs)
+            errands = Errands(visit, books.row.id, self._assignment.album)
+            self._clicks = visit.clicks
             while True:
-                began = trio.current_time()
-                if began - rules_at >= RULES_PERIOD:
-                    rules, rules_at = await books.rules(rules), began
-                pause = rules.check_interval
+                began, pause = trio.current_time(), None
+                rules = await self._fresh_rules(rules)
                 try:
-                    if books.login is not LoginStatus.SUCCESS:
-                        await self._sign_in(portal)
-                    await self._look(portal, rules)
+                    if not visit.signed_in:
+                        await visit.sign_in()
+                    await visit.look(rules)
                     troubles = 0
                 except SessionExpired:
-                    books.login = LoginStatus.NOT_STARTED
+                    visit.signed_out()
                     pause = 0.0
+                except (PortalClosed, PortalPaused) as error:
+                    books.trouble(error)
+                    pause = rest(error)
                 except PortalUnavailable as error:
                     troubles += 1
                     books.trouble(error)
@@ -117,101 +147,109 @@ class Session(Actor[None]):
                     # The rest of the look would fare no better. Looking goes on, since it needs no record.
                     books.trouble(error)
                 except (LoginRefused, PageChanged) as error:
-                    books.trouble(error)
+                    await books.fail(error)
                     pause = PARKED
-                await trio.sleep_until(max(began + pause, trio.current_time()))
+                rules = await self._until_the_next_look(visit, errands, rules, began, pause)
 
-    async def _sign_in(self, portal: Portal) -> None:
-        await self._books.show(login=LoginStatus.ATTEMPTING)
+    async def _until_the_next_look(
+        self, visit: Visit, errands: Errands, rules: Rules, began: float, pause: float | None
+    ) -> Rules:
+        """Carry out orders, take new rules, glance at the table; return the rules at the end."""
+        glanced = began
+        while True:
+            end = began + (rules.check_interval if pause is None else pause)
+            quick = math.inf
+            if pause is None and rules.quick_check_interval is not None:
+                quick = glanced + rules.quick_check_interval
+            await self._await_news(min(end, quick))
+            if self._orders:
+                await self._serve(errands, self._orders.popleft(), rules)
+            elif self._stale:
+                rules = await self._fresh_rules(rules)
+            elif trio.current_time() >= end:
+                return rules
+            elif trio.current_time() >= quick:
+                glanced = trio.current_time()
+                if await self._glance(visit):
+                    return rules
+
+    async def _await_news(self, until: float) -> None:
+        # Passes at least one checkpoint: no interval is so short that others get no turn.
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_at(until):
+            while not self._orders and not self._stale:
+                self._bell = trio.Event()
+                await self._bell.wait()
+
+    async def _glance(self, visit: Visit) -> bool:
+        """Read the table alone; True where a look is worth it, or has to see what is wrong."""
         try:
-            await portal.login()
-        except LoginRefused as error:
-            await self._books.show(
-                login=LoginStatus.FAILED, fact=new_fact("login_failed", message=str(error))
-            )
-            raise
-        await self._books.show(login=LoginStatus.SUCCESS, fact=new_fact("login_success"))
-
-    async def _look(self, portal: Portal, rules: Rules) -> None:
-        """One cycle: read the table, settle what is open, decide and click."""
-        jobs = await portal.jobs()
-        await self._books.show(looked=True)
-        self._cycle += 1
-        look = Look(self._cycle, total=len(jobs))
-        visible = {job.ref for job in jobs}
-        for ref in [ref for ref in self._unsettled if ref not in visible]:
-            await self._settle(portal, ref, looks=1)
-        for look.number, job in enumerate(jobs, 1):
-            ending = await self._work_on(portal, job, rules, accepted=look.accepted)
-            look.count(ending)
-            if ending is not None:
-                self._books.tell_processed(job, ending, look)
-        self._skipped += look.skipped
-        self._books.tell_completed(look.cycle, skipped=self._skipped)
-
-    async def _work_on(self, portal: Portal, job: Job, rules: Rules, *, accepted: int) -> Ending | None:
-        """Decide on a job and see it through; None when it is left for another look, or to others."""
-        if job.ref in self._done:
-            return None
-        verdict = decide(job, rules, accepted=accepted)
-        if verdict.decision is None:
-            return None
-        # Noted first: an intent whose answer is lost may stand on record, and is settled by reading
-        # once the job is not on the table any more.
-        self._unsettled[job.ref] = verdict.decision
-        claim = await self._books.claim(job, verdict.decision, verdict.reason)
-        if claim is not Claim.OURS:
-            self._unsettled.pop(job.ref, None)
-            self._remember_done(job.ref)
-            return None
-        # A click that is cut off is the one thing whose outcome nobody knows. So it
-        # may finish although the session is to stop; but see _limit_clicks_at_stop.
-        with trio.CancelScope(shield=True) as self._click:
-            try:
-                if verdict.decision is Decision.ACCEPT:
-                    await portal.accept(job.ref)
-                    ending = Ending(status=JobStatus.ACCEPTED, settled=Settled.ANSWER)
-                else:
-                    reason = verdict.reason or ""
-                    await portal.reject(job.ref, reason)
-                    ending = Ending(status=JobStatus.REJECTED, settled=Settled.ANSWER, reason=reason)
-            except (JobTaken, OutcomeUnknown) as error:
-                self._books.uncertain(job.ref, error)
-                return await self._settle(portal, job.ref, looks=SETTLE_LOOKS)
-            await self._end(job.ref, ending)
-            return ending
-        return None
-
-    async def _settle(self, portal: Portal, ref: str, *, looks: int) -> Ending | None:
-        """Find out by reading what became of a job, and record it; None while it is open."""
-        for look in range(looks):
-            if look:
-                await trio.sleep(1)
-            ending = ENDINGS.get(await self._outcome(portal, ref))
-            if ending is not None:
-                await self._end(ref, ending)
-                return ending
-        return None
-
-    async def _outcome(self, portal: Portal, ref: str) -> Outcome:
-        try:
-            return await portal.outcome(ref)
+            return await visit.glance()
         except SessionExpired:
-            await self._sign_in(portal)
-            return await portal.outcome(ref)
+            visit.signed_out()
+            return True
+        except PageChanged:
+            return True
+        except PortalUnavailable:
+            return False
 
-    async def _end(self, ref: str, ending: Ending) -> None:
-        await self._books.record_ending(ref, ending)
-        self._unsettled.pop(ref, None)
-        self._remember_done(ref)
+    # Orders
+
+    async def _serve(self, errands: Errands, pending: Pending, rules: Rules) -> None:
+        deferred = pending.deferred
+        # One whose asker has given up was answered by its deadline, and is not begun.
+        if deferred.done:
+            return
+        with trio.move_on_at(deferred.deadline):
+            try:
+                result = await errands.carry_out(pending.order, rules)
+            except OrderFailed as refusal:
+                deferred.fail(refusal)
+                self._books.teller.note(f"{_name(pending)} was not done: {refusal}", level="warning")
+            else:
+                deferred.set(result)
+                self._books.teller.note(f"{_name(pending)} was done")
+
+    # Rules
+
+    async def _follow_configuration(self, *, task_status: trio.TaskStatus[None]) -> None:
+        kinds = (ConfigurationChanged, ConfigurationRefreshRequested)
+        with self._assignment.bus.subscribe(*kinds, capacity=16) as changes:
+            task_status.started()
+            async for _ in changes:
+                # Whose it is, the record knows best: the active one may be another by now.
+                self._stale = True
+                self._bell.set()
+
+    async def _fresh_rules(self, rules: Rules) -> Rules:
+        if not self._stale and trio.current_time() < self._rules_at + RULES_PERIOD:
+            return rules
+        return await self._read_rules(rules)
+
+    async def _read_rules(self, kept: Rules | None) -> Rules:
+        self._stale, self._rules_at = False, trio.current_time()
+        rules = await self._books.rules(kept)
+        self._reports.follow(rules)
+        if kept is not None and rules != kept:
+            self._books.teller.note("the configuration has changed, and is followed from now on")
+        return rules
 
     async def _limit_clicks_at_stop(self) -> None:
         try:
             await trio.sleep_forever()
         finally:
-            self._click.deadline = trio.current_time() + CLICK_GRACE
+            if self._clicks is not None:
+                self._clicks.limit(CLICK_GRACE)
 
-    def _remember_done(self, ref: str) -> None:
-        self._done[ref] = None
-        if len(self._done) > MOST_DONE:
-            del self._done[next(iter(self._done))]
+
+def rest(error: PortalClosed | PortalPaused) -> float:
+    """Seconds for which a portal is to be left alone."""
+    if isinstance(error, PortalPaused):
+        seconds = error.seconds
+    else:
+        seconds = (error.until - datetime.now(UTC)).total_seconds()
+    return min(LONGEST_REST, max(1.0, seconds))
+
+
+def _name(pending: Pending) -> str:
+    return f"order {type(pending.order).__name__}"

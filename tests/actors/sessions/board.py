@@ -7,9 +7,18 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from actors.portals.errors import JobTaken, OutcomeUnknown, SessionExpired
+from actors.portals.errors import ForeignAddress, JobTaken, OutcomeUnknown, SessionExpired
 from actors.portals.job import Job
 from actors.portals.portal import Outcome
+from actors.records.rows import SessionRow
+from actors.sessions.album_messages import AlbumMessage
+from actors.sessions.books import Desks
+from actors.sessions.session import Assignment
+from runtime import Address, Bus
+
+from ..records.records import Record
+
+PICTURE = b"\x89PNG\r\n\x1a\nnot much of a picture"
 
 
 class Board:
@@ -29,6 +38,7 @@ class Board:
         self.clicked = trio.Event()
         self.looked = trio.Event()
         self.looks = 0
+        self.visited: list[str] = []
 
     def add(self, *jobs: Job) -> None:
         for job in jobs:
@@ -45,6 +55,31 @@ class Board:
         while self.looks < until:
             self.looked = trio.Event()
             await self.looked.wait()
+
+
+def assignment(
+    row: SessionRow,
+    board: Board,
+    record: Record,
+    bus: Bus,
+    *,
+    album: Address[AlbumMessage] | None = None,
+    owner: str | None = None,
+) -> Assignment:
+    """Work for a session on this board."""
+    return Assignment(
+        row=row,
+        engine="http",
+        open_portal=board.open,
+        desks=desks(record),
+        album=Address[AlbumMessage]("album") if album is None else album,
+        bus=bus,
+        owner=owner,
+    )
+
+
+def desks(record: Record) -> Desks:
+    return Desks(writer=record.writer, reader=record.reader, journal=record.journal)
 
 
 class View:
@@ -77,6 +112,17 @@ class View:
     async def outcome(self, ref: str) -> Outcome:
         await self._spoil("outcome")
         return self.board.outcomes.get(ref, Outcome.UNKNOWN)
+
+    async def navigate(self, path: str) -> str:
+        await self._spoil("navigate")
+        if path.startswith("http"):
+            raise ForeignAddress(path, "http://board")
+        self.board.visited.append(path)
+        return f"Board ({path})"
+
+    async def screenshot(self) -> bytes:
+        await self._spoil("screenshot")
+        return PICTURE
 
     async def _click(self, method: str, ref: str, outcome: Outcome) -> None:
         board = self.board

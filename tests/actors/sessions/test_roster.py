@@ -3,40 +3,54 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 import trio
 import trio.testing
 
-from actors.records.messages import SessionsQuery, Write
+from actors.queue.handler import Gate
+from actors.records.messages import NoSuchConfiguration, NoSuchSession, RecordAway, SessionsQuery
 from actors.records.rows import SessionRow
+from actors.sessions.duty import child_name
 from actors.sessions.events import FactRecorded, SessionChanged
 from actors.sessions.messages import (
     AlreadyRunning,
+    Assign,
     NoActiveSession,
+    NoSuchPortal,
+    NotOnDuty,
+    ResetSession,
+    ResetSessions,
+    ResumeSession,
     RosterMessage,
     RosterQuery,
     SessionView,
     StartSession,
     StopSession,
+    StopSessions,
+    TooManySessions,
 )
-from actors.sessions.roster import Roster, child_name
+from actors.sessions.orders import LookNow, OrderRefused
+from actors.sessions.roster import Roster
 from actors.sessions.session import Session
+from actors.sessions.terms import Terms
 from runtime import (
     Address,
-    AskFailed,
     Backoff,
     Bus,
     ChildSpec,
+    ChildSpecQuery,
     SupervisorMessage,
     SupervisorSpec,
     TerminateChild,
     open_system,
 )
-from runtime.testing import next_event
+from runtime.testing import crash, next_event
 
 from ..records.records import Record, open_record
-from .board import Board
+from .board import Board, assignment, desks
 
 
 @dataclass
@@ -47,28 +61,47 @@ class Post:
     fleet: Address[SupervisorMessage]
     bus: Bus
     record: Record
+    gate: Gate
+    forgotten: list[UUID]
+    board: Board
 
     async def sessions(self) -> list[SessionRow]:
         return await self.record.read(SessionsQuery())
+
+    async def running(self) -> None:
+        """Wait until the first session is at work."""
+        with self.bus.subscribe(SessionChanged) as changes:
+            while not any(view.status == "running" for view in await self.on_duty()):
+                await next_event(changes, SessionChanged)
+
+    async def spec(self, session: UUID) -> ChildSpec:
+        spec = await self.fleet.ask(ChildSpecQuery(id=child_name(session)), timeout=5)
+        assert isinstance(spec, ChildSpec)
+        return spec
 
     async def on_duty(self) -> tuple[SessionView, ...]:
         return (await self.roster.ask(RosterQuery(), timeout=5)).sessions
 
 
 @asynccontextmanager
-async def on_post(
-    database: str, *, autostart: bool = False, writer: Address[Write] | None = None
-) -> AsyncGenerator[Post, None]:
-    bus, board = Bus(), Board()
+async def on_post(database: str, *, autostart: bool = False) -> AsyncGenerator[Post, None]:
+    bus, board, gate = Bus(), Board(), Gate("nobody is here yet")
+    forgotten: list[UUID] = []
+
+    async def forget_login(session: UUID) -> None:
+        forgotten.append(session)
+
     roster: Address[RosterMessage] = Address("roster")
     fleet: Address[SupervisorMessage] = Address("fleet")
     backoff = Backoff(minimum=0.01, maximum=0.01)
     async with open_record(database) as record:
 
         def employ(row: SessionRow) -> ChildSpec:
+            if row.portal != "board":
+                raise NoSuchPortal(f"there is no portal {row.portal!r}")
             return ChildSpec(
                 address=Address(child_name(row.id)),
-                start=lambda: Session(row, "http", board.open, record.writer, record.reader, record.journal),
+                start=lambda: Session(assignment(row, board, record, bus)),
                 backoff=backoff,
             )
 
@@ -79,15 +112,22 @@ async def on_post(
                 ChildSpec(
                     address=roster,
                     start=lambda: Roster(
-                        portal="board",
-                        engine="http",
-                        autostart=autostart,
-                        session_name="",
+                        Terms(
+                            portal="board",
+                            engine="http",
+                            autostart=autostart,
+                            session_name="",
+                            max_sessions=3,
+                            owner="here",
+                            lease_seconds=60.0,
+                            shared=False,
+                        ),
                         employ=employ,
+                        forget_login=forget_login,
                         fleet=fleet,
-                        writer=record.writer if writer is None else writer,
-                        reader=record.reader,
-                        journal=record.journal,
+                        desks=desks(record),
+                        queue=None,
+                        gate=gate,
                         bus=bus,
                     ),
                     backoff=backoff,
@@ -96,7 +136,7 @@ async def on_post(
         )
         with trio.fail_after(30), bus.subscribe(SessionChanged) as changes:
             async with open_system(spec, bus=bus):
-                post = Post(roster, fleet, bus, record)
+                post = Post(roster, fleet, bus, record, gate, forgotten, board)
                 if autostart:
                     await next_event(changes, SessionChanged)
                 yield post
@@ -105,17 +145,17 @@ async def on_post(
 async def test_a_session_is_started_once_and_stopped_once(database: str) -> None:
     """What the operator sees, and what is on record."""
     async with on_post(database) as post:
-        view = await post.roster.ask(StartSession(session_name="mine"), timeout=5)
+        view = await post.roster.ask(StartSession(session_name="mine", alone=True), timeout=5)
         with pytest.raises(AlreadyRunning, match="Bot is already running"):
-            await post.roster.ask(StartSession(), timeout=5)
+            await post.roster.ask(StartSession(alone=True), timeout=5)
         with post.bus.subscribe(FactRecorded) as facts:
-            stopped = await post.roster.ask(StopSession(), timeout=10)
+            (stopped,) = await post.roster.ask(StopSessions(), timeout=10)
             assert [event.type for event in facts.drain() if isinstance(event, FactRecorded)][
                 -1
             ] == "bot_stopped"
         assert (stopped.id, stopped.session_name, stopped.status) == (view.id, "mine", "stopped")
         with pytest.raises(NoActiveSession, match="No active bot session found"):
-            await post.roster.ask(StopSession(), timeout=5)
+            await post.roster.ask(StopSessions(), timeout=5)
         (row,) = await post.sessions()
         assert (row.status, row.desired, row.end_time is not None) == ("stopped", "stopped", True)
         assert await post.on_duty() == ()
@@ -138,7 +178,7 @@ async def test_the_first_session_starts_by_itself_and_only_the_first(database: s
     """Autostart is for an empty record; a session that was stopped stays so."""
     async with on_post(database, autostart=True) as post:
         assert len(await post.on_duty()) == 1
-        await post.roster.ask(StopSession(), timeout=10)
+        await post.roster.ask(StopSessions(), timeout=10)
     async with on_post(database) as post:
         assert await post.on_duty() == ()
         assert len(await post.sessions()) == 1
@@ -157,19 +197,133 @@ async def test_who_is_on_duty_is_known_while_the_record_takes_no_writes(database
     """A stop that cannot be committed fails and stops nothing; the roster answers meanwhile."""
     async with on_post(database) as post:
         view = await post.roster.ask(StartSession(), timeout=5)
-    nobody: Address[Write] = Address("nobody")
-    async with on_post(database, writer=nobody) as post, trio.open_nursery() as nursery:
+        await post.running()
+        with psycopg.connect(database) as connection:
+            connection.execute("lock table bot_sessions in exclusive mode")
+            async with trio.open_nursery() as nursery:
+                refused = trio.Event()
+
+                async def stop() -> None:
+                    with pytest.raises(RecordAway):
+                        await post.roster.ask(StopSession(session_id=view.id), timeout=15)
+                    refused.set()
+
+                nursery.start_soon(stop)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+                assert [each.id for each in await post.on_duty()] == [view.id]
+                await refused.wait()
+        assert [each.id for each in await post.on_duty()] == [view.id]
+
+
+async def test_many_sessions_run_at_once_up_to_the_limit(database: str) -> None:
+    """One more is refused, and starts nothing; a stop of all ends all."""
+    async with on_post(database) as post:
+        views = [await post.roster.ask(StartSession(session_name=name), timeout=5) for name in "abc"]
+        with pytest.raises(TooManySessions, match="3 sessions run here"):
+            await post.roster.ask(StartSession(), timeout=5)
+        with pytest.raises(TooManySessions):
+            await post.roster.ask(ResumeSession(session_id=uuid4()), timeout=5)
+        assert [view.session_name for view in await post.on_duty()] == ["a", "b", "c"]
+        stopped = await post.roster.ask(StopSessions(), timeout=15)
+        assert [view.id for view in stopped] == [view.id for view in views]
+        assert {row.status for row in await post.sessions()} == {"stopped"}
+        assert {row.owner for row in await post.sessions()} == {None}
+
+
+async def test_a_portal_or_configuration_that_is_not_there_starts_nothing(database: str) -> None:
+    """And nothing is wanted on record."""
+    async with on_post(database) as post:
+        with pytest.raises(NoSuchPortal):
+            await post.roster.ask(StartSession(portal="nowhere"), timeout=5)
+        with pytest.raises(NoSuchConfiguration):
+            await post.roster.ask(StartSession(config_id=uuid4()), timeout=5)
+        assert await post.sessions() == []
+
+
+async def test_what_is_asked_twice_is_done_once(database: str) -> None:
+    """Stop, resume and reset of one session by its id, each in every state."""
+    async with on_post(database) as post:
+        view = await post.roster.ask(StartSession(), timeout=5)
+        for _ in range(2):
+            stopped = await post.roster.ask(StopSession(session_id=view.id), timeout=15)
+            assert (stopped.id, stopped.status) == (view.id, "stopped")
+        assert post.gate.closed
+        await post.record.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
+        for _ in range(2):
+            back = await post.roster.ask(ResumeSession(session_id=view.id), timeout=15)
+            assert (back.id, back.total_accepted) == (view.id, 7)
+        assert len(await post.on_duty()) == 1
+        assert post.gate.closed is None
+        for _ in range(2):
+            reset = await post.roster.ask(ResetSession(session_id=view.id), timeout=15)
+            assert (reset.status, reset.login_status) == ("stopped", "not_started")
+        assert post.forgotten == [view.id, view.id]
+        assert await post.roster.ask(ResetSessions(), timeout=15) == ()
+        for unknown in (StopSession(session_id=uuid4()), ResumeSession(session_id=uuid4())):
+            with pytest.raises(NoSuchSession):
+                await post.roster.ask(unknown, timeout=5)
+        (row,) = await post.sessions()
+        assert (row.total_accepted, row.end_time is None) == (7, False)
+
+
+async def test_each_state_is_told_as_it_comes(database: str) -> None:
+    """Starting, running, stopping, stopped: no step is left out."""
+    async with on_post(database) as post:
         with post.bus.subscribe(SessionChanged) as changes:
-            await next_event(changes, SessionChanged)
-        refused = trio.Event()
+            view = await post.roster.ask(StartSession(), timeout=5)
+            told = [view.status]
+            while told[-1] != "running":
+                told.append((await next_event(changes, SessionChanged)).session.status)
+            await post.roster.ask(StopSession(session_id=view.id), timeout=15)
+            while told[-1] != "stopped":
+                told.append((await next_event(changes, SessionChanged)).session.status)
+        steps = [state for state, before in zip(told, [None, *told], strict=False) if state != before]
+        assert steps == ["starting", "running", "stopping", "stopped"]
 
-        async def stop() -> None:
-            with pytest.raises(AskFailed):
-                await post.roster.ask(StopSession(), timeout=1)
-            refused.set()
 
-        nursery.start_soon(stop)
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert [each.id for each in await post.on_duty()] == [view.id]
-        await refused.wait()
-        assert [each.id for each in await post.on_duty()] == [view.id]
+async def test_an_order_goes_to_the_session_that_is_named_or_to_the_first(database: str) -> None:
+    """One that does not run, or does not exist, is told so."""
+    async with on_post(database) as post:
+        with pytest.raises(NotOnDuty):
+            await post.roster.ask(Assign(order=LookNow()), timeout=5)
+        first = await post.roster.ask(StartSession(), timeout=5)
+        second = await post.roster.ask(StartSession(), timeout=5)
+        for session in (None, first.id, second.id):
+            done = await post.roster.ask(Assign(order=LookNow(), session_id=session), timeout=10)
+            assert done["total_jobs"] == 0
+        await post.roster.ask(StopSession(session_id=second.id), timeout=15)
+        for session in (second.id, uuid4()):
+            with pytest.raises(OrderRefused):
+                await post.roster.ask(Assign(order=LookNow(), session_id=session), timeout=5)
+
+
+async def test_a_crashed_session_says_what_for_and_comes_back(database: str) -> None:
+    """It is starting again meanwhile, with the error in words."""
+    async with on_post(database) as post:
+        view = await post.roster.ask(StartSession(), timeout=5)
+        await post.running()
+        with post.bus.subscribe(SessionChanged) as changes:
+            crash((await post.spec(view.id)).address, ValueError("a bug"))
+            changed = (await next_event(changes, SessionChanged)).session
+            while changed.status != "starting":
+                changed = (await next_event(changes, SessionChanged)).session
+            assert "a bug" in (changed.message or "")
+            while changed.status != "running":
+                changed = (await next_event(changes, SessionChanged)).session
+            assert changed.message is None
+
+
+async def test_a_session_that_crashes_too_often_has_failed_and_is_tried_again(database: str) -> None:
+    """Its supervisor gives it up; it is wanted still, says what is wrong, and runs once that is gone."""
+    async with on_post(database) as post:
+        post.board.spoil["jobs"] = [ValueError("a bug")] * 1000
+        with post.bus.subscribe(SessionChanged, FactRecorded, capacity=4096) as changes:
+            view = await post.roster.ask(StartSession(), timeout=5)
+            while view.status != "failed":
+                view = (await next_event(changes, SessionChanged)).session
+            assert "it failed too often, last by a bug" in (view.message or "")
+            post.board.spoil.clear()
+            while view.status != "running" or view.login_status != "success":
+                view = (await next_event(changes, SessionChanged)).session
+            (row,) = await post.sessions()
+            assert (row.id, row.desired) == (view.id, "running")

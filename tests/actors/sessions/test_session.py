@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -14,16 +15,25 @@ import trio
 from actors.portals.errors import LoginRefused, OutcomeUnknown, PortalUnavailable, SessionExpired
 from actors.portals.job import Job
 from actors.portals.portal import Outcome
-from actors.records.messages import JobsQuery, OpenSession, SessionsQuery
-from actors.records.rows import JobRow, JobStatus, SessionRow, Settled
+from actors.records.messages import (
+    EventsQuery,
+    JobsQuery,
+    OpenSession,
+    RecordSession,
+    SessionsQuery,
+    WishSession,
+)
+from actors.records.rows import Desired, JobRow, JobStatus, SessionRow, Settled
 from actors.services import PostgresServer, open_data_dir
-from actors.sessions.events import CycleCompleted, JobProcessed, SessionChanged, SessionTroubled
+from actors.sessions.album_messages import AlbumMessage
+from actors.sessions.events import CycleCompleted, FactRecorded, JobProcessed, SessionChanged, SessionTroubled
+from actors.sessions.orders import LookNow, Order, SignIn
 from actors.sessions.session import Session
 from runtime import Address, Backoff, Bus, ChildFailed, ChildSpec, SupervisorSpec, System, open_system
 from runtime.testing import next_event, run_actor
 
 from ..records.records import NOW, Record, open_record
-from .board import Board
+from .board import Board, assignment
 
 
 def job(ref: str, **changes: str) -> Job:
@@ -52,6 +62,7 @@ class Stage:
     bus: Bus
     system: System
     row: SessionRow
+    session: Address[Order]
 
     async def jobs(self) -> dict[str, JobRow]:
         await self.record.settle()
@@ -70,30 +81,34 @@ class Stage:
 
 @asynccontextmanager
 async def on_stage(
-    database: str, board: Board, *, row: SessionRow | None = None
+    database: str,
+    board: Board,
+    *,
+    row: SessionRow | None = None,
+    rules: LiteralString = "check_interval_seconds = 0.01",
+    album: Address[AlbumMessage] | None = None,
 ) -> AsyncGenerator[Stage, None]:
     bus = Bus()
-    async with open_record(database) as record:
+    session: Address[Order] = Address("session")
+    async with open_record(database, bus=bus) as record:
         if row is None:
             opened = OpenSession(id=uuid4(), session_name="test", portal="board", start_time=NOW)
             row = await record.writer.ask(opened, timeout=5)
-        await record.sql("update bot_configurations set check_interval_seconds = 0.01")
+        await record.sql(f"update bot_configurations set {rules}")
         kept = row
         spec = SupervisorSpec(
             address=Address("root"),
             children=(
                 ChildSpec(
-                    address=Address("session"),
-                    start=lambda: Session(
-                        kept, "http", board.open, record.writer, record.reader, record.journal
-                    ),
+                    address=session,
+                    start=lambda: Session(assignment(kept, board, record, bus, album=album)),
                     backoff=Backoff(minimum=0.01, maximum=0.01),
                 ),
             ),
         )
         with trio.fail_after(30):
             async with open_system(spec, bus=bus) as system:
-                yield Stage(record, board, bus, system, row)
+                yield Stage(record, board, bus, system, row, session)
 
 
 async def test_jobs_are_accepted_and_rejected_by_rule(database: str) -> None:
@@ -196,7 +211,7 @@ async def test_a_click_under_way_ends_before_the_session_stops(database: str) ->
         )
         spec = ChildSpec(
             address=Address("session"),
-            start=lambda: Session(row, "http", board.open, record.writer, record.reader, record.journal),
+            start=lambda: Session(assignment(row, board, record, Bus())),
         )
         async with open_system(SupervisorSpec(address=Address("root"), children=(spec,))) as system:
             await board.clicked.wait()
@@ -242,13 +257,18 @@ async def test_a_portal_that_stays_away_is_left_to_the_supervisor(database: str)
 async def test_wrong_credentials_are_told_and_do_not_crash(database: str) -> None:
     """A restart would not help, so the session parks and says why."""
     board = Board(job("A"))
+    board.outcomes["A"] = Outcome.TAKEN
     board.spoil["login"] = [LoginRefused("unknown user")]
     async with on_stage(database, board) as stage:
         with stage.bus.subscribe(SessionTroubled) as events:
             assert "unknown user" in (await next_event(events, SessionTroubled)).message
         assert stage.system.snapshot().children[0].restarts == 0
         row = await stage.recorded()
-        assert row.login_status == "failed"
+        assert (row.login_status, row.status, row.desired) == ("failed", "failed", "running")
+        # Tried again, it runs.
+        assert (await stage.session.ask(SignIn(), timeout=10))["login_status"] == "success"
+        await stage.session.ask(LookNow(), timeout=10)
+        assert (await stage.recorded()).status == "running"
     assert board.clicks == []
 
 
@@ -323,3 +343,49 @@ async def test_a_session_looks_on_while_the_record_is_away(tmp_path: Path) -> No
         assert {row.status for row in (await stage.jobs()).values()} == {JobStatus.ACCEPTED}
         assert await stage.totals() == (2, 0)
     assert sorted(board.clicks) == ["accept A", "accept B"]
+
+
+async def test_a_job_that_vanished_before_its_intent_was_known_is_on_record_when_it_is_told(
+    database: str,
+) -> None:
+    """The claim got no answer and never arrived: no event without its record."""
+    board = Board()
+    async with on_stage(database, board) as stage:
+        await board.look()
+        with stage.bus.subscribe(FactRecorded, SessionTroubled) as events:
+            with psycopg.connect(database) as connection:
+                connection.execute("lock table job_records in exclusive mode")
+                board.add(job("A"))
+                assert "recorded first" in (await next_event(events, SessionTroubled)).message
+                board.outcomes["A"] = Outcome.TAKEN
+            told = await next_event(events, FactRecorded)
+        assert (told.type, told.data["job_ref"]) == ("job_failed", "A")
+        assert (await stage.jobs())["A"].status is JobStatus.FAILED
+        recorded = await stage.record.read(EventsQuery())
+        assert told.id in {event.id for event in recorded}
+    assert board.clicks == []
+
+
+async def test_what_a_session_left_open_is_settled_by_one_of_two(database: str) -> None:
+    """Both read the portal, one takes it over: one event, and it is on record."""
+    board = Board(job("A"))
+    board.hold_clicks = trio.Event()
+    async with on_stage(database, board) as stage:
+        gone = stage.row
+        await board.clicked.wait()
+    board.hold_clicks = None
+    async with open_record(database) as record:
+        await record.write(WishSession(id=gone.id, desired=Desired.STOPPED))
+        ended = RecordSession(id=gone.id, status="stopped", login_status="not_started", total_checks=1)
+        await record.write(ended)
+    async with on_stage(database, board) as first, on_stage(database, board) as second:
+        await board.look(6)
+        await first.record.settle()
+        await second.record.settle()
+        rows = {row.id: row.total_accepted for row in await first.record.read(SessionsQuery())}
+        assert (sum(rows.values()), rows[gone.id]) == (1, 0)
+        events = [event.type for event in await first.record.read(EventsQuery(limit=100))]
+        assert events.count("job_accepted") == 1
+        owner = (await first.jobs())["A"].session_id
+        assert rows[owner] == 1
+    assert board.clicks == ["accept A"]

@@ -1,0 +1,222 @@
+"""Two instances on one PostgreSQL: each session has one owner at a time, whatever happens to the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import psycopg
+import trio
+
+from actors.queue.handler import Gate
+from actors.records.messages import SessionsQuery
+from actors.records.rows import SessionRow
+from actors.records.session_messages import ReleaseSessions
+from actors.sessions.duty import child_name
+from actors.sessions.lease_return import LeaseReturn
+from actors.sessions.messages import (
+    ResumeSession,
+    RosterMessage,
+    RosterQuery,
+    SessionView,
+    StartSession,
+    StopSession,
+)
+from actors.sessions.roster import Roster
+from actors.sessions.session import Session
+from actors.sessions.terms import Terms
+from runtime import Address, Backoff, Bus, ChildSpec, SupervisorMessage, SupervisorSpec, open_system
+from runtime.testing import run_actor
+
+from ..records.records import Record, open_record
+from .board import Board, assignment, desks
+
+TERMS = Terms(
+    portal="board",
+    engine="http",
+    autostart=False,
+    session_name="",
+    max_sessions=2,
+    owner="first",
+    lease_seconds=1.5,
+    shared=True,
+    leave=0.5,
+)
+
+
+@dataclass
+class Instance:
+    """A roster with its fleet, and its own way to the record."""
+
+    roster: Address[RosterMessage]
+    record: Record
+    board: Board
+    terms: Terms
+
+    async def on_duty(self) -> set[UUID]:
+        return {view.id for view in (await self.roster.ask(RosterQuery(), timeout=5)).sessions}
+
+    async def start(self) -> SessionView:
+        return await self.roster.ask(StartSession(), timeout=10)
+
+    async def until_on_duty(self, *sessions: UUID) -> None:
+        while await self.on_duty() != set(sessions):  # noqa: ASYNC110 - the end of a session is no event
+            await trio.sleep(0.05)
+
+
+@asynccontextmanager
+async def instance(database: str, board: Board, terms: Terms) -> AsyncGenerator[Instance, None]:
+    bus = Bus()
+    roster: Address[RosterMessage] = Address("roster")
+    fleet: Address[SupervisorMessage] = Address("fleet")
+    backoff = Backoff(minimum=0.01, maximum=0.05)
+
+    async def forget_login(session: UUID) -> None:
+        raise AssertionError(f"nobody resets {session}")
+
+    async with open_record(database, bus=bus) as record:
+
+        def employ(row: SessionRow) -> ChildSpec:
+            return ChildSpec(
+                address=Address(child_name(row.id)),
+                start=lambda: Session(assignment(row, board, record, bus, owner=terms.owner)),
+                backoff=backoff,
+            )
+
+        def keep() -> Roster:
+            return Roster(
+                terms,
+                employ=employ,
+                forget_login=forget_login,
+                fleet=fleet,
+                desks=desks(record),
+                queue=None,
+                gate=Gate(),
+                bus=bus,
+            )
+
+        spec = SupervisorSpec(
+            address=Address("sessions"),
+            children=(
+                SupervisorSpec(address=fleet, dynamic=True),
+                ChildSpec(address=roster, start=keep, backoff=backoff),
+            ),
+        )
+        async with open_system(spec, bus=bus):
+            yield Instance(roster, record, board, terms)
+
+
+SECOND = replace(TERMS, owner="second")
+
+
+async def test_what_one_instance_runs_the_other_leaves_alone(database: str) -> None:
+    """For as long as the lease is renewed; its own sessions it runs beside."""
+    with trio.fail_after(60):
+        async with instance(database, Board(), TERMS) as first, instance(database, Board(), SECOND) as second:
+            theirs, ours = await first.start(), await second.start()
+            await trio.sleep(2 * TERMS.lease_seconds)
+            assert (await first.on_duty(), await second.on_duty()) == ({theirs.id}, {ours.id})
+            rows = await first.record.read(SessionsQuery())
+            assert {row.id: row.owner for row in rows} == {theirs.id: "first", ours.id: "second"}
+
+
+async def test_a_session_moves_when_its_instance_is_gone(database: str) -> None:
+    """As soon as the lease is out, with its id and counters; no more of them than there is room for."""
+    with trio.fail_after(60):
+        board = Board()
+        async with instance(database, board, replace(TERMS, max_sessions=3)) as first:
+            views = [await first.start() for _ in range(3)]
+            await first.record.sql("update bot_sessions set total_accepted = 7")
+        async with instance(database, board, SECOND) as second:
+            assert await second.on_duty() == set()
+            await second.until_on_duty(views[0].id, views[1].id)
+            back = await second.roster.ask(ResumeSession(session_id=views[0].id), timeout=5)
+            assert back.total_accepted == 7
+
+
+async def test_an_instance_that_comes_back_takes_its_own_at_once(database: str) -> None:
+    """Its name is the same, so it need not wait for the lease."""
+    with trio.fail_after(60):
+        patient = replace(TERMS, lease_seconds=600.0)
+        async with instance(database, Board(), patient) as first:
+            view = await first.start()
+        async with instance(database, Board(), patient) as first:
+            await first.until_on_duty(view.id)
+
+
+async def test_an_orderly_stop_gives_the_sessions_back(database: str) -> None:
+    """Nobody waits for a lease then."""
+    patient = replace(TERMS, lease_seconds=600.0)
+    with trio.fail_after(60):
+        async with instance(database, Board(), patient) as first:
+            view = await first.start()
+        async with open_record(database) as record:
+            async with run_actor(lambda: LeaseReturn("first", record.writer), Address("leases")):
+                pass
+            (row,) = await record.read(SessionsQuery())
+            assert (row.owner, row.desired) == (None, "running")
+        async with instance(database, Board(), replace(SECOND, lease_seconds=600.0)) as second:
+            await second.until_on_duty(view.id)
+
+
+async def test_a_lease_that_cannot_be_renewed_ends_the_session_in_time(database: str) -> None:
+    """By the instance's own clock, while the record is away; afterwards it is taken up again."""
+    with trio.fail_after(60):
+        async with instance(database, Board(), TERMS) as first:
+            view = await first.start()
+            with psycopg.connect(database) as connection:
+                connection.execute("lock table bot_sessions in exclusive mode")
+                asked = trio.current_time()
+                await first.until_on_duty()
+                assert trio.current_time() - asked < TERMS.lease_seconds
+                (lease,) = connection.execute("select lease_until > clock_timestamp() from bot_sessions")
+                assert lease == (True,)
+            await first.until_on_duty(view.id)
+
+
+async def test_where_nobody_else_can_be_an_outage_ends_nothing(database: str) -> None:
+    """The record is this instance's own: the session goes on looking."""
+    with trio.fail_after(60):
+        board = Board()
+        async with instance(database, board, replace(TERMS, shared=False)) as first:
+            view = await first.start()
+            await first.record.sql("update bot_configurations set check_interval_seconds = 0.05")
+            await board.look(1)
+            with psycopg.connect(database) as connection:
+                connection.execute("lock table bot_sessions in exclusive mode")
+                await trio.sleep(2 * TERMS.lease_seconds)
+                assert await first.on_duty() == {view.id}
+
+
+async def test_who_lost_a_session_to_another_lets_it_go(database: str) -> None:
+    """By the record's word; and what it still says of the session's state is not believed."""
+    with trio.fail_after(60):
+        board = Board()
+        async with instance(database, board, TERMS) as first:
+            view = await first.start()
+            await first.record.sql(
+                "update bot_sessions set owner = 'third', lease_until = now() + interval '1 hour',"
+                " status = 'running', login_status = 'theirs'"
+            )
+            await first.until_on_duty()
+            await first.record.settle()
+            (row,) = await first.record.read(SessionsQuery())
+            assert (row.id, row.owner, row.login_status) == (view.id, "third", "theirs")
+
+
+async def test_a_session_is_stopped_from_anywhere(database: str) -> None:
+    """Its owner ends it, within the time between two comparisons."""
+    with trio.fail_after(60):
+        async with instance(database, Board(), TERMS) as first, instance(database, Board(), SECOND) as second:
+            view = await first.start()
+            told = await second.roster.ask(StopSession(session_id=view.id), timeout=10)
+            assert told.id == view.id
+            await first.until_on_duty()
+            while (await first.record.read(SessionsQuery()))[0].status != "stopped":  # noqa: ASYNC110 - as above
+                await trio.sleep(0.05)
+            (row,) = await first.record.read(SessionsQuery())
+            assert (row.owner, row.end_time is not None) == (None, True)
+            assert await second.on_duty() == set()
+            await second.record.write(ReleaseSessions(owner="second"))

@@ -1,0 +1,197 @@
+"""Sessions on the practice portal, a real web site in a process of its own, with a real record."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import LiteralString
+from uuid import uuid4
+
+import pytest
+import trio
+
+from actors.portals.browser import open_browser_portal
+from actors.portals.browser_host import BrowserHost, BrowserQuery
+from actors.portals.definition_file import load_definition
+from actors.portals.http import open_http_portal
+from actors.portals.portal import Credentials
+from actors.records.messages import EventsQuery, JobsQuery, OpenSession, SessionsQuery
+from actors.records.rows import JobRow, JobStatus, SessionRow, Settled
+from actors.sessions.album import Album
+from actors.sessions.album_messages import AlbumMessage, ScreenshotQuery
+from actors.sessions.orders import (
+    AcceptJob,
+    LookNow,
+    Navigate,
+    Order,
+    OrderRefused,
+    RejectJob,
+    SignIn,
+    TakeScreenshot,
+)
+from actors.sessions.session import Assignment, Session
+from actors.settings import portal_file
+from runtime import Address, Backoff, Bus, ChildSpec, SupervisorSpec, open_system
+from runtime.testing import run_actor
+
+from ...web.practice.portal_process import portal_process
+from ..records.records import NOW, Record, open_record
+from .board import desks
+
+OPERATOR = Credentials(username="operator", password="practice")
+
+
+@dataclass
+class Site:
+    """Sessions at the portal."""
+
+    record: Record
+    sessions: list[Address[Order]]
+    state: Path
+
+    async def jobs(self) -> dict[str, JobRow]:
+        await self.record.settle()
+        rows = await self.record.read(JobsQuery(limit=1000))
+        assert len({row.job_ref for row in rows}) == len(rows)
+        return {row.job_ref: row for row in rows}
+
+    def clicked(self) -> dict[str, str]:
+        """What the portal itself has of each job."""
+        with sqlite3.connect(f"file:{self.state}?mode=ro", uri=True) as portal:
+            return dict(portal.execute("select ref, status from jobs"))
+
+    async def until_all_is_done(self) -> None:
+        """Wait until the portal has no open job, and the record none without an outcome."""
+        while True:
+            there = self.clicked()
+            open_jobs = [job for job in (await self.jobs()).values() if job.status is JobStatus.MATCHED]
+            if there and "open" not in there.values() and not open_jobs:
+                return
+            await trio.sleep(0.1)
+
+
+@asynccontextmanager
+async def at_work(
+    database: str,
+    folder: Path,
+    *,
+    sessions: int = 1,
+    rules: LiteralString,
+    browser: Address[BrowserQuery] | None = None,
+    album: Address[AlbumMessage] | None = None,
+    **quirks: float,
+) -> AsyncGenerator[Site, None]:
+    """So many sessions with one record, on the http engine unless there is a browser."""
+    state, bus = folder / "portal.sqlite", Bus()
+    quick = Backoff(minimum=0.05, maximum=0.2)
+    with portal_process(state, **quirks) as portal:
+        definition = replace(load_definition(portal_file("practice")), base_url=portal.url)
+        async with open_record(database, bus=bus) as record:
+            await record.sql(f"update bot_configurations set {rules}")
+
+            def spec(row: SessionRow, address: Address[Order]) -> ChildSpec:
+                work = Assignment(
+                    row=row,
+                    engine="http" if browser is None else "browser",
+                    open_portal=lambda: (
+                        open_http_portal(definition, OPERATOR)
+                        if browser is None
+                        else open_browser_portal(definition, OPERATOR, browser)
+                    ),
+                    desks=desks(record),
+                    album=Address[AlbumMessage]("album") if album is None else album,
+                    bus=bus,
+                )
+                return ChildSpec(address=address, start=lambda: Session(work), backoff=quick)
+
+            opened = [
+                OpenSession(id=uuid4(), session_name=f"{place}", portal="practice", start_time=NOW)
+                for place in range(sessions)
+            ]
+            addresses = [Address[Order](f"session.{place}") for place in range(sessions)]
+            rows = [await record.write(each) for each in opened]
+            children = tuple(spec(row, address) for row, address in zip(rows, addresses, strict=True))
+            with trio.fail_after(90):
+                async with open_system(SupervisorSpec(address=Address("fleet"), children=children), bus=bus):
+                    yield Site(record, addresses, state)
+
+
+async def test_two_sessions_and_every_quirk(database: str, tmp_path: Path) -> None:
+    """Whatever is lost, slow or taken: the record says what the portal has, each job once."""
+    async with at_work(
+        database,
+        tmp_path,
+        sessions=2,
+        rules="check_interval_seconds = 0.05",
+        initial_jobs=40,
+        error_share=0.15,
+        taken_share=0.2,
+        taken_after_seconds=1.0,
+        session_seconds=2.0,
+        slow_share=0.1,
+        slow_seconds=0.2,
+    ) as site:
+        await site.until_all_is_done()
+        jobs, there = await site.jobs(), site.clicked()
+        ours = {ref: job.status.value for ref, job in jobs.items() if job.status is not JobStatus.FAILED}
+        assert ours == {ref: status for ref, status in there.items() if status in ("accepted", "rejected")}
+        assert {there[ref] for ref, job in jobs.items() if job.status is JobStatus.FAILED} <= {"taken"}
+        events = await site.record.read(EventsQuery(limit=1000))
+        told = [event.data["job_ref"] for event in events if event.type.startswith("job_")]
+        assert sorted(told) == sorted(jobs)
+        totals = [0, 0]
+        for row in await site.record.read(SessionsQuery()):
+            totals[0] += row.total_accepted
+            totals[1] += row.total_rejected
+        assert totals == [list(ours.values()).count("accepted"), list(ours.values()).count("rejected")]
+        # Lost answers were among them, and those were read from the portal.
+        assert {job.settled for job in jobs.values()} == {Settled.ANSWER, Settled.PORTAL}
+
+
+async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:
+    """A job of a type that the rules turn down is accepted by order; a page is visited; nothing is drawn."""
+    rules = "check_interval_seconds = 600, max_accept_per_run = 0, exclude_types = null, job_type_filter = ''"
+    async with at_work(database, tmp_path, rules=rules, initial_jobs=6) as site:
+        (session,) = site.sessions
+        await session.ask(LookNow(), timeout=20)
+        first, second, *_ = (ref for ref, status in site.clicked().items() if status == "open")
+        done = await session.ask(AcceptJob(job_ref=first), timeout=20)
+        assert (done["status"], done["settled"]) == ("accepted", "answer")
+        done = await session.ask(RejectJob(job_ref=second, reason="too far"), timeout=20)
+        assert (done["status"], done["reason"]) == ("rejected", "too far")
+        assert "/results" in str((await session.ask(Navigate(path="/results"), timeout=20))["page"])
+        with pytest.raises(OrderRefused, match="is not on the portal at"):
+            await session.ask(Navigate(path="http://example.org/"), timeout=20)
+        with pytest.raises(OrderRefused, match="browser engine"):
+            await session.ask(TakeScreenshot(), timeout=20)
+        there = site.clicked()
+        assert (there[first], there[second]) == ("accepted", "rejected")
+
+
+async def test_pictures_of_a_real_page(database: str, tmp_path: Path, chromium: Path) -> None:
+    """With the browser engine, by order, in the middle of the session's work."""
+    browser, album = Address[BrowserQuery]("browser_host"), Address[AlbumMessage]("album")
+    async with (
+        run_actor(lambda: BrowserHost(executable=chromium, run_dir=tmp_path / "browser"), browser),
+        run_actor(lambda: Album(tmp_path / "screenshots", keep_count=9, keep_hours=1.0), album),
+        at_work(
+            database,
+            tmp_path,
+            rules="check_interval_seconds = 0.2",
+            browser=browser,
+            album=album,
+            initial_jobs=3,
+        ) as site,
+    ):
+        (session,) = site.sessions
+        await session.ask(SignIn(), timeout=60)
+        taken = await session.ask(TakeScreenshot(label="jobs"), timeout=60)
+        (row,) = await site.record.read(SessionsQuery())
+        query = ScreenshotQuery(session_id=row.id, name=str(taken["name"]))
+        picture = await album.ask(query, timeout=5)
+        assert (picture[:4], len(picture)) == (b"\x89PNG", taken["bytes"])
+        assert len(picture) > 1000
+        await site.until_all_is_done()
