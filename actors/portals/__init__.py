@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from .definition import PortalDefinition, load_definition
+from .definition import PortalDefinition
+from .definition_file import load_definition
 from .errors import (
+    CannotScreenshot,
     DefinitionError,
+    ForeignAddress,
     JobTaken,
     LoginRefused,
     OutcomeUnknown,
     PageChanged,
+    PortalClosed,
     PortalError,
+    PortalPaused,
     PortalUnavailable,
     SessionExpired,
 )
@@ -17,8 +22,10 @@ from .job import Job
 from .portal import Credentials, Outcome, Portal
 
 __all__ = [
+    "CannotScreenshot",
     "Credentials",
     "DefinitionError",
+    "ForeignAddress",
     "Job",
     "JobTaken",
     "LoginRefused",
@@ -26,8 +33,10 @@ __all__ = [
     "OutcomeUnknown",
     "PageChanged",
     "Portal",
+    "PortalClosed",
     "PortalDefinition",
     "PortalError",
+    "PortalPaused",
     "PortalUnavailable",
     "SessionExpired",
     "load_definition",

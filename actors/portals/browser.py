@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import ParamSpec, TypeAlias, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -18,12 +19,17 @@ from playwright.async_api import Locator
 
 from runtime import Address, RuntimeFault
 
-from .browser_host import BrowserDown, BrowserQuery, LiveBrowser
-from .browser_tab import Answer, Content, Question, Tab
+from .browser_host import BrowserQuery
+from .browser_tab import Answer, Question, Tab
+from .credentials import code_of
 from .definition import AcceptForm, PortalDefinition, RejectForm
 from .errors import JobTaken, LoginRefused, OutcomeUnknown, PageChanged, PortalUnavailable, SessionExpired
 from .job import Job
-from .portal import Credentials, Outcome
+from .live_browser import BrowserDown, LiveBrowser
+from .login_store import SavedLogin
+from .politeness import Manners
+from .portal import Credentials, Outcome, place
+from .sheet import Sheet
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,10 +44,16 @@ Rows: TypeAlias = dict[str, Row]
 
 @contextlib.asynccontextmanager
 async def open_browser_portal(
-    definition: PortalDefinition, credentials: Credentials, host: Address[BrowserQuery]
+    definition: PortalDefinition,
+    credentials: Credentials,
+    host: Address[BrowserQuery],
+    saved: SavedLogin | None = None,
 ) -> AsyncGenerator[BrowserPortal, None]:
-    """Work on a portal through the browser that `host` keeps; its page is closed on the way out."""
-    portal = BrowserPortal(definition, credentials, host)
+    """Work on a portal through the browser that `host` keeps; its page is closed on the way out.
+
+    With ``saved``, the log-in is kept for a later life, and that of an earlier one taken up.
+    """
+    portal = BrowserPortal(definition, credentials, host, saved)
     try:
         yield portal
     finally:
@@ -53,11 +65,15 @@ class BrowserPortal:
 
     The page is opened when it is first needed. After a crash of the page it is replaced, and the session at
     the portal lives on; after a crash of the browser the host's next one is taken, and the portal will say
-    `SessionExpired`.
+    `SessionExpired`. `login` then takes up what was saved.
     """
 
     def __init__(
-        self, definition: PortalDefinition, credentials: Credentials, host: Address[BrowserQuery]
+        self,
+        definition: PortalDefinition,
+        credentials: Credentials,
+        host: Address[BrowserQuery],
+        saved: SavedLogin | None = None,
     ) -> None:
         self._definition = definition
         self._credentials = credentials
@@ -65,6 +81,9 @@ class BrowserPortal:
         self._browser: LiveBrowser | None = None
         self._tab: Tab | None = None
         self._tab_failed = False
+        self._saved = saved
+        self._saved_is_tried = False
+        self._manners = Manners(definition.base_url, definition.politeness)
 
     async def close(self) -> None:
         """Give the page back. Never raises, and is over within seconds even when cancelled."""
@@ -79,29 +98,61 @@ class BrowserPortal:
             page.username_field: self._credentials.username,
             page.password_field: self._credentials.password,
         }
-        blank = Question(marks={"form": page.form})
-        replied = Question(marks={"success": page.success, "failure": page.failure})
+        if page.totp_field and not page.totp_form and self._credentials.totp_secret:
+            values[page.totp_field] = code_of(self._credentials)
         async with self._turn() as tab:
+            if await self._resume(tab):
+                return
             await self._call(tab.forget)
-            answer = await self._call(tab.visit, self._definition.url(page.path), blank)
+            blank = Question(marks={"form": page.form})
+            await self._visit(tab, self._definition.url(page.path), page.path, blank)
+            shown = await self._sign_in(tab, page.form, values)
+            if shown.get("code") is not None and shown["failure"] is None:
+                code = {page.totp_field: code_of(self._credentials)}
+                shown = await self._sign_in(tab, page.totp_form, code)
+            if shown["failure"] is not None:
+                raise LoginRefused(shown["failure"])
+            if shown["success"] is None:
+                raise PageChanged(page.path, page.success)
+            if self._saved is not None:
+                await self._saved.save(await self._call(tab.cookies))
+
+    async def _resume(self, tab: Tab) -> bool:
+        """Take up the log-in that is on file, once; tell whether the portal still knows it."""
+        if self._saved is None or self._saved_is_tried:
+            return False
+        cookies = await self._saved.load()
+        try:
+            if cookies:
+                await self._call(tab.restore, cookies)
+                await self._read_jobs(tab)
+        except (SessionExpired, PageChanged):
+            cookies = ()
+        # Not while the portal is away: that says nothing about the log-in.
+        self._saved_is_tried = True
+        return bool(cookies)
+
+    async def _sign_in(self, tab: Tab, selector: str, values: Mapping[str, str]) -> dict[str, str | None]:
+        """Fill in and send one of the forms that signing in takes; return what the answer shows."""
+        page = self._definition.login
+        marks = {"success": page.success, "failure": page.failure}
+        if page.totp_form:
+            marks["code"] = page.totp_form
+        form = tab.form(selector)
+        if not await self._call(tab.fill, form, values):
+            raise PageChanged(page.path, selector)
+        async with self._manners.visit() as visit:
+            answer = await self._call(tab.submit, form, Question(marks=marks))
+            visit.redirects = answer.redirects
             _refuse_failure(answer, page.path)
-            form = tab.form(page.form)
-            if not await self._call(tab.fill, form, values):
-                raise PageChanged(page.path, page.form)
-            answer = await self._call(tab.submit, form, replied)
-        _refuse_failure(answer, page.path)
-        refusal = answer.content.marks["failure"]
-        if refusal is not None:
-            raise LoginRefused(refusal)
-        if answer.content.marks["success"] is None:
-            raise PageChanged(page.path, page.success)
+        return answer.content.marks
 
     async def jobs(self) -> list[Job]:
         """See `Portal.jobs`."""
         async with self._turn() as tab:
             rows = await self._read_jobs(tab)
         listed = [Job(**{name: text or "" for name, text in row.items()}) for row in rows.values()]
-        return [job for job in listed if self._definition.outcome_of(job.status) is Outcome.OPEN]
+        return [job for job in listed if self._definition.status_of(job.status) is Outcome.OPEN]
 
     async def accept(self, ref: str) -> None:
         """See `Portal.accept`."""
@@ -117,6 +168,32 @@ class BrowserPortal:
         async with self._turn() as tab:
             return await self._outcome(tab, ref)
 
+    async def navigate(self, path: str) -> str:
+        """See `Portal.navigate`."""
+        url = self._definition.own_url(path)
+        question = Question(marks={"title": "title", "expired": self._definition.expired.mark})
+        async with self._turn() as tab:
+            answer = await self._visit(tab, url, path, question)
+        content = answer.content
+        self._definition.own_url(content.address)
+        if not self._definition.is_login(url) and self._signed_out(answer):
+            raise SessionExpired
+        return place(content.marks["title"] or "", content.address)
+
+    async def screenshot(self) -> bytes:
+        """See `Portal.screenshot`."""
+        async with self._turn() as tab:
+            return await self._call(tab.picture)
+
+    async def read(self, path: str) -> Sheet:
+        """Return a page as it is, for whoever checks a definition against it."""
+        d = self._definition
+        marks = {"form": d.login.form, "table": d.jobs.table, "results": d.results.table}
+        async with self._turn() as tab:
+            answer = await self._visit(tab, d.url(path), path, Question(marks=marks))
+            html = await self._call(tab.html)
+        return Sheet(address=answer.content.address, status=answer.status, html=html)
+
     async def _outcome(self, tab: Tab, ref: str) -> Outcome:
         listed = await self._read_jobs(tab)
         results = self._definition.results
@@ -128,7 +205,7 @@ class BrowserPortal:
             return self._definition.result_of(row["status"] or "")
         if (row := listed.get(ref)) is None:
             return Outcome.UNKNOWN
-        meaning = self._definition.outcome_of(row["status"] or "")
+        meaning = self._definition.status_of(row["status"] or "")
         if meaning is None:
             raise PageChanged(self._definition.jobs.path, f"status {row['status'] or ''!r}")
         return meaning
@@ -142,7 +219,7 @@ class BrowserPortal:
             if row is None:
                 is_now: Outcome | None = await self._outcome(tab, ref)
             else:
-                is_now = self._definition.outcome_of(row["status"] or "")
+                is_now = self._definition.status_of(row["status"] or "")
             if is_now is wanted:
                 return
             if row is None or is_now is not Outcome.OPEN:
@@ -155,15 +232,24 @@ class BrowserPortal:
     async def _send(self, tab: Tab, ref: str, found: Locator, form: AcceptForm | RejectForm) -> None:
         """Press the button; from here on the portal may have heard us, whatever goes wrong."""
         marks = {"done": form.done, "taken": form.taken, "expired": self._definition.expired.mark}
-        try:
-            answer = await self._call(tab.submit, found, Question(marks=marks))
-        except PortalUnavailable as error:
-            raise OutcomeUnknown(ref, error.reason) from error
+        async with self._manners.visit() as visit:
+            try:
+                answer = await self._call(tab.submit, found, Question(marks=marks))
+            except PortalUnavailable as error:
+                raise OutcomeUnknown(ref, error.reason) from error
+            visit.redirects = answer.redirects
+            self._understand(ref, answer, form)
+
+    def _understand(self, ref: str, answer: Answer, form: AcceptForm | RejectForm) -> None:
         # Only the first answer tells whether the click was refused. Sent to the login page any later, it may
         # have been heard before the session ended.
-        if answer.redirects == 0 and self._signed_out(answer.content):
+        if (
+            answer.redirects == 0
+            and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+            and self._signed_out(answer)
+        ):
             raise SessionExpired
-        if answer.redirects == 1 and self._is_at(answer.content, self._definition.login.path):
+        if answer.redirects == 1 and self._definition.is_login(answer.content.address):
             raise SessionExpired
         shown = answer.content.marks
         if shown["done"] is not None:
@@ -179,7 +265,9 @@ class BrowserPortal:
         content = await self._call(tab.read, Question(marks=marks, row=jobs.row, fields=asdict(jobs.fields)))
         # Whatever is wrong with it may have been mended since: that is for a fresh reading to say.
         return (
-            {row["ref"]: row for row in content.rows if row["ref"]} if self._is_at(content, jobs.path) else {}
+            {row["ref"]: row for row in content.rows if row["ref"]}
+            if urlsplit(content.address).path == urlsplit(self._definition.url(jobs.path)).path
+            else {}
         )
 
     async def _read_jobs(self, tab: Tab) -> Rows:
@@ -192,19 +280,27 @@ class BrowserPortal:
         """Go to a page that is for the signed-in only, and read its table."""
         marks = {"table": table, "expired": self._definition.expired.mark}
         question = Question(marks=marks, row=row, fields=fields)
-        answer = await self._call(tab.visit, self._definition.url(path) + query, question)
-        _refuse_failure(answer, path)
-        if self._signed_out(answer.content):
+        answer = await self._visit(tab, self._definition.url(path) + query, path, question)
+        if self._signed_out(answer):
             raise SessionExpired
         if answer.content.marks["table"] is None:
             raise PageChanged(path, table)
         return _by_ref(answer.content.rows, path, fields["ref"])
 
-    def _signed_out(self, content: Content) -> bool:
-        return content.marks["expired"] is not None or self._is_at(content, self._definition.login.path)
+    async def _visit(self, tab: Tab, url: str, path: str, question: Question) -> Answer:
+        """Go to a page when that is polite."""
+        async with self._manners.visit() as visit:
+            answer = await self._call(tab.visit, url, question)
+            visit.redirects = answer.redirects
+            _refuse_failure(answer, path)
+        return answer
 
-    def _is_at(self, content: Content, path: str) -> bool:
-        return urlsplit(content.address).path == urlsplit(self._definition.url(path)).path
+    def _signed_out(self, answer: Answer) -> bool:
+        return (
+            answer.content.marks["expired"] is not None
+            or answer.status in self._definition.expired.statuses
+            or self._definition.is_login(answer.content.address)
+        )
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncGenerator[Tab, None]:
@@ -221,6 +317,7 @@ class BrowserPortal:
                 # Kept before it is ready: whoever has a page has to close it.
                 settle = self._definition.timeout_seconds / _SETTLES_PER_PAGE
                 self._tab, self._tab_failed = Tab(page, settle_seconds=settle), True
+                self._saved_is_tried = False
                 await self._call(self._tab.prepare)
             elif self._tab_failed:
                 try:

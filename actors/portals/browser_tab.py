@@ -10,10 +10,16 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from playwright.async_api import Dialog, Locator, Page, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 from pydantic import TypeAdapter
+
+from .cookies import Cookie
+
+if TYPE_CHECKING:
+    from playwright._impl._api_structures import SetCookieParam
 
 _SUBMIT = "css=button:not([type]), button[type=submit], input[type=submit], input[type=image]"
 
@@ -21,7 +27,7 @@ _SUBMIT = "css=button:not([type]), button[type=submit], input[type=submit], inpu
 _READ = """
 ({ marks, row, fields }) => {
     const text = (root, selector) => {
-        const found = root.querySelector(selector);
+        const found = selector ? root.querySelector(selector) : null;
         return found ? found.textContent.trim().replace(/\\s+/g, " ") : null;
     };
     const texts = (root, selectors) =>
@@ -43,7 +49,7 @@ class Question:
     """Within the page; a page without any of them is given a moment to show one."""
     row: str = ""
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Within each row."""
+    """Within each row; "" is nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,34 @@ class Tab:
         """Read the page that is there now."""
         asked = {"marks": dict(question.marks), "row": question.row, "fields": dict(question.fields)}
         return _CONTENT.validate_python(await self.page.evaluate(_READ, asked))
+
+    async def picture(self) -> bytes:
+        """Return what the window shows now, as PNG."""
+        return await self.page.screenshot(type="png", animations="disabled")
+
+    async def html(self) -> str:
+        """Return the page as it is now, after its scripts."""
+        return await self.page.content()
+
+    async def cookies(self) -> tuple[Cookie, ...]:
+        """Return all cookies."""
+        return tuple(
+            Cookie(
+                name=cookie.get("name", ""),
+                value=cookie.get("value", ""),
+                domain=cookie.get("domain", ""),
+                path=cookie.get("path", "/"),
+                expires=None if cookie.get("expires", -1) < 0 else cookie.get("expires"),
+                secure=cookie.get("secure", False),
+                http_only=cookie.get("httpOnly", False),
+                same_site=cookie.get("sameSite"),
+            )
+            for cookie in await self.page.context.cookies()
+        )
+
+    async def restore(self, cookies: tuple[Cookie, ...]) -> None:
+        """Add cookies, as they were returned before."""
+        await self.page.context.add_cookies([_as_playwright(cookie) for cookie in cookies])
 
     async def forget(self) -> None:
         """Remove all cookies."""
@@ -160,6 +194,21 @@ class Tab:
 
 def _any(marks: Mapping[str, str | None]) -> bool:
     return any(text is not None for text in marks.values())
+
+
+def _as_playwright(cookie: Cookie) -> SetCookieParam:
+    known: SetCookieParam = {
+        "name": cookie.name,
+        "value": cookie.value,
+        "domain": cookie.domain,
+        "path": cookie.path,
+        "expires": -1 if cookie.expires is None else cookie.expires,
+        "secure": cookie.secure,
+        "httpOnly": cookie.http_only,
+    }
+    if cookie.same_site is not None:
+        known["sameSite"] = cookie.same_site
+    return known
 
 
 async def _agree(dialog: Dialog) -> None:

@@ -1,4 +1,4 @@
-"""Where things are on a portal: addresses, selectors and words, read strictly from a TOML file.
+"""Where things are on a portal: addresses, selectors and words; read from a file by `definition_file.py`.
 
 Both engines submit the portal's own forms, hidden fields and all, so a form-driven portal needs no code:
 only paths and CSS selectors. How to carry them out is left to the engines (`http.py`, `browser.py`).
@@ -6,69 +6,25 @@ only paths and CSS selectors. How to carry them out is left to the engines (`htt
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_type_hints
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
-from selectolax.lexbor import LexborHTMLParser, SelectolaxError
-
-from .errors import DefinitionError, PageChanged
+from .credentials import CredentialReferences
+from .errors import DefinitionError, ForeignAddress, PageChanged
+from .kinds import STRICT, BaseUrl, Cell, Name, PageSeconds, Selector, SitePath, Status
+from .kinds import base_url as checked
+from .politeness import Politeness
 from .portal import Outcome
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-# Not pydantic's strict=True: that wants instances where TOML has tables. Texts are never coerced anyway.
-_STRICT = ConfigDict(extra="forbid")
-
-
-def _base_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, an unclosed [
-        usable = False
-    if not usable or value.endswith("/"):
-        raise ValueError('an address like "https://portal.example", without a "/" at its end')
-    return value
-
-
-def _path(value: str) -> str:
-    if not value.startswith("/") or value.startswith("//"):
-        raise ValueError('a path that begins with one "/"')
-    return value
-
-
-def _selector(value: str) -> str:
-    try:
-        LexborHTMLParser("<p></p>").css_first(value)
-    except (SelectolaxError, ValueError):
-        raise ValueError("a CSS selector") from None
-    return value
-
-
-def _name(value: str) -> str:
-    if not value.strip():
-        raise ValueError("a text that is not empty")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
-SitePath = Annotated[str, AfterValidator(_path)]
-Selector = Annotated[str, AfterValidator(_name), AfterValidator(_selector)]
+_LONGEST_ADDRESS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginPage:
     """How to sign in."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     path: SitePath
     form: Selector
@@ -80,29 +36,34 @@ class LoginPage:
     """There on any page when, and only when, signed in."""
     failure: Selector
     """There when the credentials were refused; its text is the reason."""
+    totp_field: str = ""
+    """`name` of the field for a one-time code; "" where the portal asks for none."""
+    totp_form: Cell = ""
+    """The form of a second step that asks for the code; "" where the field is on the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFields:
     """Where a row shows what; each is the first match within the row, and only `ref` must be there."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     ref: Selector
-    submitted: Selector
-    appt_date: Selector
-    appt_time: Selector
-    duration: Selector
-    language: Selector
-    job_type: Selector
-    status: Selector
+    submitted: Cell
+    appt_date: Cell
+    appt_time: Cell
+    duration: Cell
+    language: Cell
+    job_type: Cell
+    status: Cell
+    """"" where the table holds open jobs only and says so nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsPage:
     """The table of jobs."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     path: SitePath
     table: Selector
@@ -116,7 +77,7 @@ class JobsPage:
 class AcceptForm:
     """How to accept the job of a row."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     form: Selector
     """Within the row."""
@@ -130,7 +91,7 @@ class AcceptForm:
 class RejectForm:
     """How to turn the job of a row down."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     form: Selector
     """Within the row."""
@@ -146,7 +107,7 @@ class RejectForm:
 class ResultFields:
     """Where a row of the results page shows what."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     ref: Selector
     status: Selector
@@ -156,7 +117,7 @@ class ResultFields:
 class ResultsPage:
     """The page that tells what became of jobs."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     path: SitePath
     table: Selector
@@ -171,20 +132,24 @@ class ResultsPage:
 class ExpiredMark:
     """How an answer to somebody signed out is recognised, besides a redirect to the login path."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     mark: Selector
+    paths: tuple[SitePath, ...] = ()
+    """Other paths that those signed out are sent to."""
+    statuses: tuple[Status, ...] = ()
+    """Statuses that are given to nobody else, as 401 or 440."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalDefinition:
     """One form-driven portal: everything an engine must know about its pages."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     name: Name
     base_url: BaseUrl
-    timeout_seconds: Annotated[float, Strict(), Field(gt=0, le=300)]
+    timeout_seconds: PageSeconds
     """How long one page may take."""
     login: LoginPage
     jobs: JobsPage
@@ -194,21 +159,45 @@ class PortalDefinition:
     outcomes: Mapping[str, Outcome]
     """What the portal's status words mean; compared without regard to case and surrounding space."""
     expired: ExpiredMark
+    credentials: CredentialReferences = field(default_factory=CredentialReferences)
+    politeness: Politeness = field(default_factory=Politeness)
 
-    def at(self, base_url: str) -> PortalDefinition:
+    def at(self, address: str) -> PortalDefinition:
         """Return the same portal at another address.
 
         Raises:
             DefinitionError: that is not an address.
         """
         try:
-            return replace(self, base_url=_base_url(base_url))
+            return replace(self, base_url=checked(address))
         except ValueError as error:
-            raise DefinitionError(f"portal {self.name}: base_url is {base_url!r}, expected {error}") from None
+            raise DefinitionError(f"portal {self.name}: base_url is {address!r}, expected {error}") from None
 
     def url(self, path: str) -> str:
         """Return the full address of one of the portal's paths."""
         return self.base_url + path
+
+    def own_url(self, address: str) -> str:
+        """Return the full address of a path, or of an address that is the portal's already.
+
+        Raises:
+            ForeignAddress: it is neither.
+        """
+        if len(address) <= _LONGEST_ADDRESS and address.isprintable() and " " not in address:
+            if address.startswith("/") and not address.startswith("//"):
+                return self.url(address)
+            if _origin(address) == _origin(self.base_url):
+                return address
+        raise ForeignAddress(address, self.base_url)
+
+    def is_login(self, address: str) -> bool:
+        """Tell whether a full address is where those are sent who are not signed in."""
+        path = urlsplit(address).path
+        return any(path == urlsplit(self.url(own)).path for own in (self.login.path, *self.expired.paths))
+
+    def status_of(self, word: str) -> Outcome | None:
+        """Return what the status word of a row of the job table means; see `outcome_of`."""
+        return self.outcome_of(word) if self.jobs.fields.status else Outcome.OPEN
 
     def outcome_of(self, word: str) -> Outcome | None:
         """Return what a status word means, or None where the definition does not say."""
@@ -229,59 +218,11 @@ class PortalDefinition:
         return meaning
 
 
-_ADAPTER: TypeAdapter[PortalDefinition] = TypeAdapter(PortalDefinition)
-
-
-def load_definition(path: Path) -> PortalDefinition:
-    """Read a portal definition from a TOML file.
-
-    Raises:
-        DefinitionError: one sentence that names the file, the key, its value and what was expected.
-    """
+def _origin(address: str) -> tuple[str, str, int] | None:
+    """Return what two addresses of one site have in common, or None for what is no address."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DefinitionError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DefinitionError(f"{path} is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"{path} is not TOML: {error}") from None
-    try:
-        return _ADAPTER.validate_python(content)
-    except ValidationError as error:
-        raise DefinitionError(f"{path}: {_sentence(_most_telling(error.errors()))}") from None
-
-
-def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
-    """Prefer a misspelt key over the missing key that it leaves behind."""
-    return next((error for error in errors if error["type"] == "unexpected_keyword_argument"), errors[0])
-
-
-def _sentence(error: ErrorDetails) -> str:
-    where = [str(part) for part in error["loc"] if part != "[key]"]
-    key = ".".join(where)
-    match error["type"]:
-        case "unexpected_keyword_argument":
-            near = difflib.get_close_matches(where[-1], _known_keys(where[:-1]), n=1)
-            hint = (
-                f', did you mean "{near[0]}"?'
-                if near
-                else f", expected one of {', '.join(_known_keys(where[:-1]))}"
-            )
-            return f"{key} is an unknown key{hint}"
-        case "missing" | "missing_argument" | "missing_keyword_only_argument":
-            return f"{key} is missing"
-        case "value_error":
-            expected = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
-        case "dataclass_type" | "dataclass_exact_type":
-            expected = f"a table with {', '.join(_known_keys(where))}"
-        case _:
-            expected = error["msg"].removeprefix("Input should be ")
-    return f"{key} is {error['input']!r}, expected {expected}"
-
-
-def _known_keys(where: list[str]) -> list[str]:
-    section: type = PortalDefinition
-    for part in where:
-        section = get_type_hints(section).get(part, object)
-    return [field.name for field in fields(section)] if is_dataclass(section) else []
+        parts = urlsplit(address)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and parts.username is None else None

@@ -2,16 +2,24 @@
 
 PortalError                 root of what a Portal raises
 ├── PortalUnavailable       nothing was changed there: try again later
+│   ├── PortalClosed        it is outside the working hours: try again when they begin
+│   └── PortalPaused        it failed too often: try again when it had its rest
 ├── SessionExpired          nothing was changed there: log in again
 ├── LoginRefused            the credentials are wrong: trying again will not help
 ├── PageChanged             the page is not as the definition says: a person must look
 ├── JobTaken                somebody else has the job: go on with the next one
-└── OutcomeUnknown          the click may or may not have arrived: ask `outcome()`, never click again blindly
+├── OutcomeUnknown          the click may or may not have arrived: ask `outcome()`, never click again blindly
+├── ForeignAddress          that is not on the portal's own host: ask for another page
+└── CannotScreenshot        this engine has no picture of anything: use the browser engine
 
 DefinitionError             the definition file cannot be used: raised at load time only
+SecretKeyUnusable           log-ins cannot be kept with this key: raised at the start only
 """
 
 from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
 
 
 class PortalError(Exception):
@@ -24,6 +32,22 @@ class PortalUnavailable(PortalError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the portal is unavailable: {reason}")
         self.reason = reason
+
+
+class PortalClosed(PortalUnavailable):
+    """The portal is left alone until its working hours begin again; nothing was asked of it."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"outside its working hours, until {until:%a %Y-%m-%d %H:%M %Z}")
+        self.until = until
+
+
+class PortalPaused(PortalUnavailable):
+    """The portal is left alone for a while after failing again and again; nothing was asked of it."""
+
+    def __init__(self, failures: int, seconds: float) -> None:
+        super().__init__(f"it is left alone for {seconds:.0f} s after {failures} failures in a row")
+        self.seconds = seconds
 
 
 class SessionExpired(PortalError):
@@ -67,5 +91,27 @@ class OutcomeUnknown(PortalError):
         self.reason = reason
 
 
+class ForeignAddress(PortalError):
+    """An address that is not the portal's own, or a page of the portal that leads away from it."""
+
+    def __init__(self, address: str, base_url: str) -> None:
+        super().__init__(f"{address!r} is not on the portal at {base_url}")
+        self.address = address
+
+
+class CannotScreenshot(PortalError):
+    """The engine draws nothing, so that there is nothing to take a picture of."""
+
+    def __init__(self) -> None:
+        super().__init__("the http engine draws no pages: screenshots need the browser engine")
+
+
 class DefinitionError(Exception):
     """A portal definition cannot be used; one sentence names file, key, value and what was expected."""
+
+
+class SecretKeyUnusable(Exception):
+    """The key that log-ins are kept with cannot be had."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"the secret key {path} cannot be used: {reason}")

@@ -13,17 +13,30 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 import trio
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from .cookies import fill_jar, from_jar
+from .credentials import code_of
 from .definition import AcceptForm, PortalDefinition, RejectForm
-from .errors import JobTaken, LoginRefused, OutcomeUnknown, PageChanged, PortalUnavailable, SessionExpired
+from .errors import (
+    CannotScreenshot,
+    JobTaken,
+    LoginRefused,
+    OutcomeUnknown,
+    PageChanged,
+    PortalUnavailable,
+    SessionExpired,
+)
 from .job import Job
-from .page import Form, Page, text_of
-from .portal import Credentials, Outcome
+from .login_store import SavedLogin
+from .page import Form, Page, job_in, text_of
+from .politeness import Manners, Visit
+from .portal import Credentials, Outcome, place
+from .sheet import Sheet
 
 USER_AGENT = "botvisor"
 MAX_REDIRECTS = 10
@@ -37,18 +50,20 @@ LOOPBACK: dict[str, None] = {f"all://{host}": None for host in ("127.0.0.1", "lo
 
 @asynccontextmanager
 async def open_http_portal(
-    definition: PortalDefinition, credentials: Credentials
+    definition: PortalDefinition, credentials: Credentials, saved: SavedLogin | None = None
 ) -> AsyncGenerator[HttpPortal, None]:
-    """Open one session's view of a portal; it has its own cookies, and closes its connections at the end."""
+    """Open one session's view of a portal; it has its own cookies, and closes its connections at the end.
+
+    With ``saved``, the log-in is kept for a later life, and that of an earlier one taken up.
+    """
     async with httpx.AsyncClient(
         verify=_tls(),
         mounts=LOOPBACK,
         limits=httpx.Limits(max_connections=2, keepalive_expiry=KEEPALIVE_SECONDS),
-        max_redirects=MAX_REDIRECTS,
         headers={"User-Agent": USER_AGENT},
         timeout=None,  # a limit for the whole page is set around each; httpx's start afresh with every piece
     ) as client:
-        yield HttpPortal(definition, credentials, client)
+        yield HttpPortal(definition, credentials, client, saved)
 
 
 @cache
@@ -63,6 +78,7 @@ class _Row:
 
     page: Page
     node: LexborNode
+    job: Job
     outcome: Outcome | None
     """What its status means; None where the definition does not say."""
 
@@ -83,44 +99,70 @@ class HttpPortal:
     """A `Portal` over plain HTTP; made by `open_http_portal`."""
 
     def __init__(
-        self, definition: PortalDefinition, credentials: Credentials, client: httpx.AsyncClient
+        self,
+        definition: PortalDefinition,
+        credentials: Credentials,
+        client: httpx.AsyncClient,
+        saved: SavedLogin | None = None,
     ) -> None:
         self._definition = definition
         self._credentials = credentials
         self._client = client
+        self._saved = saved
+        self._saved_is_tried = saved is None
+        self._manners = Manners(definition.base_url, definition.politeness)
         # Of the last page that showed the table. Some portals renew their tokens with each answer, so rows
         # of different pages are never mixed.
         self._rows: dict[str, _Row] = {}
 
     async def login(self) -> None:
         """See `Portal.login`."""
+        if not self._saved_is_tried and await self._resume():
+            return
         login = self._definition.login
         self._client.cookies.clear()
         self._rows = {}
-        page = await self._fetch(login.path)
-        form = page.form(login.form).filled(
-            {
-                login.username_field: self._credentials.username,
-                login.password_field: self._credentials.password,
-            }
-        )
-        try:
-            with trio.fail_after(self._definition.timeout_seconds):
-                answer = _page(
-                    login.path, await self._client.send(self._request(form), follow_redirects=True)
-                )
-        except (httpx.HTTPError, trio.TooSlowError) as error:
-            raise PortalUnavailable(_why(error)) from error
-        _refuse_failure(answer)
+        values = {
+            login.username_field: self._credentials.username,
+            login.password_field: self._credentials.password,
+        }
+        if login.totp_field and not login.totp_form and self._credentials.totp_secret:
+            values[login.totp_field] = code_of(self._credentials)
+        page, _ = await self._get(self._definition.url(login.path), login.path)
+        answer = await self._sign_in(page.form(login.form).filled(values))
+        if login.totp_form and answer.has(login.totp_form) and not answer.has(login.failure):
+            code = {login.totp_field: code_of(self._credentials)}
+            answer = await self._sign_in(answer.form(login.totp_form).filled(code))
         if answer.has(login.failure):
             raise LoginRefused(answer.text(login.failure))
         if not answer.has(login.success):
             raise PageChanged(login.path, login.success)
+        if self._saved is not None:
+            await self._saved.save(from_jar(self._client.cookies.jar))
+
+    async def _resume(self) -> bool:
+        """Take up the log-in that is on file; tell whether the portal still knows it."""
+        assert self._saved is not None
+        cookies = await self._saved.load()
+        fill_jar(self._client.cookies.jar, cookies)
+        try:
+            if cookies:
+                await self._read_table()
+        except (SessionExpired, PageChanged):
+            cookies = ()
+        # Not while the portal is away: that says nothing about the log-in.
+        self._saved_is_tried = True
+        return bool(cookies)
+
+    async def _sign_in(self, form: Form) -> Page:
+        """Send one of the forms that signing in takes."""
+        page, _ = await self._send(self._request(form), self._definition.login.path)
+        return page
 
     async def jobs(self) -> list[Job]:
         """See `Portal.jobs`."""
         await self._read_table()
-        return [self._job(ref, row) for ref, row in self._rows.items() if row.outcome is Outcome.OPEN]
+        return [row.job for row in self._rows.values() if row.outcome is Outcome.OPEN]
 
     async def accept(self, ref: str) -> None:
         """See `Portal.accept`."""
@@ -143,8 +185,25 @@ class HttpPortal:
         if row is None:
             return Outcome.UNKNOWN
         if row.outcome is None:
-            raise PageChanged(row.page.path, f"status {self._job(ref, row).status!r}")
+            raise PageChanged(row.page.path, f"status {row.job.status!r}")
         return row.outcome
+
+    async def read(self, path: str) -> Sheet:
+        """Return a page as it is, for whoever checks a definition against it."""
+        page, response = await self._get(self._definition.url(path), path)
+        return Sheet(address=page.url, status=page.status, html=response.text)
+
+    async def navigate(self, path: str) -> str:
+        """See `Portal.navigate`."""
+        url = self._definition.own_url(path)
+        page, response = await self._get(url, path, own_host=True)
+        if not self._definition.is_login(url) and self._is_signed_out(response):
+            raise SessionExpired
+        return place(page.text("title"), page.url)
+
+    async def screenshot(self) -> bytes:
+        """See `Portal.screenshot`."""
+        raise CannotScreenshot
 
     async def _decide(
         self, ref: str, form: AcceptForm | RejectForm, wanted: Outcome, values: Mapping[str, str]
@@ -174,24 +233,22 @@ class HttpPortal:
         """
         click = _Click()
         request = self._request(form, trace=click)
-        # Whatever comes of this, the table that was read before it is out of date.
-        self._rows = {}
-        try:
-            with trio.fail_after(self._definition.timeout_seconds):
-                first = response = await self._client.send(request)
-                if first.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and self._is_signed_out(first):
-                    raise SessionExpired
-                for _ in range(MAX_REDIRECTS):
-                    if response.next_request is None:
-                        break
-                    response = await self._client.send(response.next_request)
-        except (httpx.HTTPError, trio.TooSlowError) as error:
-            if click.sent:
-                raise OutcomeUnknown(ref, _why(error)) from error
-            raise PortalUnavailable(_why(error)) from error
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise OutcomeUnknown(ref, f"the portal answered {response.status_code}")
-        return _page(self._definition.jobs.path, response)
+        async with self._manners.visit() as visit:
+            # Whatever comes of this, the table that was read before it is out of date.
+            self._rows = {}
+            try:
+                with trio.fail_after(self._definition.timeout_seconds):
+                    first = await self._client.send(request)
+                    if first.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and self._is_signed_out(first):
+                        raise SessionExpired
+                    response = await self._follow(first, visit)
+            except (httpx.HTTPError, trio.TooSlowError) as error:
+                if click.sent:
+                    raise OutcomeUnknown(ref, _why(error)) from error
+                raise PortalUnavailable(_why(error)) from error
+            if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise OutcomeUnknown(ref, f"the portal answered {response.status_code}")
+            return _page(self._definition.jobs.path, response)
 
     async def _read_table(self) -> None:
         jobs = self._definition.jobs
@@ -202,54 +259,63 @@ class HttpPortal:
         jobs = self._definition.jobs
         rows: dict[str, _Row] = {}
         for node in page.tree.css(jobs.row):
-            ref = text_of(node.css_first(jobs.fields.ref))
-            if not ref:
+            job = job_in(node, jobs.fields)
+            if not job.ref:
                 raise PageChanged(page.path, jobs.fields.ref)
-            outcome = self._definition.outcome_of(text_of(node.css_first(jobs.fields.status)))
-            rows[ref] = _Row(page=page, node=node, outcome=outcome)
+            outcome = self._definition.status_of(job.status)
+            rows[job.ref] = _Row(page=page, node=node, job=job, outcome=outcome)
         self._rows = rows
-
-    def _job(self, ref: str, row: _Row) -> Job:
-        fields = self._definition.jobs.fields
-        return Job(
-            ref=ref,
-            submitted=text_of(row.node.css_first(fields.submitted)),
-            appt_date=text_of(row.node.css_first(fields.appt_date)),
-            appt_time=text_of(row.node.css_first(fields.appt_time)),
-            duration=text_of(row.node.css_first(fields.duration)),
-            language=text_of(row.node.css_first(fields.language)),
-            job_type=text_of(row.node.css_first(fields.job_type)),
-            status=text_of(row.node.css_first(fields.status)),
-        )
 
     async def _read(self, path: str, mark: str, query: Mapping[str, str]) -> Page:
         """Fetch a page that is for the signed-in only, and that shows `mark`."""
-        page = await self._fetch(path, query, signed_in=True)
+        page, response = await self._get(self._definition.url(path), path, query)
+        if self._is_signed_out(response):
+            raise SessionExpired
         if not page.has(mark):
             raise PageChanged(path, mark)
         return page
 
-    async def _fetch(
-        self, path: str, query: Mapping[str, str] | None = None, *, signed_in: bool = False
-    ) -> Page:
-        try:
-            with trio.fail_after(self._definition.timeout_seconds):
-                response = await self._client.get(
-                    self._definition.url(path), params=query or None, follow_redirects=True
-                )
-        except (httpx.HTTPError, trio.TooSlowError) as error:
-            raise PortalUnavailable(_why(error)) from error
-        page = _page(path, response)
-        _refuse_failure(page)
-        if signed_in and self._is_signed_out(response):
-            raise SessionExpired
-        return page
+    async def _get(
+        self, url: str, path: str, query: Mapping[str, str] | None = None, *, own_host: bool = False
+    ) -> tuple[Page, httpx.Response]:
+        return await self._send(
+            self._client.build_request("GET", url, params=query or None), path, own_host=own_host
+        )
+
+    async def _send(
+        self, request: httpx.Request, path: str, *, own_host: bool = False
+    ) -> tuple[Page, httpx.Response]:
+        """Ask for a page when that is polite; return the one that it leads to."""
+        async with self._manners.visit() as visit:
+            try:
+                with trio.fail_after(self._definition.timeout_seconds):
+                    first = await self._client.send(request)
+                    response = await self._follow(first, visit, own_host=own_host)
+            except (httpx.HTTPError, trio.TooSlowError) as error:
+                raise PortalUnavailable(_why(error)) from error
+            page = _page(path, response)
+            _refuse_failure(page)
+            return page, response
+
+    async def _follow(
+        self, response: httpx.Response, visit: Visit, *, own_host: bool = False
+    ) -> httpx.Response:
+        while response.next_request is not None and visit.redirects < MAX_REDIRECTS:
+            if own_host:
+                self._definition.own_url(str(response.next_request.url))
+            visit.redirects += 1
+            response = await self._client.send(response.next_request)
+        return response
 
     def _is_signed_out(self, response: httpx.Response) -> bool:
         """Tell whether an answer is the login page, or leads there."""
         leads_to = response.url if response.next_request is None else response.next_request.url
-        login = urlsplit(self._definition.url(self._definition.login.path)).path
-        return leads_to.path == login or _page("", response).has(self._definition.expired.mark)
+        expired = self._definition.expired
+        return (
+            self._definition.is_login(str(leads_to))
+            or response.status_code in expired.statuses
+            or _page("", response).has(expired.mark)
+        )
 
     def _request(self, form: Form, *, trace: _Click | None = None) -> httpx.Request:
         method: Literal["GET", "POST"] = "POST" if form.method == "POST" else "GET"

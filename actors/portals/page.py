@@ -8,7 +8,9 @@ from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from .definition import JobFields
 from .errors import PageChanged
+from .job import Job
 
 NOT_SENT_TYPES = frozenset({"submit", "button", "image", "reset", "file"})
 """Input types that a form does not send by itself."""
@@ -79,6 +81,25 @@ class Page:
 def text_of(node: LexborNode | None) -> str:
     """Return a node's text as it reads, with single spaces; "" for no node."""
     return "" if node is None else " ".join(node.text().split())
+
+
+def cell(row: LexborNode, selector: str) -> str:
+    """Return what a row shows at a selector; "" where the portal shows no such thing."""
+    return text_of(row.css_first(selector)) if selector else ""
+
+
+def job_in(row: LexborNode, fields: JobFields) -> Job:
+    """Return the job that a row shows; its ref is "" where the row has none."""
+    return Job(
+        ref=cell(row, fields.ref),
+        submitted=cell(row, fields.submitted),
+        appt_date=cell(row, fields.appt_date),
+        appt_time=cell(row, fields.appt_time),
+        duration=cell(row, fields.duration),
+        language=cell(row, fields.language),
+        job_type=cell(row, fields.job_type),
+        status=cell(row, fields.status),
+    )
 
 
 def _fields(form: LexborNode) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from .job import Job
 
@@ -30,17 +31,19 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
+    totp_secret: str = field(default="", repr=False)
+    """What one-time codes are made of, base32; "" where the portal asks for none."""
 
 
 class Portal(Protocol):
     """One session's own view of a portal: its cookies, its pages, its clicks.
 
     Used by one task at a time. Every method ends within the definition's `timeout_seconds` for each page
-    it reads. Every method but `login` may raise `SessionExpired`; every method may raise
-    `PortalUnavailable` and `PageChanged`, and after each of these three nothing has been changed at the
-    portal by this call.
+    it reads, besides the wait for its turn where the definition's politeness holds it back. Every method
+    but `login` may raise `SessionExpired`; every method may raise `PortalUnavailable` and `PageChanged`,
+    and after each of these three nothing has been changed at the portal by this call.
 
-    Cancellation: `login`, `jobs` and `outcome` may be cancelled at any time. A cancelled `accept` or
+    Cancellation: all but `accept` and `reject` may be cancelled at any time. A cancelled `accept` or
     `reject` is *unknown*, exactly as if it had raised `OutcomeUnknown`: the click may have arrived, or
     may be on its way still.
     """
@@ -48,8 +51,11 @@ class Portal(Protocol):
     async def login(self) -> None:
         """Sign in, replacing any session that is still there.
 
+        The first time, where a log-in is on file from an earlier life, that is taken up as long as the
+        portal knows it. A portal that asks for a one-time code gets one.
+
         Raises:
-            LoginRefused: the credentials are wrong.
+            LoginRefused: the credentials are wrong, or a code is asked for that nobody can make.
         """
         ...
 
@@ -83,3 +89,27 @@ class Portal(Protocol):
         the click may be on its way still.
         """
         ...
+
+    async def navigate(self, path: str) -> str:
+        """Go to a page of the portal; return its title and the path that it was found at in the end.
+
+        A full address will do where it is the portal's own. Any page is fine, also one that says 404.
+
+        Raises:
+            ForeignAddress: it is on another host, or leads there.
+        """
+        ...
+
+    async def screenshot(self) -> bytes:
+        """Return a picture of the page that is shown now, as PNG; blank before the first page.
+
+        Raises:
+            CannotScreenshot: the engine has no picture to give.
+        """
+        ...
+
+
+def place(title: str, address: str) -> str:
+    """Say where `navigate` came to: the title, where the page has one, and the path with its query."""
+    path = urlsplit(address)._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    return f"{title} ({path})" if title else path

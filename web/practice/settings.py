@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import binascii
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from .second_step import SecondStep
 
 MAX_OPEN_JOBS = 200
 """Jobs wait outside while so many are open, so that a portal nobody works on does not grow for ever."""
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _base32(value: str) -> str:
+    try:
+        SecondStep(value, str)
+    except (binascii.Error, ValueError):
+        raise ValueError("it should be base32 text of 23 characters or more") from None
+    return value
 
 
 class SettingsError(Exception):
@@ -35,6 +46,8 @@ class Settings:
     username: str = "operator"
     password: str = "practice"
     """No secret: there is nothing behind it."""
+    totp_secret: Annotated[str, AfterValidator(_base32)] = ""
+    """What one-time codes are made of, a second step of the login; "" has none."""
     initial_jobs: Annotated[int, Field(ge=0, le=MAX_OPEN_JOBS)] = 8
     arrival_seconds: Seconds = 2.0
     """Mean time between new jobs; 0 turns arrivals off."""
@@ -46,6 +59,8 @@ class Settings:
     slow_share: Share = 0.05
     slow_seconds: Seconds = 1.0
     error_share: Share = 0.02
+    markup_share: Share = 0.0
+    """Share of answers whose ids or classes are named otherwise, as after a redesign."""
 
 
 _ADAPTER: TypeAdapter[Settings] = TypeAdapter(Settings)

@@ -21,13 +21,15 @@ from quart_trio.wrappers import TrioResponse as Response
 from werkzeug.exceptions import HTTPException
 
 from .ledger import Status
-from .quirks import Failure, Mood, Quirks
+from .quirks import Failure, Mood, Quirks, redesigned
+from .second_step import SecondStep
 from .settings import Settings
 from .world import World
 
 # Cookies know no ports: other sites on this host see these names, so they must be ours alone.
 SESSION_COOKIE = "practice_session"
 VISIT_COOKIE = "practice_visit"
+PASSED_COOKIE = "practice_passed"
 
 MAX_BODY_BYTES = 65_536
 MAX_REASON = 500
@@ -51,8 +53,12 @@ class Site:
         self._settings = settings
         self._secret = world.ledger.secret().encode()
         self._quirks = Quirks(
-            seed=settings.seed, slow_share=settings.slow_share, error_share=settings.error_share
+            seed=settings.seed,
+            slow_share=settings.slow_share,
+            error_share=settings.error_share,
+            markup_share=settings.markup_share,
         )
+        self._second_step = SecondStep(settings.totp_secret, self._token)
         app = self.app = QuartTrio(__name__)
         app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         app.before_request(self._fail_before)
@@ -61,6 +67,8 @@ class Site:
             ("GET", "/", self.front),
             ("GET", "/login", self.login_page),
             ("POST", "/login", self.login),
+            ("GET", "/login/code", self.code_page),
+            ("POST", "/login/code", self.code),
             ("POST", "/logout", self.logout),
             ("GET", "/jobs", self.jobs),
             ("POST", "/jobs/<ref>/accept", self.accept),
@@ -87,8 +95,26 @@ class Site:
         known = _same(form.get("username", ""), self._settings.username)
         if not _same(form.get("password", ""), self._settings.password) or not known:
             return await self._login_form(HTTPStatus.UNAUTHORIZED, error="User name or password is wrong.")
-        answer = _see("jobs")
-        _set_cookie(answer, SESSION_COOKIE, self._world.ledger.begin_session(now=self._world.now()))
+        if not self._second_step.wanted:
+            return self._signed_in()
+        answer = _see("code_page")
+        visit = request.cookies.get(VISIT_COOKIE, "")
+        _set_cookie(answer, PASSED_COOKIE, self._second_step.ticket(visit, now=self._world.now()))
+        return answer
+
+    async def code_page(self) -> Response:
+        return await self._code_form(HTTPStatus.OK) if self._passed() else _see("login_page")
+
+    async def code(self) -> Response:
+        form = await _form()
+        if not self._passed() or not self._token_fits(
+            form.get("csrf", ""), request.cookies.get(VISIT_COOKIE, "")
+        ):
+            return _see("login_page")
+        if not self._second_step.fits(form.get("code", "")):
+            return await self._code_form(HTTPStatus.UNAUTHORIZED, error="That code is wrong or too old.")
+        answer = self._signed_in()
+        answer.delete_cookie(PASSED_COOKIE)
         return answer
 
     async def logout(self) -> Response:
@@ -158,6 +184,20 @@ class Site:
             f"You have {now_is} job {ref} before.",
         )
 
+    def _signed_in(self) -> Response:
+        answer = _see("jobs")
+        _set_cookie(answer, SESSION_COOKIE, self._world.ledger.begin_session(now=self._world.now()))
+        return answer
+
+    def _passed(self) -> bool:
+        """Tell whether somebody gave the right password just now."""
+        ticket, visit = request.cookies.get(PASSED_COOKIE, ""), request.cookies.get(VISIT_COOKIE, "")
+        return self._second_step.admits(ticket, visit, now=self._world.now())
+
+    async def _code_form(self, status: HTTPStatus, *, error: str = "") -> Response:
+        visit = request.cookies.get(VISIT_COOKIE, "")
+        return await _page("code.html", status=status, csrf_login=self._token(visit), error=error)
+
     async def _login_form(self, status: HTTPStatus, *, error: str = "", stale: bool = False) -> Response:
         visit = request.cookies.get(VISIT_COOKIE) or secrets.token_urlsafe(16)
         ended = SESSION_COOKIE in request.cookies and not error and not stale
@@ -202,6 +242,8 @@ class Site:
             await trio.sleep(self._settings.slow_seconds)
         if isinstance(mood, Mood) and mood.failure is Failure.AFTER:
             answer = await _broken()
+        if isinstance(mood, Mood) and mood.redesign is not None and isinstance(answer, Response):
+            answer.set_data(redesigned(await answer.get_data(as_text=True), mood.redesign))
         answer.headers.update(HEADERS)
         if not request.path.startswith("/static/"):
             answer.headers["Cache-Control"] = "no-store"

@@ -19,6 +19,7 @@ import trio
 
 from actors.portals import (
     Credentials,
+    ForeignAddress,
     JobTaken,
     LoginRefused,
     Outcome,
@@ -38,6 +39,7 @@ from runtime.testing import run_actor
 
 PRACTICE = load_definition(Path(__file__).parents[3] / "config" / "portals" / "practice.toml")
 OPERATOR = Credentials(username="operator", password="practice")
+PNG = b"\x89PNG\r\n\x1a\n"
 CALM: dict[str, float] = {
     "port": 0,
     "initial_jobs": 5,
@@ -149,7 +151,7 @@ def misbehaving() -> Generator[tuple[Site, PortalDefinition], None, None]:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield site, replace(PRACTICE.at(f"http://127.0.0.1:{server.server_port}"), timeout_seconds=2.0)
+            yield site, replace(PRACTICE.at(f"http://127.0.0.1:{server.server_port}"), timeout_seconds=6.0)
         finally:
             site.closing.set()
             server.shutdown()
@@ -289,7 +291,7 @@ async def test_reading_from_a_failing_portal(house: House) -> None:
             with pytest.raises(PortalUnavailable, match="/jobs answered 503"):
                 await portal.jobs()
             site.pages["GET /jobs"] = Page(hold=True)
-            with pytest.raises(PortalUnavailable, match="no answer within 2 s"):
+            with pytest.raises(PortalUnavailable, match="no answer within 6 s"):
                 await portal.jobs()
         async with house.portal(definition) as portal:
             site.pages["GET /jobs"] = Page(INSIDE)
@@ -432,3 +434,21 @@ async def settled(action: Callable[[], Awaitable[None]]) -> None:
                 await trio.sleep(0.1)
             else:
                 return
+
+
+async def test_going_to_a_page_and_taking_its_picture(house: House, tmp_path: Path) -> None:
+    """Any page says its title and where it is; its picture is a PNG; other hosts are refused."""
+    async with practice(tmp_path) as definition, house.portal(definition) as portal:
+        assert (await portal.screenshot()).startswith(PNG)
+        with pytest.raises(SessionExpired):
+            await portal.navigate("/jobs")
+        assert await portal.navigate("/login") == "Sign in · Practice portal (/login)"
+        await portal.login()
+        assert await portal.navigate("/results?ref=A") == "Results · Practice portal (/results?ref=A)"
+        assert await portal.navigate(f"{definition.base_url}/") == "Jobs · Practice portal (/jobs)"
+        picture = await portal.screenshot()
+        assert picture.startswith(PNG)
+        assert len(picture) > 10_000
+        with pytest.raises(ForeignAddress):
+            await portal.navigate("https://elsewhere.example/")
+        assert len(await portal.jobs()) == 5

@@ -15,7 +15,8 @@ import pytest
 import trio
 import trio.testing
 
-from actors.portals.browser_host import BrowserDown, BrowserHost, BrowserQuery, LiveBrowser
+from actors.portals.browser_host import BrowserHost, BrowserQuery
+from actors.portals.live_browser import BrowserDown, LiveBrowser
 from runtime import Address, Bus, ChildStarted, Node, Subscription, System
 from runtime.testing import next_event, run_actor
 

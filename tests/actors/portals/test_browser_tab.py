@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from actors.portals.browser_host import BrowserHost, BrowserQuery, LiveBrowser
+from actors.portals.browser_host import BrowserHost, BrowserQuery
 from actors.portals.browser_tab import Question, Tab
+from actors.portals.live_browser import LiveBrowser
 from runtime import Address
 from runtime.testing import run_actor
 

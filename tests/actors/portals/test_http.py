@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,9 @@ import pytest
 import trio
 
 from actors.portals import (
+    CannotScreenshot,
     Credentials,
+    ForeignAddress,
     JobTaken,
     LoginRefused,
     Outcome,
@@ -233,50 +234,6 @@ async def test_a_portal_without_a_lookup_is_read_whole(state):
             assert await portal.outcome("AZ-100001") is Outcome.ACCEPTED
 
 
-async def test_with_every_quirk_on_no_job_is_lost_or_doubled(state):
-    """A plain loop that follows the errors' advice ends with a book that agrees with the portal's."""
-    quirks = {"taken_share": 0.3, "taken_after_seconds": 1, "session_seconds": 2, "slow_share": 0.1}
-    quirks |= {"slow_seconds": 0.1, "error_share": 0.15, "arrival_seconds": 0.05, "initial_jobs": 10}
-    with portal_process(state, **quirks) as site:
-        async with open_http_portal(PRACTICE.at(site.url), OPERATOR) as portal:
-            with trio.fail_after(60):
-                book = await work(portal, enough=40)
-        site.end()
-    with sqlite3.connect(f"file:{state}?mode=ro", uri=True) as connection:
-        decisions = connection.execute("SELECT ref, status FROM decisions").fetchall()
-    connection.close()
-    assert len(book) >= 40
-    assert {ref: Outcome(status) for ref, status in decisions} == book
-
-
-async def work(portal, *, enough):
-    """Decide every job that is there, until enough are decided and none is in doubt."""
-    book: dict[str, Outcome] = {}
-    in_doubt: set[str] = set()
-    while len(book) < enough or in_doubt:
-        try:
-            for ref in sorted(in_doubt):
-                outcome = await portal.outcome(ref)
-                in_doubt.discard(ref)
-                if outcome in {Outcome.ACCEPTED, Outcome.REJECTED}:
-                    book[ref] = outcome
-            for job in await portal.jobs():
-                if int(job.ref[-1]) % 2:
-                    await portal.accept(job.ref)
-                    book[job.ref] = Outcome.ACCEPTED
-                else:
-                    await portal.reject(job.ref, "even")
-                    book[job.ref] = Outcome.REJECTED
-        except SessionExpired:
-            with suppress(PortalUnavailable):
-                await portal.login()
-        except OutcomeUnknown as error:
-            in_doubt.add(error.ref)
-        except (JobTaken, PortalUnavailable):
-            pass
-    return book
-
-
 Script = Callable[[str, str], tuple[int, str, str]]
 """What a scripted site answers to a method and a path: status, location, body."""
 
@@ -359,3 +316,46 @@ async def test_refusals_of_a_reading(status, error):
     async with scripted(script) as url, open_http_portal(PRACTICE.at(url), OPERATOR) as portal:
         with pytest.raises(error):
             await portal.jobs()
+
+
+async def test_going_to_a_page(state):
+    """Any page of the portal is found, and says its title and where it is in the end."""
+    with portal_process(state) as site:
+        async with signed_in(site.url) as portal:
+            assert (
+                await portal.navigate("/results?ref=AZ-1") == "Results · Practice portal (/results?ref=AZ-1)"
+            )
+            assert await portal.navigate(f"{site.url}/") == "Jobs · Practice portal (/jobs)"
+            assert await portal.navigate("/nowhere") == "Not Found · Practice portal (/nowhere)"
+        async with open_http_portal(PRACTICE.at(site.url), OPERATOR) as portal:
+            assert await portal.navigate("/login") == "Sign in · Practice portal (/login)"
+            with pytest.raises(SessionExpired):
+                await portal.navigate("/jobs")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://elsewhere.example/", "//elsewhere.example", "jobs", "", "/a b", "http://127.0.0.1:1/", "/\n"],
+)
+async def test_other_hosts_are_not_gone_to(address):
+    """What is not the portal's own address is refused before anything is asked."""
+    async with open_http_portal(PRACTICE, OPERATOR) as portal:
+        with pytest.raises(ForeignAddress, match="is not on the portal at"):
+            await portal.navigate(address)
+
+
+async def test_a_page_that_leads_to_another_host_is_not_followed():
+    """The redirect is where it ends."""
+    async with (
+        scripted(lambda *_: (302, "http://127.0.0.1:1/", "")) as url,
+        open_http_portal(PRACTICE.at(url), OPERATOR) as portal,
+    ):
+        with pytest.raises(ForeignAddress, match=r"127\.0\.0\.1:1/"):
+            await portal.navigate("/away")
+
+
+async def test_there_are_no_pictures_without_a_browser():
+    """The sentence says what to do instead."""
+    async with open_http_portal(PRACTICE, OPERATOR) as portal:
+        with pytest.raises(CannotScreenshot, match="screenshots need the browser engine"):
+            await portal.screenshot()

@@ -232,3 +232,16 @@ def test_errors_come_before_or_after_the_work(tmp_path):
         client.cookies = cookies
         done = client.get("/results").text.count("data-ref=")
         assert 0 < done < 20
+
+
+def test_redesigned_pages_work_all_the_same(tmp_path):
+    """A person sees no difference: only names of ids or classes are others."""
+    settings = {"markup_share": 1, "initial_jobs": 2}
+    with portal_process(tmp_path / "portal.sqlite", **settings) as portal, browsing(portal.url) as client:
+        page = sign_in(client)
+        assert page.url.path == "/jobs"
+        assert page.headers["content-length"] == str(len(page.content))
+        assert ('id="jobs-2"' in page.text) is not ('class="ref-2"' in page.text)
+        assert decide(client, FIRST).headers["location"] == f"/jobs?decided={FIRST}"
+        assert f"Job {FIRST} is yours." in client.get(f"/jobs?decided={FIRST}").text
+        assert client.get("/healthz").text == "ok\n"

@@ -1,0 +1,45 @@
+"""Both engines by their names, for tests of what they must do alike."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+
+from actors.portals import Credentials, PortalDefinition
+from actors.portals.browser import open_browser_portal
+from actors.portals.browser_host import BrowserHost, BrowserQuery
+from actors.portals.http import open_http_portal
+from actors.portals.login_store import SavedLogin
+from actors.portals.sheet import ReadablePortal
+from runtime import Address
+from runtime.testing import run_actor
+
+ENGINES = ("http", "browser")
+
+Engine = Callable[
+    [PortalDefinition, Credentials, SavedLogin | None], AbstractAsyncContextManager[ReadablePortal]
+]
+"""Opens a session's view of a portal."""
+
+
+@asynccontextmanager
+async def open_engine(name: str, chromium: Path, folder: Path) -> AsyncGenerator[Engine, None]:
+    """An engine with all that it needs."""
+    if name == "http":
+        yield open_http_portal
+        return
+    address: Address[BrowserQuery] = Address("browser_host")
+    start = partial(BrowserHost, executable=chromium, run_dir=folder / "browser")
+    async with run_actor(start, address):
+        yield lambda definition, credentials, saved: open_browser_portal(
+            definition, credentials, address, saved
+        )
+
+
+def logins(state_file: Path) -> int:
+    """How many log-ins the practice portal has on its books that are not over."""
+    with closing(sqlite3.connect(f"file:{state_file}?mode=ro", uri=True, timeout=5)) as connection:
+        return int(connection.execute("SELECT count(*) FROM sessions").fetchone()[0])

@@ -1,0 +1,43 @@
+"""Cookies on their way into Python's own jar and out of it."""
+
+from __future__ import annotations
+
+from http.cookiejar import CookieJar
+
+import httpx
+import pytest
+
+from actors.portals.cookies import Cookie, fill_jar, from_jar
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        Cookie(name="a", value="1", domain="127.0.0.1"),
+        Cookie(name="a", value="", domain="localhost", http_only=True),
+        Cookie(name="a", value="1", domain=".portal.example", path="/jobs", expires=4e9, secure=True),
+    ],
+)
+def test_a_jar_gives_back_what_was_put_in(cookie: Cookie):
+    """Nothing of a cookie is lost on the way."""
+    jar = CookieJar()
+    fill_jar(jar, [cookie])
+    assert from_jar(jar) == (cookie,)
+
+
+@pytest.mark.parametrize(
+    ("domain", "url", "sent"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8001/jobs", True),
+        ("localhost", "http://localhost:8001/jobs", True),
+        ("portal.example", "https://portal.example/", True),
+        (".portal.example", "https://sub.portal.example/", True),
+        ("portal.example", "https://elsewhere.example/", False),
+    ],
+)
+def test_cookies_go_to_their_own_host(domain: str, url: str, sent: bool):
+    """As a browser would send them."""
+    client = httpx.Client()
+    fill_jar(client.cookies.jar, [Cookie(name="a", value="1", domain=domain)])
+    with client:
+        assert ("cookie" in client.build_request("GET", url).headers) is sent
