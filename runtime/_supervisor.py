@@ -1,12 +1,11 @@
 """Keeps children running: starts them in order, restarts what fails, stops them in reverse.
 
-One task owns the supervisor's decisions; what they are is said in
-``_strategy.py``, ``_intensity.py`` and ``_backoff.py``. Children live in tasks
-of their own and report their end to it; whatever takes time (a backoff, a
-child's start, a child's stop) never keeps it from hearing the next message or
-a request to stop, which is why OTP's ``supervisor`` casts a failed restart to
-itself. How children are brought back is in ``_revival.py``, what is answered to
-messages in ``_desk.py``.
+One task owns the supervisor's decisions, which are in ``_verdicts.py``. Children
+live in tasks of their own and report their end to it; whatever takes time (a
+backoff, a child's start, a child's stop) never keeps it from hearing the next
+message or a request to stop, which is why OTP's ``supervisor`` casts a failed
+restart to itself. How children are brought back is in ``_revival.py``, what is
+answered to messages in ``_desk.py``.
 """
 
 from __future__ import annotations
@@ -20,16 +19,17 @@ import trio
 from ._budget import Budget, Level, crashes_to_exit
 from ._child import Child
 from ._desk import Desk
-from ._errors import EndedByItself, IntensityReached, StartFailed, describe, plain
-from ._events import ChildFailed, ChildStarted, ChildStopped
-from ._exit import Cause, Exit
+from ._errors import EndedByItself, IntensityReached, StartFailed, plain
+from ._events import ChildStarted, ChildStopped
+from ._exit import Cause
 from ._intensity import RestartIntensity
 from ._ledger import Outcome
 from ._node import ChildState, Node
 from ._revival import Revivals
 from ._spec import AnySpec, ChildSpec, Shutdown, SupervisorSpec
-from ._strategy import Restart, comes_back, shuts_down
+from ._strategy import Restart
 from ._surroundings import Surroundings
+from ._verdicts import Verdicts
 from ._worker import Worker
 
 
@@ -50,7 +50,8 @@ class Supervisor:
         self._mailbox = spec.address.mailbox
         self._ended: deque[tuple[Child, int]] = deque()
         self.revivals = Revivals(self)
-        self._intensity = RestartIntensity(spec.max_restarts, spec.period)
+        self.intensity = RestartIntensity(spec.max_restarts, spec.period)
+        self.verdicts = Verdicts(self)
         self._stop_requested = False
         self._stop_is_final = False
         self._starting: Child | None = None
@@ -89,7 +90,7 @@ class Supervisor:
 
     def budget(self, now: float) -> Budget:
         """Its restarts as they stand."""
-        window = self._intensity
+        window = self.intensity
         return Budget(
             maximum=window.maximum,
             period=window.period,
@@ -106,7 +107,7 @@ class Supervisor:
     def _levels(self, now: float) -> Iterator[Level]:
         supervisor: Supervisor | None = self
         while supervisor is not None:
-            window = supervisor._intensity
+            window = supervisor.intensity
             escalates = supervisor.spec.restart is not Restart.TEMPORARY
             yield Level(window.left(now), window.maximum, escalates)
             supervisor = supervisor._above
@@ -146,7 +147,7 @@ class Supervisor:
             if self._ended:
                 child, incarnation = self._ended.popleft()
                 if child.incarnation == incarnation:
-                    self._decide(child)
+                    self.verdicts.decide(child)
                 continue
             envelope = self._mailbox.take()
             if envelope is None:
@@ -177,7 +178,7 @@ class Supervisor:
 
         def ready() -> None:
             child.ready(trio.current_time())
-            self._settle(child, Outcome.RESTARTED)
+            self.verdicts.settle(child, Outcome.RESTARTED)
             self.surroundings.publish(ChildStarted(path=child.path, restarts=child.restarts))
 
         incarnation = child.incarnation
@@ -199,82 +200,6 @@ class Supervisor:
         self._ended.append((child, incarnation))
         self._mailbox.wake()
 
-    # Deciding
-
-    def _decide(self, child: Child) -> None:
-        """OTP's ``do_restart``: who comes back, and when."""
-        if not child.on_request and child.state in (ChildState.STOPPED, ChildState.FAILED):
-            assert child.exit is not None
-            if comes_back(child.restart, child.exit.cause):
-                self._restart(child, child.exit)
-            else:
-                self._let_go(child, child.exit)
-
-    def _restart(self, child: Child, reason: Exit) -> None:
-        now = trio.current_time()
-        if reason.error is None:
-            reason = child.exit = Exit(
-                cause=reason.cause, error=EndedByItself(f"{child.path} ended by itself")
-            )
-        assert reason.error is not None
-        if reason.cause.spends_restart and not self._intensity.allows(now):
-            self._record(child, reason, None, Outcome.GAVE_UP)
-            child.report_down(reason, returns=False)
-            raise IntensityReached(
-                f"{self.me.path} gave up: more than {self.spec.max_restarts} crashes "
-                f"within {self.spec.period:g} s, the last of {child.path}: {describe(reason.error)}"
-            ) from reason.error
-        backoff = child.spec.backoff
-        lived = None if child.ready_at is None else now - child.ready_at
-        child.failures = backoff.failures(child.failures, lived)
-        delay = backoff.delay(child.failures, self.surroundings.random)
-        self._record(child, reason, delay, Outcome.WAITING)
-        child.report_down(reason, returns=True)
-        self.revivals.begin(child, now + delay)
-
-    def _let_go(self, child: Child, reason: Exit) -> None:
-        """It ended and stays so."""
-        if reason.cause.is_failure:
-            self._record(child, reason, None, Outcome.NOT_RESTARTED)
-        else:
-            self.surroundings.publish(ChildStopped(path=child.path, killed=False))
-        child.ready_at = None
-        child.report_down(reason, returns=False)
-        child.close(f"{child.path} ended")
-        if self.spec.dynamic or child.restart is Restart.TEMPORARY:
-            self.forget(child)
-        others = (
-            other.is_alive or self.revivals.include(other)
-            for other in self.children.values()
-            if other.spec.significant and other is not child
-        )
-        self.is_shut_down = shuts_down(
-            self.spec.auto_shutdown, significant=child.spec.significant, others=others
-        )
-
-    def _record(self, child: Child, reason: Exit, delay: float | None, outcome: Outcome) -> None:
-        message = None if child.life is None else child.life.culprit
-        assert reason.error is not None
-        self._settle(child, Outcome.FAILED_AGAIN)
-        child.entry = self.surroundings.ledger.write(
-            child.path, reason, message=message, delay=delay, outcome=outcome
-        )
-        self.surroundings.publish(
-            ChildFailed(
-                path=child.path,
-                error=reason.error,
-                absence=reason.cause is Cause.ABSENCE,
-                delay=delay,
-                cause=reason.cause,
-                message=message,
-            )
-        )
-
-    def _settle(self, child: Child, outcome: Outcome) -> None:
-        if child.entry is not None:
-            self.surroundings.ledger.settle(child.entry, outcome)
-            child.entry = None
-
     # Stopping
 
     async def stop(self, child: Child, *, final: bool) -> None:
@@ -293,7 +218,7 @@ class Supervisor:
         child.incarnation += 1
         child.state, child.ready_at, child.retry_at = ChildState.STOPPED, None, None
         if final:
-            self._settle(child, Outcome.STOPPED)
+            self.verdicts.settle(child, Outcome.STOPPED)
             child.close(f"{child.path} was stopped")
 
     async def _end(self, child: Child, *, final: bool) -> None:

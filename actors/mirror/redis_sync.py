@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from typing import ClassVar, Final, TypeVar
-from uuid import UUID
+from typing import ClassVar, Final
 
-import redis
 import structlog
 import trio
 
@@ -21,27 +17,14 @@ from ..sessions.events import FactRecorded, SessionChanged
 from ..sessions.messages import RosterMessage
 from ..settings import RedisSettings
 from .compare import differences
-from .connection import Store, ping
 from .errors import RedisAway
-from .keys import Keys
 from .messages import MOST_DIFFERENCES, MirrorMessage, MirrorStatus, MirrorUnknown, RepairMirror
 from .picture import Picture
-from .pipelines import (
-    Evidence,
-    Server,
-    our_keys,
-    read_all,
-    run_id,
-    server_of,
-    write_change,
-    write_everything,
-    write_tasks,
-)
-from .shelf import Shelf, TaskChange
+from .replica import Replica
+from .shelf import Shelf
 from .source import Source
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("mirror")
-T = TypeVar("T")
 
 HEARTBEAT: Final = 1.0
 """Seconds between two looks whether Redis still is the one that was filled."""
@@ -49,11 +32,8 @@ CAPACITY: Final = 10_000
 """Events that may wait; when more are missed, everything is read again."""
 TASK_SHARE: Final = 0.1
 """At most this share of the time goes into mirroring tasks, however many there are."""
-TASKS_AT_ONCE: Final = 500
-"""Tasks in one round trip."""
 LOOKS: Final = 3
 """How often a difference must be seen: what is changing just now is none."""
-NO_EVICTION: Final = "noeviction"
 
 
 class RedisSync(Actor[MirrorMessage]):
@@ -82,20 +62,12 @@ class RedisSync(Actor[MirrorMessage]):
         reader: Address[Query],
         journal: Address[JournalMessage],
     ) -> None:
-        self._store = Store(settings, url)
+        self._replica = Replica(settings, url)
         self._interval = settings.flush_interval_seconds
         self._bus = bus
         self._source = Source(roster, reader, journal)
-        self._keys = Keys(prefix=settings.key_prefix)
-        # redis-py's calls end by their own time limits, so a thread is always waited for:
-        # one that was left alone might write old news over what its successor wrote.
-        self._limiter = trio.CapacityLimiter(1)
         self._picture = Picture()
         self._shelf = Shelf()
-        self._evidence: Evidence | None = None
-        """None until everything is in Redis."""
-        self._shown: set[UUID] = set()
-        """Sessions that have keys."""
         self._asked: list[tuple[MirrorMessage, Deferred[object]]] = []
         self._pause = trio.CancelScope()
         self._due = math.inf
@@ -108,14 +80,12 @@ class RedisSync(Actor[MirrorMessage]):
         self._last_sync: datetime | None = None
         self._last_rebuild: datetime | None = None
         self._lag_ms: float | None = None
-        self._server = Server(eviction_policy=None)
 
     async def started(self) -> None:
-        self.context.detail.update(
-            server=self._store.place, last_sync=None, lag_ms=None, keys=0, pending=0, rebuilds=0, warning=None
-        )
+        self.context.detail.update(server=self._replica.place, last_sync=None, lag_ms=None)
+        self.context.detail.update(keys=0, pending=0, rebuilds=0, warning=None)
         try:
-            await self._call(ping)
+            await self._replica.ping()
         except RedisAway as away:
             self.context.nursery.start_soon(self._fail, away)
         else:
@@ -128,7 +98,7 @@ class RedisSync(Actor[MirrorMessage]):
         self._hurry(trio.current_time())
 
     async def stopped(self, reason: Exit) -> None:
-        self._store.close()
+        self._replica.close()
 
     async def _fail(self, away: RedisAway) -> None:
         """Let the supervisor try again: to fail the first start would end the whole tree."""
@@ -142,11 +112,12 @@ class RedisSync(Actor[MirrorMessage]):
             while True:
                 await self._gather(events, until=beat)
                 if events.missed > missed:
-                    missed, self._evidence = events.missed, None
+                    missed = events.missed
+                    self._replica.doubt()
                 if trio.current_time() >= beat:
                     beat = trio.current_time() + max(HEARTBEAT, self._interval)
                     self._picture.renew()
-                    if await self._is_lost():
+                    if await self._replica.is_lost():
                         await self._rebuild()
                 if not (await self._flush() and await self._flush_tasks()):
                     beat = trio.current_time()
@@ -205,15 +176,14 @@ class RedisSync(Actor[MirrorMessage]):
         """Write what is new of sessions; False when the marker says that the rest is lost."""
         since, self._since = self._since, None
         change = self._picture.take(datetime.now(UTC))
-        marker = await self._call(partial(write_change, keys=self._keys, change=change))
-        self._shown.update(session.id for session in change.sessions)
+        ours = await self._replica.write(change)
         self._report(since)
-        return self._is_ours(marker)
+        return ours
 
     async def _flush_tasks(self) -> bool:
         """Write how tasks stand that changed; False when the marker says that the rest is lost."""
         began = trio.current_time()
-        if self._evidence is None or not (self._shelf.pending or self._shelf.wants_all):
+        if not self._replica.is_whole or not (self._shelf.pending or self._shelf.wants_all):
             return True
         if began < self._tasks_at:
             self._hurry(self._tasks_at)
@@ -230,35 +200,15 @@ class RedisSync(Actor[MirrorMessage]):
             self._shelf.doubt()
             self._tasks_at = trio.current_time() + HEARTBEAT
             return True
-        ours = await self._write_tasks(change)
+        ours = await self._replica.write_tasks(change)
         self._tasks_at = trio.current_time() + (trio.current_time() - began) * (1 / TASK_SHARE - 1)
         self._report(began)
         return ours
 
-    async def _write_tasks(self, change: TaskChange) -> bool:
-        for piece in change.pieces(TASKS_AT_ONCE):
-            if not self._is_ours(await self._call(partial(write_tasks, keys=self._keys, change=piece))):
-                return False
-        return True
-
-    def _is_ours(self, marker: str | None) -> bool:
-        if self._evidence is None or marker == self._evidence.marker:
-            return True
-        LOGGER.warning("redis_lost_its_data", server=self._store.place)
-        self._evidence = None
-        return False
-
-    async def _is_lost(self) -> bool:
-        """Whether everything is to be written anew; the marker alone is looked at with each flush."""
-        if self._evidence is not None and await self._call(run_id) != self._evidence.run_id:
-            LOGGER.warning("redis_is_another", server=self._store.place)
-            self._evidence = None
-        return self._evidence is None
-
     async def _rebuild(self) -> bool:
         """Write everything anew; False while the record is away."""
         # Looked up before the record is read: a session that is opened in between has keys to keep.
-        there = await self._call(partial(our_keys, keys=self._keys))
+        there = await self._replica.names()
         self._shelf.forget()
         self._shelf.changed()
         try:
@@ -271,12 +221,10 @@ class RedisSync(Actor[MirrorMessage]):
         began = trio.current_time()
         self._picture.restart(known.sessions, known.events)
         change = self._picture.take(datetime.now(UTC))
-        self._evidence = await self._call(
-            partial(write_everything, keys=self._keys, change=change, stale=there)
-        )
-        self._shown = {session.id for session in change.sessions if session.seconds > 0}
-        await self._write_tasks(self._shelf.put_all(known.tasks))
-        await self._look_at_the_server()
+        await self._replica.rewrite(change, there)
+        await self._replica.write_tasks(self._shelf.put_all(known.tasks))
+        await self._replica.look_at_the_server()
+        self.context.detail["warning"] = self._replica.warning
         self._rebuilds += 1
         self._last_rebuild = datetime.now(UTC)
         self._report(began)
@@ -284,12 +232,6 @@ class RedisSync(Actor[MirrorMessage]):
             "redis_rebuilt", sessions=len(change.sessions), events=len(change.events), tasks=self._shelf.shown
         )
         return True
-
-    async def _look_at_the_server(self) -> None:
-        self._server = await self._call(server_of)
-        if self._warning is not None and self.context.detail["warning"] != self._warning:
-            LOGGER.warning("redis_may_drop_keys", policy=self._server.eviction_policy)
-        self.context.detail["warning"] = self._warning
 
     # Answering
 
@@ -317,38 +259,31 @@ class RedisSync(Actor[MirrorMessage]):
             self._tasks_at = 0.0
             await self._flush()
             await self._flush_tasks()
-            contents = await self._call(partial(read_all, keys=self._keys))
+            contents = await self._replica.contents()
             expected = await self._source.recorded()
-            found = dict.fromkeys(differences(self._keys, contents, expected))
+            found = dict.fromkeys(differences(self._replica.keys, contents, expected))
             persistent = {one: None for one in found if look == 0 or one in persistent}
             size = contents.size
             if not persistent:
                 break
             await trio.sleep(self._interval)
         return MirrorStatus(
-            server=self._store.place,
+            server=self._replica.place,
             last_sync=self._last_sync,
             lag_ms=self._lag_ms,
             pending=self._pending,
             keys=self._key_count,
             rebuilds=self._rebuilds,
             last_rebuild=self._last_rebuild,
-            eviction_policy=self._server.eviction_policy,
-            warning=self._warning,
+            eviction_policy=self._replica.eviction_policy,
+            warning=self._replica.warning,
             compared=size,
             differences=tuple(persistent)[:MOST_DIFFERENCES],
         )
 
     @property
-    def _warning(self) -> str | None:
-        policy = self._server.eviction_policy
-        if policy in (None, NO_EVICTION):
-            return None
-        return f"maxmemory-policy of Redis is {policy}, so it may drop keys of ours: set it to {NO_EVICTION}"
-
-    @property
     def _key_count(self) -> int:
-        return 5 + 2 * len(self._shown) + self._shelf.shown
+        return 5 + 2 * len(self._replica.shown) + self._shelf.shown
 
     def _report(self, since: float | None) -> None:
         self._last_sync = datetime.now(UTC)
@@ -361,6 +296,3 @@ class RedisSync(Actor[MirrorMessage]):
             pending=self._pending,
             rebuilds=self._rebuilds,
         )
-
-    async def _call(self, work: Callable[[redis.Redis], T]) -> T:
-        return await trio.to_thread.run_sync(self._store.call, work, limiter=self._limiter)

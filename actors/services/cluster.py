@@ -13,9 +13,10 @@ from pathlib import Path
 
 import trio
 
+from .command import Command
 from .errors import BinaryMissing, DataDirVersion, ProcessExited
 from .identity import Identity
-from .process import Command, run
+from .process import run
 
 ROLE = "botvisor"
 DATABASE = "botvisor"

@@ -9,6 +9,9 @@
     ├── valkey/         the embedded Valkey
     ├── practice/       the practice portal
     ├── journal/        facts on their way to the database
+    ├── name            what other instances on the same database know it by
+    ├── screenshots/    what sessions took pictures of
+    ├── logins/         the sessions' log-ins at their portals, encrypted
     └── run/            Unix sockets
 """
 
@@ -19,6 +22,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import socket
 import stat
 import tempfile
 import time
@@ -26,11 +30,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from .errors import DataDirInUse, DataDirUnusable
 
 LOCK = "lock"
 INSTANCE = "instance.json"
+NAME = "name"
 LONGEST_SOCKET_PATH = 107  # bytes that fit into sockaddr_un.sun_path, its closing NUL excluded
 LONGEST_SOCKET_NAME = len("/postgres/.s.PGSQL.5432")
 
@@ -61,6 +67,25 @@ class DataDir:
     @property
     def journal(self) -> Path:
         return self.path / "journal"
+
+    @property
+    def logins(self) -> Path:
+        return self.path / "logins"
+
+    @property
+    def screenshots(self) -> Path:
+        return self.path / "screenshots"
+
+    @property
+    def name(self) -> str:
+        """What instances on one database tell each other apart by; the same each time that this is opened.
+
+        The host is a part of it, so that a copy of the directory elsewhere has another name.
+        """
+        file = self.path / NAME
+        if not file.exists():
+            file.write_text(f"{uuid4().hex}\n")
+        return f"{socket.gethostname()}:{file.read_text().strip()}"
 
 
 @contextmanager

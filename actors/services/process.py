@@ -11,17 +11,15 @@ import os
 import signal
 import subprocess
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TypeVar
 
 import structlog
 import trio
 
+from .command import Command, StopStep
 from .errors import ProcessExited, ProcessNotStarted
-from .identity import Identity
 
 R = TypeVar("R")
 
@@ -37,35 +35,6 @@ _UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
 
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("actors.services")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopStep:
-    """One way to ask a process to end, and how long to wait for that."""
-
-    signal: signal.Signals
-    grace: float
-    """Seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """What to run, and how to end it."""
-
-    name: str
-    """For the log and for errors."""
-    argv: tuple[str, ...]
-    env: Mapping[str, str] | None = None
-    """The whole environment; None passes ours on."""
-    cwd: Path | None = None
-    stdin: bytes | None = field(default=None, repr=False)
-    """Written at the start; may hold secrets and is never logged. None gives /dev/null."""
-    hold_stdin: bool = True
-    """Keep stdin open after that, so that its end tells the child that we are gone."""
-    identity: Identity | None = None
-    """Another user to run as, where we are root."""
-    stop: tuple[StopStep, ...] = (StopStep(signal=signal.SIGTERM, grace=3.0),)
-    """Tried in order; SIGKILL to its whole process group follows."""
 
 
 @asynccontextmanager

@@ -13,8 +13,9 @@ import trio
 
 from runtime import Actor
 
+from .command import Command
 from .errors import ProcessNotReady
-from .process import ChildProcess, Command, open_process
+from .process import ChildProcess, open_process
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("actors.services")
 

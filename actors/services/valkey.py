@@ -12,10 +12,11 @@ from urllib.parse import quote
 import structlog
 import trio
 
+from .command import Command, StopStep
 from .data_dir import DataDir
 from .errors import BinaryMissing, DataDirUnusable, ProcessExited, ProcessNotReady
 from .identity import own_directory
-from .process import ChildProcess, Command, StopStep
+from .process import ChildProcess
 from .server import ServerProcess
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("actors.services")

@@ -18,16 +18,16 @@ class Entry:
 
     what: str
     task: str
-    token: int
+    attempt: int
     pid: int
     at: float
     """By the machine's one monotonic clock."""
 
 
-def write(path: str, what: str, task: str, token: int) -> None:
+def write(path: str, what: str, task: str, attempt: int) -> None:
     """Add a line, in one write, so that those of several processes do not mix."""
     line = json.dumps(
-        {"what": what, "task": task, "token": token, "pid": os.getpid(), "at": time.monotonic()}
+        {"what": what, "task": task, "attempt": attempt, "pid": os.getpid(), "at": time.monotonic()}
     )
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -48,7 +48,7 @@ def overlaps(entries: Iterable[Entry], killed: dict[int, float]) -> list[str]:
     spans: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
     open_since: dict[tuple[str, int, int], float] = {}
     for entry in entries:
-        key = (entry.task, entry.token, entry.pid)
+        key = (entry.task, entry.attempt, entry.pid)
         if entry.what == "begin":
             open_since[key] = entry.at
         elif key in open_since:

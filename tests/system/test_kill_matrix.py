@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import trio
 
-from actors.services import PostgresServer, open_data_dir
-from runtime import Address
-from runtime.testing import run_actor
-
 from . import diary
+from .database import open_database
 from .house import HANG, House
 from .trial import Trial
-from .turnstile import STEPS, Turnstile
+from .turnstile import LEASE_OVER, STEPS, Turnstile
 
 IN_FLIGHT = 240
 LEASE = 2.0
@@ -70,7 +64,7 @@ async def test_botvisor_killed_around_a_commit(trial, step) -> None:
     for moment in MOMENTS:
         async with trial.open() as house, trio.open_nursery() as nursery:
             await fill(trial, house, step)
-            with Turnstile(house.instance.database, step) as turnstile:
+            with Turnstile(house.instance.database, STEPS[step]) as turnstile:
                 await reach(trial, house, step, turnstile, nursery)
                 if moment == "after":
                     # It must not hear of the commit that it waits for.
@@ -88,29 +82,59 @@ async def test_botvisor_killed_around_a_commit(trial, step) -> None:
 @pytest.mark.parametrize("step", STEPS)
 async def test_postgres_killed_and_the_connection_cut_around_a_commit(trial, step) -> None:
     """The same to the database below a botvisor that lives on, which sends again what it must."""
-    async with trial.open() as house:
+    async with (
+        open_database(trial.folder / "database") as database,
+        trial.open("data", database.cabled) as house,
+    ):
         for victim in ("connection", "postgres"):
             for moment in MOMENTS:
                 async with trio.open_nursery() as nursery:
                     await fill(trial, house, step)
-                    postgres = await house.node("botvisor/services/postgres")
-                    with Turnstile(house.instance.database, step) as turnstile:
+                    with Turnstile(database.dsn, STEPS[step]) as turnstile:
                         await reach(trial, house, step, turnstile, nursery)
                         if moment == "after":
-                            house.process.send_signal(signal.SIGSTOP)
+                            database.cable.deafen(STEPS[step].application)
                             with trio.fail_after(HANG):
                                 await turnstile.let_through()
                         if victim == "postgres":
-                            os.kill(postgres["detail"]["pid"], signal.SIGKILL)
+                            await database.kill()
                         else:
-                            turnstile.cut()
-                        house.process.send_signal(signal.SIGCONT)
-                        if victim == "postgres":
-                            await house.restarted("botvisor/services/postgres", since=postgres["restarts"])
+                            assert turnstile.cut()
+                        database.cable.heal()
                 await resume(house)
                 await trial.add_all(house)
                 await trial.done(house)
                 trial.check(house)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_the_reaper_is_cut_off_while_it_gives_back(trial, moment) -> None:
+    """Hundreds of tasks of a botvisor that was killed come back, whatever happens to their return."""
+    trial.prepare(IN_FLIGHT, "gated")
+    async with open_database(trial.folder / "database") as database:
+        async with trial.open("data", database.cabled) as house:
+            await trial.add_all(house)
+            await trial.begun(200)
+            await house.stop(signal.SIGKILL)
+        trial.gate.touch()
+        with Turnstile(database.dsn, LEASE_OVER) as turnstile:
+            async with trial.open("data", database.cabled) as house:
+                with trio.fail_after(HANG):
+                    await turnstile.somebody_waits()
+                if moment == "after":
+                    database.cable.deafen(LEASE_OVER.application)
+                    with trio.fail_after(HANG):
+                        await turnstile.let_through()
+                assert turnstile.cut() == 1
+                database.cable.heal()
+                await house.restarted("botvisor/queue/reaper", since=0)
+                if moment == "before":
+                    with trio.fail_after(HANG):
+                        await turnstile.let_through()
+                await trial.done(house)
+                trial.check(house)
+                stalls = house.sql("select count(*) from task_attempts where outcome = 'stalled'")
+                assert stalls[0][0] >= 200
 
 
 async def test_botvisor_killed_while_handlers_work(trial) -> None:
@@ -181,22 +205,14 @@ async def mirrored(house: House) -> None:
 # Two instances on one PostgreSQL
 
 
-@asynccontextmanager
-async def database(folder: Path) -> AsyncGenerator[str, None]:
-    """A PostgreSQL that no botvisor owns."""
-    with open_data_dir(folder) as data_dir:
-        async with run_actor(lambda: PostgresServer(data_dir), Address("postgres")):
-            yield f"database.url={PostgresServer(data_dir).url}"
-
-
 async def test_one_of_two_instances_is_killed(trial) -> None:
     """No task is in two hands at once, and the other takes over within the lease."""
     trial.prepare(2 * IN_FLIGHT, "slow")
     room = "queue.slots=60"
     async with (
-        database(trial.folder / "database") as url,
-        trial.open("one", url, room) as one,
-        trial.open("two", url, room) as two,
+        open_database(trial.folder / "database") as database,
+        trial.open("one", database.setting, room) as one,
+        trial.open("two", database.setting, room) as two,
     ):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trial.add_all, two)
@@ -227,7 +243,8 @@ async def test_one_of_two_instances_is_killed(trial) -> None:
 
 def ended_by(entries: list[diary.Entry], begin: diary.Entry) -> bool:
     return any(
-        entry.what == "end" and (entry.task, entry.token, entry.pid) == (begin.task, begin.token, begin.pid)
+        entry.what == "end"
+        and (entry.task, entry.attempt, entry.pid) == (begin.task, begin.attempt, begin.pid)
         for entry in entries
     )
 
@@ -237,9 +254,9 @@ async def test_a_frozen_instance_comes_back_too_late(trial) -> None:
     trial.prepare(2 * IN_FLIGHT, "slow")
     room = "queue.slots=60"
     async with (
-        database(trial.folder / "database") as url,
-        trial.open("one", url, room) as one,
-        trial.open("two", url, room) as two,
+        open_database(trial.folder / "database") as database,
+        trial.open("one", database.setting, room) as one,
+        trial.open("two", database.setting, room) as two,
     ):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trial.add_all, two)

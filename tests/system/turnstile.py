@@ -10,6 +10,7 @@ import psycopg
 import trio
 
 _KEY = 4711
+_OURS = f"locktype = 'advisory' and objid = {_KEY}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class Step:
     table: str
     change: str
     condition: str
+    application: str = "botvisor task_queue"
+    """Whose connection it is on."""
 
 
 STEPS = {
@@ -41,7 +44,28 @@ STEPS = {
         condition="old.state = 'running' and new.state in ('pending', 'delayed')",
     ),
     "result": Step(table="tasks", change="update", condition="new.state = 'completed'"),
+    "delay over": Step(
+        table="tasks",
+        change="update",
+        condition="old.state = 'delayed' and new.state = 'pending'",
+        application="botvisor reaper",
+    ),
 }
+"""What the life of a task consists of."""
+LEASE_OVER = Step(
+    table="tasks", change="update", condition="new.stalls > old.stalls", application="botvisor reaper"
+)
+FACTS = {
+    "intent": Step(table="job_records", change="insert", condition="true", application="botvisor db_writer"),
+    "outcome": Step(
+        table="job_records",
+        change="update",
+        condition="old.status = 'matched' and new.status <> 'matched'",
+        application="botvisor db_writer",
+    ),
+    "fact": Step(table="bot_events", change="insert", condition="true", application="botvisor db_writer"),
+}
+"""What a session has written."""
 
 
 class Turnstile:
@@ -51,9 +75,9 @@ class Turnstile:
     done, and an advisory lock, which goes with this connection.
     """
 
-    def __init__(self, dsn: str, step: str) -> None:
+    def __init__(self, dsn: str, step: Step) -> None:
         self._dsn = dsn
-        self._step = STEPS[step]
+        self._step = step
         self._link: psycopg.Connection | None = None
 
     def __enter__(self) -> Self:
@@ -65,7 +89,7 @@ class Turnstile:
             "create or replace function turnstile() returns trigger language plpgsql as"
             f" $$ begin perform pg_advisory_xact_lock_shared({_KEY}); return null; end $$"
         )
-        for table in ("tasks", "task_logs"):
+        for table in ("tasks", "task_logs", "job_records", "bot_events"):
             self._link.execute(f"drop trigger if exists turnstile on {table}")
         self._link.execute(
             f"create constraint trigger turnstile after {step.change} on {step.table}"
@@ -85,23 +109,19 @@ class Turnstile:
         while not self._held():
             await trio.sleep(0.01)
 
-    def cut(self) -> None:
-        """Cut the connections of the queue, whether they wait here or have just been let through."""
-        self._ask(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where application_name = 'botvisor task_queue'"
-        )
+    def cut(self) -> int:
+        """Cut the connections that the step is on, whether they wait here or were let through; how many."""
+        query = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s"
+        return len(self._ask(query, self._step.application))
 
     async def let_through(self) -> None:
         """Open, and wait until what was held is committed."""
         self._ask("select pg_advisory_unlock(%s)", _KEY)
-        while self._held() or self._ask(
-            "select from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
-        ):
+        while self._held() or self._ask(f"select from pg_locks where {_OURS} and pid <> pg_backend_pid()"):
             await trio.sleep(0.01)
 
     def _held(self) -> bool:
-        return bool(self._ask("select from pg_locks where locktype = 'advisory' and not granted"))
+        return bool(self._ask(f"select from pg_locks where {_OURS} and not granted"))
 
     def _ask(self, query: str, *parameters: object) -> list[tuple]:
         assert self._link is not None

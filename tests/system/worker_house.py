@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import trio
@@ -21,6 +22,8 @@ from . import diary
 
 DIARY = os.environ["TRIAL_DIARY"]
 GATE = Path(os.environ["TRIAL_GATE"])
+NUMBERS = count(1)
+"""Of this process's attempts."""
 
 
 def is_open() -> bool:
@@ -30,12 +33,12 @@ def is_open() -> bool:
 @asynccontextmanager
 async def noted(job: Attempt) -> AsyncGenerator[None, None]:
     """Write down when the work on a task begins and when it ends, however it ends."""
-    task = str(job.task.id)
-    diary.write(DIARY, "begin", task, job.task.token)
+    task, number = str(job.task.id), next(NUMBERS)
+    diary.write(DIARY, "begin", task, number)
     try:
         yield
     finally:
-        diary.write(DIARY, "end", task, job.task.token)
+        diary.write(DIARY, "end", task, number)
 
 
 async def echo(job: Attempt) -> Json:
