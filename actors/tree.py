@@ -13,36 +13,53 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, Never, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from runtime import Actor, Address, Backoff, Bus, ChildSpec, SupervisorMessage, SupervisorSpec
 
+from .analytics.analyst import Analyst
 from .mirror.messages import MirrorMessage
 from .mirror.redis_sync import RedisSync
+from .monitor.messages import CheckNow, MonitorMessage
+from .monitor.probes import Surroundings, make_board, make_probe
+from .monitor.status import ServiceName
 from .portals.browser import open_browser_portal
 from .portals.browser_host import BrowserHost, BrowserQuery
 from .portals.definition import PortalDefinition
 from .portals.http import open_http_portal
+from .portals.login_store import LoginStore
 from .portals.portal import Credentials, Portal
 from .practice import PracticePortal
-from .queue.handler import Handler
+from .queue.handler import Gate, Handler
+from .queue.herald import Herald
 from .queue.messages import QueueMessage
 from .queue.reaper import Reaper
 from .queue.task_queue import TaskQueue
 from .queue.workers import Workers
 from .records.db_reader import DbReader
 from .records.db_writer import DbWriter
+from .records.janitor import Janitor
 from .records.journal import Journal
 from .records.messages import JournalMessage, Query, Write
 from .records.rows import SessionRow
 from .services import DataDir, PostgresServer, ValkeyServer
+from .sessions.album import Album
+from .sessions.album_messages import AlbumMessage
+from .sessions.books import Desks
+from .sessions.duty import NOBODY, child_name
+from .sessions.handlers import session_handlers
+from .sessions.lease_return import LeaseReturn
 from .sessions.messages import RosterMessage
-from .sessions.roster import Roster, child_name
-from .sessions.session import Session
-from .settings import EMBEDDED, Settings
+from .sessions.orders import Order
+from .sessions.roster import Roster
+from .sessions.session import MOST_ORDERS, Assignment, Session
+from .sessions.terms import LEAVE, Terms
+from .sessions.workplaces import Workplace, Workplaces
+from .settings import EMBEDDED, Settings, portal_file
 
 WRITER_PAUSE: Final = 2.0
 """Longest wait in seconds before the writer tries PostgreSQL again: all commands and facts wait for it."""
@@ -58,10 +75,15 @@ class Addresses:
     db_reader: Address[Query] = field(default_factory=lambda: Address("db_reader", capacity=256))
     journal: Address[JournalMessage] = field(default_factory=lambda: Address("journal", capacity=1000))
     redis_sync: Address[MirrorMessage] = field(default_factory=lambda: Address("redis_sync"))
+    probes: Mapping[ServiceName, Address[CheckNow]] = field(
+        default_factory=lambda: {name: Address(f"probe.{name}") for name in ServiceName}
+    )
+    board: Address[MonitorMessage] = field(default_factory=lambda: Address("board", capacity=256))
     task_queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue", capacity=1000))
     browser_host: Address[BrowserQuery] = field(default_factory=lambda: Address("browser_host"))
     roster: Address[RosterMessage] = field(default_factory=lambda: Address("roster", capacity=256))
     fleet: Address[SupervisorMessage] = field(default_factory=lambda: Address("fleet"))
+    album: Address[AlbumMessage] = field(default_factory=lambda: Address("album", capacity=64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +94,16 @@ class Plan:
     data_dir: DataDir
     definition: PortalDefinition
     credentials: Credentials
+    logins: LoginStore
+    """The log-ins of all sessions, kept over restarts."""
     chromium: Path | None
     """The browser for the sessions; None runs them on the http engine."""
     practice: tuple[str, ...]
     """The program that is the practice portal."""
     handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])
     """Who does the tasks of each type, in this instance."""
+    owner: str = EMBEDDED
+    """This instance, for all who share its database, and the same after its restart."""
 
     @property
     def engine(self) -> str:
@@ -98,6 +124,7 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
     """The tree of this plan, with the front end as its last branch."""
     to, settings, data_dir = addresses, plan.settings, plan.data_dir
     grow = Grower(settings)
+    on_duty = Gate(NOBODY)
     return grow.branch(
         to.root,
         grow.branch(
@@ -116,6 +143,9 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
             ),
             grow.worker(to.db_reader, lambda: DbReader(settings.database, plan.dsn)),
             grow.worker(to.journal, lambda: Journal(data_dir.journal, to.db_writer)),
+            grow.worker(
+                Address[Never]("janitor"), lambda: Janitor(settings.retention, settings.database, plan.dsn)
+            ),
         ),
         grow.branch(
             Address("mirror"),
@@ -125,12 +155,39 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
             ),
         ),
         grow.branch(
+            Address("monitor"),
+            *(
+                grow.worker(
+                    address, partial(make_probe, name, to.board, surroundings(plan, to, bus)), shutdown=2.0
+                )
+                for name, address in to.probes.items()
+            ),
+            grow.worker(to.board, lambda: make_board(to.probes, settings)),
+        ),
+        grow.branch(
             Address("queue"),
             grow.worker(to.task_queue, lambda: TaskQueue(settings.queue, settings.database, plan.dsn)),
             grow.worker(
                 Address[Never]("reaper"), lambda: Reaper(settings.queue, settings.database, plan.dsn, bus)
             ),
-            grow.worker(Address[Never]("workers"), lambda: workers(plan, to, bus)),
+            grow.worker(
+                Address[Never]("herald"),
+                lambda: Herald(settings.database, plan.dsn, bus),
+                longest_pause=WRITER_PAUSE,
+            ),
+            grow.worker(Address[Never]("workers"), lambda: workers(plan, to, bus, on_duty)),
+        ),
+        grow.branch(
+            Address("analytics"),
+            grow.worker(
+                Address[Never]("analyst"),
+                lambda: Analyst(
+                    settings.analytics,
+                    settings.database,
+                    plan.dsn,
+                    keep=timedelta(days=settings.retention.keep_days),
+                ),
+            ),
         ),
         grow.branch(
             Address("practice"),
@@ -151,6 +208,18 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
         ),
         grow.branch(
             Address("sessions"),
+            # Above the fleet, so that at a stop the leases are given back when the sessions have ended.
+            grow.worker(
+                Address[Never]("leases"), lambda: LeaseReturn(plan.owner, to.db_writer), shutdown=2.0
+            ),
+            grow.worker(
+                to.album,
+                lambda: Album(
+                    data_dir.screenshots,
+                    keep_count=settings.sessions.screenshot_keep_count,
+                    keep_hours=settings.sessions.screenshot_keep_hours,
+                ),
+            ),
             SupervisorSpec(
                 address=to.fleet,
                 dynamic=True,
@@ -161,18 +230,7 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
             ),
             grow.worker(
                 to.roster,
-                lambda: Roster(
-                    portal=plan.definition.name,
-                    engine=plan.engine,
-                    autostart=settings.sessions.autostart,
-                    session_name=settings.sessions.session_name,
-                    employ=partial(session_spec, plan, to, grow),
-                    fleet=to.fleet,
-                    writer=to.db_writer,
-                    reader=to.db_reader,
-                    journal=to.journal,
-                    bus=bus,
-                ),
+                lambda: roster(plan, to, grow, bus, on_duty),
             ),
         ),
         web,
@@ -223,11 +281,29 @@ class Grower:
         )
 
 
-def workers(plan: Plan, to: Addresses, bus: Bus) -> Workers:
-    """Those who do the tasks; each incarnation is another owner of leases."""
+def surroundings(plan: Plan, to: Addresses, bus: Bus) -> Surroundings:
+    """What the monitor looks at."""
+    return Surroundings(
+        settings=plan.settings,
+        dsn=plan.dsn,
+        redis_url=plan.redis_url,
+        portals={plan.definition.name: plan.definition.base_url},
+        owner=plan.owner,
+        roster=to.roster,
+        fleet=to.fleet,
+        reader=to.db_reader,
+        bus=bus,
+    )
+
+
+def workers(plan: Plan, to: Addresses, bus: Bus, on_duty: Gate) -> Workers:
+    """Those who do the tasks; each incarnation is another owner of leases.
+
+    The contract's types are for the sessions, unless this instance was given another handler for them.
+    """
     settings = plan.settings.queue
     return Workers(
-        plan.handlers,
+        {**session_handlers(to.roster, on_duty), **plan.handlers},
         to.task_queue,
         bus,
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
@@ -249,16 +325,71 @@ def browser_host(plan: Plan, chromium: Path) -> BrowserHost:
     )
 
 
-def session_spec(plan: Plan, to: Addresses, grow: Grower, row: SessionRow) -> ChildSpec:
-    """A bot session as a child of the fleet."""
+def session_spec(
+    plan: Plan, to: Addresses, grow: Grower, bus: Bus, workplaces: Workplaces, row: SessionRow
+) -> ChildSpec:
+    """A bot session as a child of the fleet.
+
+    Raises:
+      NoSuchPortal: this instance cannot work it.
+    """
+    place = workplaces.find(row.portal)
+    definition, credentials = place.definition, place.credentials
+    saved = plan.logins.of(str(row.id), base_url=definition.base_url, username=credentials.username)
 
     def open_portal() -> AbstractAsyncContextManager[Portal]:
         if plan.chromium is None:
-            return open_http_portal(plan.definition, plan.credentials)
-        return open_browser_portal(plan.definition, plan.credentials, to.browser_host)
+            return open_http_portal(definition, credentials, saved)
+        return open_browser_portal(definition, credentials, to.browser_host, saved)
 
+    assignment = Assignment(
+        row=row,
+        engine=plan.engine,
+        open_portal=open_portal,
+        desks=desks(to),
+        album=to.album,
+        bus=bus,
+        owner=plan.owner,
+    )
     return grow.worker(
-        Address[None](child_name(row.id)),
-        lambda: Session(row, plan.engine, open_portal, to.db_writer, to.db_reader, to.journal),
-        shutdown=6.0,
+        Address[Order](child_name(row.id), capacity=MOST_ORDERS), lambda: Session(assignment), shutdown=LEAVE
+    )
+
+
+def desks(to: Addresses) -> Desks:
+    """Where sessions and their roster write and read."""
+    return Desks(writer=to.db_writer, reader=to.db_reader, journal=to.journal)
+
+
+def roster(plan: Plan, to: Addresses, grow: Grower, bus: Bus, on_duty: Gate) -> Roster:
+    """The keeper of the sessions."""
+    sessions = plan.settings.sessions
+    terms = Terms(
+        portal=plan.definition.name,
+        engine=plan.engine,
+        autostart=sessions.autostart,
+        session_name=sessions.session_name,
+        max_sessions=sessions.max_sessions,
+        owner=plan.owner,
+        lease_seconds=sessions.lease_seconds,
+        shared=plan.settings.database.url != EMBEDDED,
+    )
+
+    usual = Workplace(definition=plan.definition, credentials=plan.credentials)
+    # Beside the one of the settings, wherever that is, and among those that come with botvisor.
+    folders = [portal_file(name).parent for name in (sessions.portal, "practice")]
+    workplaces = Workplaces(usual, folders)
+
+    async def forget_login(session: UUID) -> None:
+        await plan.logins.forget(str(session))
+
+    return Roster(
+        terms,
+        employ=partial(session_spec, plan, to, grow, bus, workplaces),
+        forget_login=forget_login,
+        fleet=to.fleet,
+        desks=desks(to),
+        queue=to.task_queue,
+        gate=on_duty,
+        bus=bus,
     )

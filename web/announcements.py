@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from uuid import UUID
 
+from actors.analytics.events import AnalyticsUpdated
+from actors.monitor.events import ServiceChanged
+from actors.monitor.status import ServiceName
+from actors.records.events import ConfigurationChanged, ConfigurationRefreshRequested
 from actors.records.rows import JobStatus
-from actors.sessions.events import CycleCompleted, FactRecorded, JobProcessed, SessionTroubled
+from actors.sessions.events import (
+    CycleCompleted,
+    JobProcessed,
+    LookBegan,
+    RejectedReported,
+    ResultsReported,
+    SessionEvent,
+    SessionTroubled,
+)
 from runtime import ChildFailed, ChildStarted, ChildState, ChildStopped, describe
 
-from .schemas import Json
-
-PASSED_ON: Final = frozenset(
-    {
-        "bot_starting",
-        "bot_started",
-        "bot_stopping",
-        "bot_stopped",
-        "bot_error",
-        "login_attempt",
-        "login_attempting",
-        "login_success",
-        "login_failed",
-        "no_jobs",
-    }
-)
-"""Facts that clients know by their own names. Those about jobs are told from ``JobProcessed``."""
+from .realtime import RealtimeUpdate
+from .schemas import Json, iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,25 +34,52 @@ class Announcement:
     type: str
     data: Json
     timestamp: datetime
+    session: UUID | None = None
+    """The session that it is about, where there is one."""
 
 
 def announcements(event: object) -> Iterator[Announcement]:
     """What clients are told of an event, in order; nothing of those that are none of their business."""
     match event:
+        case LookBegan():
+            yield _of_session(event, "checking_jobs", _checking_jobs(event))
         case JobProcessed():
-            yield Announcement(type="job_processed", data=_job_processed(event), timestamp=event.timestamp)
+            yield _of_session(event, "job_processed", _job_processed(event))
             if event.status in (JobStatus.ACCEPTED, JobStatus.REJECTED):
-                yield Announcement(
-                    type=f"job_{event.status}", data=_job_decided(event), timestamp=event.timestamp
-                )
+                yield _of_session(event, f"job_{event.status}", _job_decided(event))
         case CycleCompleted():
-            yield Announcement(type="cycle_complete", data=_cycle_complete(event), timestamp=event.timestamp)
+            if event.total_jobs == 0:
+                yield _of_session(event, "no_jobs", _no_jobs(event))
+            else:
+                yield _of_session(event, "job_processing_complete", _jobs_complete(event))
+            yield _of_session(event, "cycle_complete", _cycle_complete(event))
         case SessionTroubled():
             data: Json = {"message": event.message, "session_id": str(event.session_id)}
-            yield Announcement(type="error", data=data, timestamp=event.timestamp)
-        case FactRecorded(type=kind) if kind in PASSED_ON:
-            data = {**event.data, "session_id": str(event.session_id)}
-            yield Announcement(type=kind, data=data, timestamp=event.timestamp)
+            yield _of_session(event, "error", data)
+        case ResultsReported() | RejectedReported():
+            yield _of_session(event, "metric_update", _report(event))
+        case AnalyticsUpdated():
+            data = {
+                "message": event.message,
+                "period_start": iso(event.period_start),
+                "period_end": iso(event.period_end),
+                "is_final": event.is_final,
+            }
+            yield Announcement(type="analytics_update", data=data, timestamp=datetime.now(UTC))
+        case RealtimeUpdate():
+            yield Announcement(type=event.type, data=event.data, timestamp=event.timestamp)
+        case ConfigurationChanged():
+            yield Announcement(
+                type="configuration_updated", data=_configuration_updated(event), timestamp=datetime.now(UTC)
+            )
+        case ConfigurationRefreshRequested():
+            data = {"message": "The sessions are asked to read their configuration again"}
+            yield Announcement(type="config_refresh_requested", data=data, timestamp=datetime.now(UTC))
+        case ServiceChanged():
+            data = _service_changed(event)
+            yield Announcement(type="service_changed", data=data, timestamp=event.timestamp)
+            if event.name is ServiceName.DATABASE:
+                yield Announcement(type="database_update", data=data, timestamp=event.timestamp)
         case ChildStarted():
             yield _supervisor_event(event.path, ChildState.RUNNING, restarts=event.restarts)
         case ChildFailed():
@@ -65,6 +89,88 @@ def announcements(event: object) -> Iterator[Announcement]:
             yield _supervisor_event(event.path, ChildState.STOPPED)
         case _:
             return
+
+
+def _of_session(event: SessionEvent, kind: str, data: Json) -> Announcement:
+    return Announcement(type=kind, data=data, timestamp=event.timestamp, session=event.session_id)
+
+
+def _checking_jobs(event: LookBegan) -> Json:
+    return {
+        "session_id": str(event.session_id),
+        "iteration": event.cycle,
+        "message": f"Looking for jobs, time {event.cycle}",
+    }
+
+
+def _no_jobs(event: CycleCompleted) -> Json:
+    return {
+        "session_id": str(event.session_id),
+        "iteration": event.cycle,
+        "message": "There are no jobs at the portal",
+    }
+
+
+def _jobs_complete(event: CycleCompleted) -> Json:
+    return {
+        "session_id": str(event.session_id),
+        "iteration": event.cycle,
+        "accepted": event.accepted,
+        "rejected": event.rejected,
+        "skipped": event.skipped,
+        "total_jobs": event.total_jobs,
+        "total_checks": event.total_checks,
+        "total_accepted": event.total_accepted,
+        "total_rejected": event.total_rejected,
+        "total_skipped": event.total_skipped,
+        "message": f"Of {event.total_jobs} jobs {event.accepted} accepted, {event.rejected} rejected",
+    }
+
+
+def _report(event: ResultsReported | RejectedReported) -> Json:
+    session: Json = {"session_id": str(event.session_id)}
+    if isinstance(event, ResultsReported):
+        return session | {
+            "report": "results",
+            "period_seconds": event.seconds,
+            "checks": event.checks,
+            "accepted": event.accepted,
+            "rejected": event.rejected,
+            "total_checks": event.total_checks,
+            "total_accepted": event.total_accepted,
+            "total_rejected": event.total_rejected,
+        }
+    return session | {
+        "report": "rejected",
+        "period_start": iso(event.period_start),
+        "period_end": iso(event.period_end),
+        "rejected": event.rejected,
+        "reasons": event.reasons,
+        "jobs": [{"job_ref": ref, "reason": reason} for ref, reason in event.jobs],
+    }
+
+
+def _configuration_updated(event: ConfigurationChanged) -> Json:
+    configuration = event.configuration
+    return {
+        "config_name": configuration.config_name,
+        "check_interval_seconds": float(configuration.check_interval_seconds),
+        "max_accept_per_run": configuration.max_accept_per_run,
+        "job_type_filter": configuration.job_type_filter,
+        "message": f"Configuration {configuration.config_name} was changed: {', '.join(event.changed)}",
+        "config_id": str(configuration.id),
+        "changed": list(event.changed),
+    }
+
+
+def _service_changed(event: ServiceChanged) -> Json:
+    return {
+        "name": event.name,
+        "status": event.status,
+        "previous": event.previous,
+        "overall_status": event.overall,
+        "message": event.message,
+    }
 
 
 def _job_processed(event: JobProcessed) -> Json:

@@ -11,13 +11,18 @@ from quart_trio import QuartTrio
 
 from actors.settings import WebSettings
 
+from .api.analytics import analytics_blueprint
 from .api.bot import bot_blueprint
 from .api.bot_tasks import bot_tasks_blueprint
+from .api.configuration import configuration_blueprint
 from .api.health import health_blueprint
 from .api.mirror import mirror_blueprint
+from .api.realtime import realtime_blueprint
+from .api.sessions import sessions_blueprint
 from .api.supervisor import supervisor_blueprint
 from .api.tasks import tasks_blueprint
 from .assets import Assets
+from .docs import docs_blueprint
 from .doors import Doors
 from .errors import Problem
 from .guard import Guard
@@ -44,8 +49,13 @@ def create_app(doors: Doors, settings: WebSettings, *, closing: trio.Event | Non
     assets = Assets()
     Guard(settings).install(app)
     app.register_blueprint(assets.blueprint())
+    app.register_blueprint(docs_blueprint(app))
     app.register_blueprint(bot_blueprint(doors))
+    app.register_blueprint(configuration_blueprint(doors))
+    app.register_blueprint(analytics_blueprint(doors))
+    app.register_blueprint(realtime_blueprint(doors))
     app.register_blueprint(bot_tasks_blueprint(doors))
+    app.register_blueprint(sessions_blueprint(doors))
     app.register_blueprint(tasks_blueprint(doors))
     app.register_blueprint(mirror_blueprint(doors))
     app.register_blueprint(health_blueprint(doors))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,10 +28,14 @@ class Asset:
 
 
 class Assets:
-    """All files of the folder by name."""
+    """The files of a folder by name: all of them, or ``only`` some."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self._assets = {path.name: _asset(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    def __init__(self, folder: Path = FOLDER, *, only: Collection[str] | None = None) -> None:
+        self._assets = {
+            path.name: _asset(path)
+            for path in sorted(folder.iterdir())
+            if path.is_file() and (only is None or path.name in only)
+        }
 
     def blueprint(self) -> Blueprint:
         """The route under ``/static``."""

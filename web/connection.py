@@ -10,18 +10,17 @@ bounded time.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 import structlog
 import trio
-from h11 import Request as H11Request
+from h11 import Connection as H11Connection
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
@@ -37,11 +36,15 @@ from wsproto.connection import ConnectionState as WebSocketState
 
 from runtime import describe
 
+from .heartbeat import Heartbeat
+from .http1 import Http1
+from .shortcuts import Headers, Shortcuts
+
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web.connection")
 
+_KEY: Final = "web.connection"
+"""Where a scope's state has its connection."""
 MAX_RECEIVE: Final = 65_536
-MAX_MESSAGE: Final = 65_536
-"""Bytes of a WebSocket message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +53,10 @@ class Limits:
 
     idle: float = 10.0
     """To send a request's head, also between two requests."""
-    silence: float = 45.0
-    """Between two bytes of a WebSocket; it must answer two pings in that time."""
-    ping_interval: float = 15.0
+    ping_interval: float = 20.0
+    """Between a WebSocket's answer to a ping and the next ping."""
+    ping_timeout: float = 20.0
+    """To answer a ping."""
     send: float = 5.0
     """To take what is sent to it."""
     linger: float = 1.0
@@ -60,6 +64,25 @@ class Limits:
     to close at once would reset the connection, and the client might never read our answer."""
     stop: float = 2.0
     """To end what is under way when the server stops."""
+
+
+class Pipe(Protocol):
+    """A WebSocket's own connection, for who has frames that are encoded already."""
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole frames as they are; nothing once the WebSocket closes."""
+        ...
+
+
+def pipe_of(scope: Scope) -> Pipe:
+    """The connection through which a WebSocket's scope came. Its WebSocket must be accepted."""
+    return _connection_of(scope)
+
+
+def _connection_of(scope: Scope) -> Connection:
+    connection: object = scope["state"][_KEY]
+    assert isinstance(connection, Connection)
+    return connection
 
 
 class Connection:
@@ -72,18 +95,24 @@ class Connection:
         context: WorkerContext,
         limits: Limits,
         stream: trio.SocketStream,
+        shortcuts: Shortcuts,
     ) -> None:
         self._app = app
         self._config = config
         self._context = context
         self._limits = limits
         self._stream = stream
+        self._shortcuts = shortcuts
+        self._head: bytes | None = None
+        """The request under way, where it came as one piece."""
+        self._lesson: tuple[bytes, str, Headers] | None = None
         self._sending = trio.Lock()
         self._life = trio.CancelScope()
         self._reading = trio.CancelScope()
         self._idle = True
         self._finishing = False
         self._protocol: Http1
+        self._tasks: TaskGroup
 
     async def run(self) -> None:
         """Speak with the client until either side ends it. Errors end here, and are logged."""
@@ -107,6 +136,24 @@ class Connection:
         # A shielded send is woken by the closing of its socket.
         self._stream.socket.close()
 
+    def watch(self) -> None:
+        """Keep an eye on the client of the WebSocket that was accepted."""
+        stream = self._protocol.stream
+        if isinstance(stream, WSStream) and stream.handshake.accepted:
+            limits = self._limits
+            heartbeat = Heartbeat(stream, interval=limits.ping_interval, timeout=limits.ping_timeout)
+            # Hypercorn's own annotation has a bare Callable in it.
+            self._tasks.spawn(heartbeat.run)  # pyright: ignore[reportUnknownMemberType]
+
+    async def send_frames(self, frames: bytes) -> None:
+        """See :class:`Pipe`."""
+        stream = self._protocol.stream
+        # Whatever closes it from now on has its turn after these bytes.
+        if isinstance(stream, WSStream) and stream.connection.state is WebSocketState.OPEN:
+            await self._send_bytes(frames)
+        else:
+            await trio.lowlevel.checkpoint()
+
     async def _converse(self) -> None:
         socket = self._stream.socket
         try:
@@ -114,13 +161,13 @@ class Connection:
             server = host_and_port(socket.getsockname())
         except OSError:
             return  # it left before it was served
-        async with TaskGroup() as tasks:
+        async with TaskGroup() as self._tasks:
             self._protocol = Http1(
                 self._app,
                 self._config,
                 self._context,
-                tasks,
-                ConnectionState({}),
+                self._tasks,
+                ConnectionState({_KEY: self}),
                 False,
                 client,
                 server,
@@ -135,18 +182,52 @@ class Connection:
     async def _read(self) -> None:
         while True:
             try:
-                with trio.fail_after(self._limits.silence):
-                    data = await self._stream.receive_some(MAX_RECEIVE)
-            except (trio.ClosedResourceError, trio.BrokenResourceError, trio.TooSlowError):
+                data = await self._stream.receive_some(MAX_RECEIVE)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
                 data = b""
             if not data:
                 await self._protocol.handle(Closed())
                 return
             if self._finishing:
                 continue
-            await self._protocol.handle(RawData(bytes(data)))
+            data = bytes(data)
+            if self._is_between_requests():
+                if await self._answer_shortly(data):
+                    continue
+                self._head = data
+            else:
+                self._head = None
+            await self._protocol.handle(RawData(data))
             if self._protocol.refused:
                 await self._finish()
+
+    def _is_between_requests(self) -> bool:
+        connection = self._protocol.connection
+        return self._idle and isinstance(connection, H11Connection) and not connection.trailing_data[0]
+
+    async def _answer_shortly(self, head: bytes) -> bool:
+        """Answer a request that was answered before, if it is one and this is not the end."""
+        if self._context.terminated.is_set():
+            return False
+        self._idle, self._reading.deadline = False, float("inf")
+        answer = await self._shortcuts.answer(head, self._config.response_headers("h11"))
+        if answer is not None:
+            await self._send_bytes(answer)
+        await self._send(Updated(idle=True))
+        if self._context.terminated.is_set():
+            await self._finish()
+        return answer is not None
+
+    def note_answer(self, scope: Scope, status: int, headers: Headers) -> None:
+        """The app answers a request: learn from it, if the connection goes on after it."""
+        if (
+            scope["type"] == "http"
+            and scope["method"] == "GET"
+            and not scope["query_string"]
+            and status == HTTPStatus.OK
+            and self._head is not None
+        ):
+            self._lesson = self._head, scope["path"], list(headers)
 
     async def _send(self, event: Event) -> None:
         """What the protocol wants done: bytes sent, the connection closed, or its idleness noted."""
@@ -157,6 +238,9 @@ class Connection:
                 await self._finish()
             case Updated(idle=idle):
                 self._idle = idle
+                if idle and self._lesson is not None:
+                    self._shortcuts.learn(*self._lesson)
+                self._lesson = None
                 limit = self._limits.idle if idle else float("inf")
                 if not self._finishing:
                     self._reading.deadline = trio.current_time() + limit
@@ -177,7 +261,7 @@ class Connection:
             self._reading.cancel()
             await self._protocol.handle(Closed())
         # The shield swallowed any cancel; let it through before the next send.
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     async def _finish(self) -> None:
         """Say that nothing follows, and give the client a moment to read what was sent."""
@@ -194,29 +278,8 @@ class Connection:
         await self._protocol.handle(Closed())
 
 
-class Http1(H11Protocol):
-    """Hypercorn's HTTP/1.1 and WebSocket protocol, and nothing but that."""
-
-    async def _check_protocol(self, event: H11Request) -> None:
-        """Stay with HTTP/1.1: in clear text HTTP/2 has no clients, and ways of its own to be flooded."""
-
-    @property
-    def refused(self) -> bool:
-        """Whether the server refused what came over a WebSocket, and wants no more of it.
-
-        Hypercorn goes on collecting the rest of a message that is too large
-        for as long as the client sends it, and never tells the app of a client
-        that sent bytes before the handshake was answered.
-        """
-        stream = self.stream
-        if not isinstance(stream, WSStream):
-            return False
-        accepted = stream.handshake.accepted
-        return stream.closed or (accepted and stream.connection.state is WebSocketState.LOCAL_CLOSING)
-
-
 def contained(app: ASGIFramework) -> AppWrapper:
-    """Wrap the app so that each of its sends is a checkpoint.
+    """Wrap the app so that each of its sends is a checkpoint, and its answers and WebSockets are seen.
 
     Hypercorn returns at once from a send to a client that left. A handler
     that loops on sends would never let go, and with it the whole process.
@@ -231,22 +294,15 @@ def contained(app: ASGIFramework) -> AppWrapper:
     ) -> None:
         async def send_and_yield(event: ASGISendEvent) -> None:
             await trio.lowlevel.checkpoint()
+            if event["type"] == "http.response.start":
+                _connection_of(scope).note_answer(scope, event["status"], event["headers"])
             await send(event)
+            if event["type"] == "websocket.accept":
+                _connection_of(scope).watch()
 
         await app(scope, receive, send_and_yield)
 
     return run
-
-
-def config_of(limits: Limits) -> Config:
-    """What Hypercorn's protocol code wants to know."""
-    config = Config()
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.include_server_header = False
-    config.keep_alive_max_requests = 100_000
-    config.websocket_max_message_size = MAX_MESSAGE
-    config.websocket_ping_interval = limits.ping_interval
-    return config
 
 
 def host_and_port(name: tuple[str | int, ...]) -> tuple[str, int]:

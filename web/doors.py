@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.mirror.messages import MirrorMessage
+from actors.monitor.messages import MonitorMessage
 from actors.queue.messages import QueueMessage
-from actors.records.messages import Query
+from actors.records.messages import Query, Write
+from actors.sessions.album_messages import AlbumMessage
 from actors.sessions.messages import RosterMessage
-from runtime import Address, SupervisorMessage
+from runtime import Address, Bus, SupervisorMessage
 
 from .hub import HubMessage
 
@@ -21,11 +23,19 @@ class Doors:
     """Starts and stops sessions, and knows them from memory."""
     reader: Address[Query]
     """Reads the record."""
+    writer: Address[Write]
+    """Writes to the record."""
     queue: Address[QueueMessage]
     """Takes tasks, and knows them."""
+    album: Address[AlbumMessage]
+    """Keeps what sessions took pictures of."""
     mirror: Address[MirrorMessage]
     """Compares Redis with the record, and repairs it."""
+    monitor: Address[MonitorMessage]
+    """Knows how the services are."""
     tree: Address[SupervisorMessage]
     """The root supervisor."""
     hub: Address[HubMessage]
     """Feeds the WebSocket clients."""
+    bus: Bus
+    """Where the house hears of what is no order to anybody."""

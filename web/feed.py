@@ -10,8 +10,11 @@ from typing import Final, Self
 import trio
 
 from .frames import Frame, Position
+from .topics import EVERYTHING, Interest
 
-CAPACITY: Final = 256
+CAPACITY: Final = 1024
+MOST_BYTES: Final = 65_536
+"""What is taken at once: a client has a time limit for each send."""
 
 
 class Feed:
@@ -22,9 +25,17 @@ class Feed:
     ``with`` block; the hub forgets it then.
     """
 
-    def __init__(self, *, resume: Position | None = None, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        *,
+        resume: Position | None = None,
+        interest: Interest = EVERYTHING,
+        capacity: int = CAPACITY,
+    ) -> None:
         self.resume = resume
         """Where the client says it was."""
+        self.interest = interest
+        """What the client wants to be told."""
         self.left = False
         """The client is gone."""
         self.position = Position(epoch="", seq=0)
@@ -32,7 +43,7 @@ class Feed:
         self._capacity = capacity
         self._waiting: deque[Frame] = deque()
         self._missed = 0
-        self._catch_up: Callable[[int], Frame] | None = None
+        self._catch_up: Callable[[Feed, int], Frame] | None = None
         self._ended = False
         self._reader = trio.lowlevel.ParkingLot()
 
@@ -47,7 +58,7 @@ class Feed:
 
     # The hub's side
 
-    def begin(self, epoch: str, first: Iterable[Frame], catch_up: Callable[[int], Frame]) -> None:
+    def begin(self, epoch: str, first: Iterable[Frame], catch_up: Callable[[Feed, int], Frame]) -> None:
         """Start with these frames; ``catch_up`` makes a snapshot for one who missed so many."""
         self.position = Position(epoch=epoch, seq=0)
         self._waiting.extend(first)
@@ -55,7 +66,9 @@ class Feed:
         self._reader.unpark_all()
 
     def offer(self, frame: Frame) -> None:
-        """Add a frame; never waits."""
+        """Add a frame, if the client wants it; never waits."""
+        if not self.interest.wants(frame.topic, frame.session):
+            return
         if self._missed:
             self._missed += 1
         elif len(self._waiting) < self._capacity:
@@ -77,18 +90,35 @@ class Feed:
 
     # The client's side
 
-    async def take(self) -> Frame | None:
-        """The next frame, waiting for it; None once the hub ended the feed."""
+    def turn_to(self, interest: Interest) -> None:
+        """From now on tell what the client wants now, beginning with how that stands."""
+        self.interest = interest
+        self._waiting = deque(frame for frame in self._waiting if interest.wants(frame.topic, frame.session))
+        if self._catch_up is not None:
+            self._waiting.append(self._catch_up(self, 0))
+        self._reader.unpark_all()
+
+    async def take(self) -> bytes | None:
+        """All that waits, up to a size, as it goes over the network; None once the hub ended the feed."""
         while not self._ended:
             frame = self._next()
             if frame is not None:
-                self.position = Position(epoch=self.position.epoch, seq=frame.seq)
-                return frame
+                return self._collect(frame)
             await self._reader.park()
         return None
+
+    def _collect(self, frame: Frame) -> bytes:
+        batch, size = [frame.wire], len(frame.wire)
+        while self._waiting and size < MOST_BYTES:
+            frame = self._waiting.popleft()
+            batch.append(frame.wire)
+            size += len(frame.wire)
+        self.position = Position(epoch=self.position.epoch, seq=frame.seq)
+        # A lone frame stays the one object that all clients share.
+        return batch[0] if len(batch) == 1 else b"".join(batch)
 
     def _next(self) -> Frame | None:
         if self._missed and self._catch_up is not None:
             missed, self._missed = self._missed, 0
-            return self._catch_up(missed)
+            return self._catch_up(self, missed)
         return self._waiting.popleft() if self._waiting else None

@@ -26,7 +26,7 @@ from .errors import Problem
 COOKIE: Final = "botvisor_token"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key"
-OPEN_PATHS: Final = ("/livez", "/static/")
+OPEN_PATHS: Final = ("/livez", "/readyz", "/startupz", "/static/")
 """Wanted before anybody can show a token, and without a secret in them."""
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {

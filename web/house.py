@@ -16,12 +16,13 @@ import structlog
 import trio
 
 from actors.portals.chromium import find_chromium
-from actors.portals.definition import load_definition
-from actors.portals.errors import DefinitionError
-from actors.portals.portal import Credentials
+from actors.portals.definition_file import load_definition
+from actors.portals.errors import DefinitionError, SecretKeyUnusable
+from actors.portals.given import credentials_of
+from actors.portals.login_store import open_login_store
 from actors.queue.handler import Handler
 from actors.services import DataDir, DataDirFault, Instance, open_data_dir, remove_instance, write_instance
-from actors.settings import Settings, SettingsError, mask_url, portal_file
+from actors.settings import EMBEDDED, Settings, SettingsError, mask_url, portal_file
 from actors.tree import Addresses, Grower, Plan, tree
 from runtime import (
     Address,
@@ -75,7 +76,7 @@ def plan(settings: Settings, data_dir: DataDir) -> Plan:
     """Make the choices that the settings leave open, once, so that a restart does not make them anew.
 
     Raises:
-      SettingsError: the settings ask for a browser that is not there.
+      SettingsError: the settings ask for a browser or a key that is not there.
       DefinitionError: the portal definition cannot be used.
     """
     sessions, practice = settings.sessions, settings.practice
@@ -89,16 +90,21 @@ def plan(settings: Settings, data_dir: DataDir) -> Plan:
         raise SettingsError(
             "sessions.engine", "'browser' needs a Chromium: install one or name it in browser.executable"
         )
+    try:
+        logins = open_login_store(data_dir.logins, sessions.secret_key_file)
+    except SecretKeyUnusable as error:
+        raise SettingsError("sessions.secret_key_file", str(error)) from None
     return Plan(
         settings=replace(settings, practice=practice, web=web),
         data_dir=data_dir,
         definition=replace(definition, base_url=base_url) if base_url else definition,
-        credentials=Credentials(
-            username=sessions.username or (practice.username if ours else ""),
-            password=sessions.password.get_secret_value() or (practice.password if ours else ""),
+        credentials=definition.credentials.resolve(
+            definition.name, os.environ, credentials_of(settings, definition)
         ),
+        logins=logins,
         chromium=chromium,
         practice=PRACTICE,
+        owner=EMBEDDED if settings.database.url == EMBEDDED else data_dir.name,
     )
 
 
@@ -140,14 +146,20 @@ def _front(chosen: Plan, to: Addresses, bus: Bus, on_listening: Callable[[str], 
     doors = Doors(
         roster=to.roster,
         reader=to.db_reader,
+        writer=to.db_writer,
         queue=to.task_queue,
+        album=to.album,
         mirror=to.redis_sync,
+        monitor=to.board,
         tree=to.root,
         hub=hub,
+        bus=bus,
     )
     return grow.branch(
         Address("web"),
-        grow.worker(hub, lambda: LiveHub(bus, to.roster, doors.queue, settings)),
+        grow.worker(
+            hub, lambda: LiveHub(bus, settings, roster=doors.roster, queue=doors.queue, reader=doors.reader)
+        ),
         grow.worker(Address[Never]("server"), lambda: WebServer(doors, settings, on_listening=on_listening)),
     )
 

@@ -9,8 +9,10 @@ import trio
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
-from .connection import Connection, Limits, config_of, contained, host_and_port
+from .connection import Connection, Limits, contained, host_and_port
 from .errors import AddressInUse, CannotListen
+from .http1 import config_of
+from .shortcuts import Shortcuts
 
 BACKLOG: Final = 1024
 DEFAULT: Final = Limits()
@@ -29,6 +31,7 @@ async def serve(
     *,
     closing: trio.Event,
     limits: Limits = DEFAULT,
+    shortcuts: Shortcuts | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the app until cancelled; the task status is given the bound addresses once it listens.
@@ -42,7 +45,7 @@ async def serve(
         CannotListen: the address cannot be listened at.
     """
     listeners = await _listen(host, port)
-    clients = _Clients(app, closing, limits)
+    clients = _Clients(app, closing, limits, shortcuts or Shortcuts({}))
     async with trio.open_nursery() as nursery:
         handlers = await nursery.start(clients.hold)
         try:
@@ -79,18 +82,19 @@ def _url(listener: trio.SocketListener) -> str:
 class _Clients:
     """All connections of one server."""
 
-    def __init__(self, app: ASGIFramework, closing: trio.Event, limits: Limits) -> None:
+    def __init__(self, app: ASGIFramework, closing: trio.Event, limits: Limits, shortcuts: Shortcuts) -> None:
         self._app = contained(app)
         self._closing = closing
         self._limits = limits
-        self._config = config_of(limits)
+        self._shortcuts = shortcuts
+        self._config = config_of()
         self._context = WorkerContext(None)
         self._connections: set[Connection] = set()
         self._empty = trio.Event()
 
     async def connect(self, stream: trio.SocketStream) -> None:
         """Serve one client to its end. Never fails."""
-        connection = Connection(self._app, self._config, self._context, self._limits, stream)
+        connection = Connection(self._app, self._config, self._context, self._limits, stream, self._shortcuts)
         self._connections.add(connection)
         try:
             await connection.run()

@@ -7,14 +7,15 @@ from typing import Final, cast
 
 import trio
 from quart import Blueprint, websocket
-from werkzeug.datastructures import MultiDict
 
+from .connection import Pipe, pipe_of
 from .doors import Doors
+from .errors import Problem
 from .feed import Feed
-from .frames import Position, encode
+from .frames import encode
 from .hub import Attach
-from .params import whole_number
 from .schemas import Json
+from .subscriptions import interest_of, position_of, subscribed, unsubscribed
 
 ASK_TIMEOUT: Final = 5.0
 
@@ -29,29 +30,23 @@ def live_blueprint(doors: Doors, closing: trio.Event) -> Blueprint:
 
     @blueprint.websocket("/ws")
     async def live() -> None:
-        with Feed(resume=position_of(websocket.args)) as feed:
+        resume = position_of(websocket.args.get("since"))
+        with Feed(resume=resume, interest=interest_of(websocket.args)) as feed:
             # Refused before the handshake ends, so that the client gets an HTTP status.
             await doors.hub.ask(Attach(feed=feed), timeout=ASK_TIMEOUT)
             # Quart's own annotation has a bare dict in it.
             await websocket.accept()  # pyright: ignore[reportUnknownMemberType]
-            await LiveClient(feed).serve(closing)
+            await LiveClient(feed, pipe_of(websocket.scope)).serve(closing)
 
     return blueprint
-
-
-def position_of(args: MultiDict[str, str]) -> Position | None:
-    """Where a client says that it was: ``?epoch=...&seq=...``."""
-    epoch = args.get("epoch")
-    if not epoch:
-        return None
-    return Position(epoch=epoch, seq=whole_number(args, "seq", 0, least=0, most=2**53))
 
 
 class LiveClient:
     """One connected client, from its first frame to its last."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, pipe: Pipe) -> None:
         self._feed = feed
+        self._pipe = pipe
         self._farewell = COME_BACK
         self._scope = trio.CancelScope()
 
@@ -64,8 +59,8 @@ class LiveClient:
             self._scope = nursery.cancel_scope
             nursery.start_soon(self._read)
             nursery.start_soon(self._await_stop, closing)
-            while (frame := await self._feed.take()) is not None:
-                await websocket.send(frame.text)
+            while (frames := await self._feed.take()) is not None:
+                await self._pipe.send_frames(frames)
             self._end(COME_BACK)
         await websocket.close(*self._farewell)
 
@@ -80,16 +75,27 @@ class LiveClient:
             await self._answer(message)
 
     async def _answer(self, message: str) -> None:
-        match _parse(message):
-            case {"type": "ping"}:
+        said = _parse(message)
+        kind = said.get("type")
+        match kind:
+            case "ping":
                 await self._say("pong", {})
-            case {"type": str(kind)}:
+            case "subscribe" | "unsubscribe":
+                change = subscribed if kind == "subscribe" else unsubscribed
+                try:
+                    interest = change(self._feed.interest, said)
+                except Problem as problem:
+                    await self._say("error", {"message": problem.detail})
+                else:
+                    self._feed.turn_to(interest)
+                    await self._say("subscribed", interest.described())
+            case str():
                 await self._say("error", {"message": f"messages of type {kind[:60]!r} are not known here"})
             case _:
                 await self._say("error", {"message": 'a message must be a JSON object with a text as "type"'})
 
     async def _say(self, kind: str, data: Json) -> None:
-        await websocket.send(encode(kind, data, self._feed.position).text)
+        await self._pipe.send_frames(encode(kind, data, self._feed.position).wire)
 
     async def _await_stop(self, closing: trio.Event) -> None:
         await closing.wait()
@@ -100,8 +106,10 @@ class LiveClient:
         self._scope.cancel()
 
 
-def _parse(message: str) -> object:
+def _parse(message: str) -> dict[str, object]:
+    """A JSON object, or an empty one where it is something else."""
     try:
-        return cast("object", json.loads(message))
+        said: object = json.loads(message)
     except (ValueError, RecursionError):
-        return None
+        return {}
+    return cast("dict[str, object]", said) if isinstance(said, dict) else {}

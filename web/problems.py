@@ -18,8 +18,16 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from actors.mirror.messages import MirrorUnknown
 from actors.queue.messages import InvalidTask, NoSuchTask, QueueAway, StaleToken, TaskStateForbids
-from actors.records.messages import QueryRefused, RecordAway, WriteRefused
-from actors.sessions.messages import AlreadyRunning, NoActiveSession, TooManySessions
+from actors.records.messages import (
+    ConfigurationNameTaken,
+    NoSuchConfiguration,
+    NoSuchSession,
+    QueryRefused,
+    RecordAway,
+    WriteRefused,
+)
+from actors.sessions.album_messages import NoSuchScreenshot
+from actors.sessions.messages import AlreadyRunning, NoActiveSession, NoSuchPortal, TooManySessions
 from runtime import AskFailed, MailboxFull, Refusal
 
 from .errors import Problem
@@ -33,6 +41,9 @@ _REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
     AlreadyRunning: (400, "already_running", "Bot is already running"),
     NoActiveSession: (400, "no_active_session", "No active bot session found"),
     TooManySessions: (409, "too_many_sessions", None),
+    NoSuchPortal: (422, "no_such_portal", None),
+    NoSuchSession: (404, "no_such_session", None),
+    NoSuchScreenshot: (404, "no_such_screenshot", None),
     TooManyClients: (503, "too_many_clients", None),
     RecordAway: (503, "record_away", None),
     QueueAway: (503, "queue_away", None),
@@ -42,6 +53,8 @@ _REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
     StaleToken: (409, "stale_token", None),
     InvalidTask: (422, "invalid_task", None),
     QueryRefused: (422, "query_refused", None),
+    NoSuchConfiguration: (404, "no_such_configuration", None),
+    ConfigurationNameTaken: (409, "name_taken", None),
     WriteRefused: (422, "write_refused", None),
     Refusal: (503, "unavailable", None),
 }

@@ -7,7 +7,7 @@ from typing import Final
 
 import trio
 
-from actors.queue.events import QueueChanged, TaskEvent
+from actors.queue.events import ChangedElsewhere, QueueChanged, TaskEvent
 from actors.queue.messages import QueueMessage, QueueStatsQuery
 from runtime import Address, AskFailed, Bus, MailboxFull, Refusal
 
@@ -37,6 +37,8 @@ class QueueNews:
         self._tell = tell
         self._wanted = wanted
         self._due = trio.Event()
+        self.latest: Json | None = None
+        """What was told last; None where that is not how the queue stands any more."""
 
     def tell_soon(self) -> None:
         """Tell how the queue stands although nothing has happened: somebody does not know."""
@@ -50,14 +52,16 @@ class QueueNews:
             while True:
                 await self._due.wait()
                 self._due = trio.Event()
-                if self._wanted() and not await self._ask():
+                if not self._wanted():
+                    self.latest = None
+                elif not await self._ask():
                     await trio.sleep(RETRY)
                     self._due.set()
                 await trio.sleep(TICK)
 
     async def _listen(self, *, task_status: trio.TaskStatus[None]) -> None:
         # One is enough to know that something happened; what it was is asked.
-        with self._bus.subscribe(TaskEvent, QueueChanged, capacity=1) as events:
+        with self._bus.subscribe(TaskEvent, QueueChanged, ChangedElsewhere, capacity=1) as events:
             task_status.started()
             async for _ in events:
                 self._due.set()
@@ -67,5 +71,6 @@ class QueueNews:
             stats = await self._queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT)
         except (AskFailed, MailboxFull, Refusal):
             return False
-        self._tell(queue_counts(stats))
+        self.latest = queue_counts(stats)
+        self._tell(self.latest)
         return True

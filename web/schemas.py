@@ -10,7 +10,8 @@ from actors.sessions.messages import SessionStatus, SessionView
 
 Json: TypeAlias = dict[str, object]
 
-_RUNNING = (SessionStatus.STARTING, SessionStatus.RUNNING)
+# One that failed is on duty still, and tried again: a start would be one too many.
+_RUNNING = (SessionStatus.STARTING, SessionStatus.RUNNING, SessionStatus.FAILED)
 
 
 def bot_status(session: SessionView | None) -> Json:

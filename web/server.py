@@ -13,8 +13,10 @@ from actors.settings import WebSettings
 from runtime import Actor
 
 from .app import create_app
+from .connection import Limits
 from .doors import Doors
 from .listener import serve
+from .shortcuts import shortcuts_of
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web")
 
@@ -40,7 +42,19 @@ class WebServer(Actor[Never]):
         """
         closing = trio.Event()
         app = create_app(self._doors, self._settings, closing=closing)
-        run = partial(serve, app, self._settings.host, self._settings.port, closing=closing)
+        limits = Limits(
+            ping_interval=self._settings.ping_interval_seconds,
+            ping_timeout=self._settings.ping_timeout_seconds,
+        )
+        run = partial(
+            serve,
+            app,
+            self._settings.host,
+            self._settings.port,
+            closing=closing,
+            limits=limits,
+            shortcuts=shortcuts_of(app),
+        )
         urls: list[str] = await self.context.nursery.start(run)
         url = _reachable(urls[0])
         self.context.detail["url"] = url

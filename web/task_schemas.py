@@ -75,7 +75,12 @@ def queue_stats(stats: QueueStats) -> Json:
         "paused_types": list(stats.paused_types),
         "limits": [_limit(limit) for limit in stats.limits],
         "workers": [
-            {"owner": worker.owner, "types": list(worker.types), "seen_at": iso(worker.seen_at)}
+            {
+                "owner": worker.owner,
+                "types": list(worker.types),
+                "closed": dict(worker.closed),
+                "seen_at": iso(worker.seen_at),
+            }
             for worker in stats.workers
         ],
         "oldest_pending_at": iso(stats.oldest_pending_at),

@@ -7,12 +7,15 @@ from .errors import SettingsError
 from .load import load_settings
 from .places import config_dir, portal_file
 from .sections import (
+    AnalyticsSettings,
     BackoffSettings,
     BrowserSettings,
     DatabaseSettings,
+    MonitorSettings,
     PracticeSettings,
     QueueSettings,
     RedisSettings,
+    RetentionSettings,
     RuntimeSettings,
     SessionsSettings,
     Settings,
@@ -21,12 +24,15 @@ from .sections import (
 
 __all__ = [
     "EMBEDDED",
+    "AnalyticsSettings",
     "BackoffSettings",
     "BrowserSettings",
     "DatabaseSettings",
+    "MonitorSettings",
     "PracticeSettings",
     "QueueSettings",
     "RedisSettings",
+    "RetentionSettings",
     "RuntimeSettings",
     "SessionsSettings",
     "Settings",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Iterator
 
 from .addresses import EMBEDDED, is_database_address, is_loopback, is_origin, is_redis_address, is_web_address
@@ -18,6 +20,13 @@ def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:
             "backoff.maximum_seconds",
             f"at least backoff.minimum_seconds, which is {backoff.minimum_seconds}",
         )
+    monitor = settings.monitor
+    if monitor.stale_after_seconds < monitor.interval_seconds + monitor.timeout_seconds:
+        yield (
+            "monitor.stale_after_seconds",
+            "at least monitor.interval_seconds and monitor.timeout_seconds together, which is"
+            f" {monitor.interval_seconds + monitor.timeout_seconds:g}",
+        )
     if settings.database.url != EMBEDDED and not is_database_address(settings.database.url):
         yield "database.url", f'"{EMBEDDED}" or an address such as postgresql://user@host:5432/name'
     if settings.redis.url != EMBEDDED and not is_redis_address(settings.redis.url):
@@ -32,5 +41,15 @@ def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:
     if not all("!" <= character <= "~" for character in token):
         # It travels in an HTTP header.
         yield "web.token", "visible ASCII characters only"
+    if not _is_totp_secret(practice.totp_secret):
+        yield "practice.totp_secret", "base32 text of 24, 32 or more characters"
     if practice.enabled and web.port and (web.host, web.port) == (practice.host, practice.port):
         yield "practice.port", "another port than web.port"
+
+
+def _is_totp_secret(text: str) -> bool:
+    try:
+        # The practice portal is as strict as RFC 4226, which wants 128 bits and never less than 112.
+        return not text or len(base64.b32decode(text)) >= 14
+    except (binascii.Error, ValueError):
+        return False

@@ -67,6 +67,17 @@ class RedisSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorSettings:
+    """How often the services are looked at, and how long what was seen counts."""
+
+    interval_seconds: Period
+    retry_delay_seconds: Period
+    timeout_seconds: Wait
+    max_retries: Annotated[int, Interval(ge=0, le=1_000)]
+    stale_after_seconds: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings:
     """The task queue and this instance's workers on it."""
 
@@ -81,6 +92,22 @@ class QueueSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsSettings:
+    """The four-hour periods of ``analytics_periods``."""
+
+    every_seconds: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long what happened stays on record."""
+
+    keep_days: Annotated[float, Interval(ge=1, le=36_500)]
+    every_seconds: Period
+    batch_size: Annotated[int, Interval(ge=1, le=10_000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
     """REST, WebSocket and the page. Once loaded, ``token`` has the content of ``token_file``, if set."""
 
@@ -92,6 +119,8 @@ class WebSettings:
     max_body_bytes: Annotated[int, Interval(ge=1_024, le=1_073_741_824)]
     max_clients: Annotated[int, Interval(ge=1, le=100_000)]
     status_interval_seconds: Period
+    ping_interval_seconds: Period
+    ping_timeout_seconds: Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +135,11 @@ class SessionsSettings:
     username: str
     password: SecretStr
     password_file: str
+    secret_key_file: str
     max_sessions: Annotated[int, Interval(ge=1, le=1_000)]
+    lease_seconds: Annotated[float, Interval(ge=10, le=3_600)]
+    screenshot_keep_count: Annotated[int, Interval(ge=0, le=100_000)]
+    screenshot_keep_hours: Annotated[float, Interval(ge=0, le=87_600)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +162,7 @@ class PracticeSettings:
     seed: Annotated[int, Interval(ge=0, le=2**63 - 1)]
     username: Name
     password: Name
+    totp_secret: str
     initial_jobs: Annotated[int, Interval(ge=0, le=200)]
     arrival_seconds: PeriodOrOff
     taken_share: Share
@@ -137,6 +171,7 @@ class PracticeSettings:
     slow_share: Share
     slow_seconds: Annotated[float, Interval(ge=0, le=300)]
     error_share: Share
+    markup_share: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +182,10 @@ class Settings:
     backoff: BackoffSettings
     database: DatabaseSettings
     redis: RedisSettings
+    monitor: MonitorSettings
     queue: QueueSettings
+    analytics: AnalyticsSettings
+    retention: RetentionSettings
     web: WebSettings
     sessions: SessionsSettings
     browser: BrowserSettings

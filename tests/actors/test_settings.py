@@ -291,6 +291,11 @@ def test_a_layer_below_is_checked_too(tmp_path: Path):
             ["backoff.maximum_seconds=0.1"],
             "backoff.maximum_seconds = 0.1, expected at least backoff.minimum_seconds",
         ),
+        (
+            ["monitor.stale_after_seconds=34"],
+            "monitor.stale_after_seconds = 34.0, expected at least monitor.interval_seconds and"
+            " monitor.timeout_seconds together, which is 35",
+        ),
         (["database.url=postgres"], 'database.url = "postgres", expected "embedded" or an address such as'),
         (["redis.url=http://h"], 'redis.url = "http://h", expected "embedded" or an address such as'),
         (["redis.url=redis://h:99999"], 'redis.url = "redis://h:99999", expected'),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Never
 from uuid import UUID, uuid4
@@ -15,6 +16,15 @@ import httpx
 from pydantic import SecretStr
 
 from actors.mirror.messages import MirrorMessage, MirrorStatus, MirrorStatusQuery, RepairMirror
+from actors.monitor.messages import (
+    ForceCheck,
+    HealthQuery,
+    HealthView,
+    MonitorMessage,
+    NoSuchService,
+    ServiceHealth,
+)
+from actors.monitor.status import ServiceName, ServiceStatus, overall_of
 from actors.queue.events import TaskAdded, TaskRetried
 from actors.queue.messages import (
     FINISHED,
@@ -52,7 +62,25 @@ from actors.queue.messages import (
     TaskView,
     WorkerView,
 )
-from actors.records.messages import ConfigurationQuery, EventsQuery, JobsQuery, Query, SessionsQuery
+from actors.records.analytics_messages import (
+    AnalyticsQuery,
+    AnalyticsRow,
+    DashboardQuery,
+    DashboardRow,
+    HourlyQuery,
+    HourRow,
+)
+from actors.records.configuration_messages import ConfigurationsQuery
+from actors.records.messages import (
+    ConfigurationQuery,
+    EventsQuery,
+    JobsQuery,
+    NoSuchConfiguration,
+    NoSuchSession,
+    Query,
+    SessionsQuery,
+    Write,
+)
 from actors.records.rows import (
     ConfigurationRow,
     Decision,
@@ -60,14 +88,23 @@ from actors.records.rows import (
     EventRow,
     JobRow,
     JobStatus,
+    LogRow,
     SessionRow,
     Settled,
 )
+from actors.records.session_messages import SessionQuery, SystemLogsQuery
+from actors.sessions.album import Album
+from actors.sessions.album_messages import AlbumMessage
 from actors.sessions.events import JobProcessed, SessionChanged
 from actors.sessions.messages import (
     AlreadyRunning,
+    Assign,
     LoginStatus,
     NoActiveSession,
+    NoSuchPortal,
+    ResetSession,
+    ResetSessions,
+    ResumeSession,
     RosterMessage,
     RosterQuery,
     RosterView,
@@ -75,6 +112,7 @@ from actors.sessions.messages import (
     SessionView,
     StartSession,
     StopSession,
+    StopSessions,
 )
 from actors.settings import WebSettings
 from runtime import (
@@ -107,6 +145,8 @@ def web_settings(**changes: object) -> WebSettings:
         max_body_bytes=65_536,
         max_clients=1000,
         status_interval_seconds=5.0,
+        ping_interval_seconds=20.0,
+        ping_timeout_seconds=20.0,
     )
     return replace(settings, **changes)
 
@@ -172,6 +212,18 @@ def job_row(**changes: object) -> JobRow:
     return replace(row, **changes)
 
 
+def dashboard_row(**changes: object) -> DashboardRow:
+    row = DashboardRow(
+        active_sessions=1,
+        total_jobs_today=4,
+        acceptance_rate_today=Decimal("75.00"),
+        most_active_language="Polish",
+        bot_uptime_hours=Decimal("1.50"),
+        last_activity=NOON,
+    )
+    return replace(row, **changes)
+
+
 def job_processed(**changes: object) -> JobProcessed:
     event = JobProcessed(
         session_id=uuid4(),
@@ -202,17 +254,44 @@ class Desk(Actor[RosterMessage]):
         match message:
             case RosterQuery():
                 return RosterView(sessions=tuple(self._sessions))
-            case StartSession(session_name=name):
-                if self._sessions:
+            case StartSession(session_name=name, config_id=config, portal=portal):
+                if message.alone and self._sessions:
                     raise AlreadyRunning("there is one")
-                view = session_view(session_name=name or "Session_20260301_120000")
+                if config not in (None, CONFIGURATION):
+                    raise NoSuchConfiguration(f"there is no configuration {config}")
+                if portal not in (None, "practice"):
+                    raise NoSuchPortal(f"there is no portal {portal!r} here")
+                view = session_view(session_name=name or "Session_20260301_120000", config_id=config)
                 self._sessions.append(view)
-            case StopSession():
-                if not self._sessions:
+                self._tell(view)
+                return view
+            case StopSessions() | ResetSessions():
+                if not self._sessions and isinstance(message, StopSessions):
                     raise NoActiveSession("there is none")
-                view = replace(self._sessions.pop(), status=SessionStatus.STOPPED)
+                ended = tuple(replace(view, status=SessionStatus.STOPPED) for view in self._sessions)
+                self._sessions.clear()
+                for view in ended:
+                    self._tell(view)
+                return ended
+            case StopSession(session_id=session) | ResetSession(session_id=session):
+                view = self._find(session)
+                self._sessions.remove(view)
+                view = replace(view, status=SessionStatus.STOPPED)
+                self._tell(view)
+                return view
+            case ResumeSession(session_id=session):
+                return self._find(session)
+            case Assign():
+                return {}
+
+    def _find(self, session: UUID) -> SessionView:
+        for view in self._sessions:
+            if view.id == session:
+                return view
+        raise NoSuchSession(f"there is no session {session} on record")
+
+    def _tell(self, view: SessionView) -> None:
         self.context.publish(SessionChanged(session_id=view.id, timestamp=NOON, session=view))
-        return view
 
 
 class Archive(Actor[Query]):
@@ -222,16 +301,42 @@ class Archive(Actor[Query]):
         self._house = house
 
     async def handle(self, message: Query) -> object:
-        self._house.asked.append(message)
+        if not isinstance(message, DashboardQuery):  # the hub's, whenever it likes
+            self._house.asked.append(message)
         match message:
             case SessionsQuery():
                 return self._house.session_rows
             case JobsQuery():
                 return self._house.job_rows
             case ConfigurationQuery():
-                return _configuration()
+                return configuration_row()
             case EventsQuery():
                 return self._house.event_rows
+            case SessionQuery(id=session):
+                for row in self._house.session_rows:
+                    if row.id == session:
+                        return row
+                raise NoSuchSession(f"there is no session {session} on record")
+            case SystemLogsQuery():
+                return self._house.log_rows
+            case DashboardQuery():
+                return dashboard_row()
+            case ConfigurationsQuery():
+                return [configuration_row()]
+            case AnalyticsQuery():
+                return AnalyticsRow(
+                    accepted=5,
+                    rejected=3,
+                    failed=1,
+                    open=0,
+                    languages={"Polish": 6, "Urdu": 3},
+                    hours={12: 9},
+                )
+            case HourlyQuery(hours=hours):
+                return [
+                    HourRow(hour=NOON - timedelta(hours=back), accepted=back % 5, rejected=back % 3, failed=0)
+                    for back in reversed(range(hours))
+                ]
             case _:
                 raise NotImplementedError
 
@@ -403,6 +508,41 @@ def mirror_status(**changes: object) -> MirrorStatus:
     return replace(status, **changes)
 
 
+def service_health(name: ServiceName, **changes: object) -> ServiceHealth:
+    health = ServiceHealth(
+        name=name,
+        status=ServiceStatus.HEALTHY,
+        last_check=NOON,
+        retry_count=0,
+        latency_ms=1.5,
+        error=None,
+        evidence=f"{name} answered",
+    )
+    return replace(health, **changes)
+
+
+class Observer(Actor[MonitorMessage]):
+    """A monitor that sees what the test says."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def handle(self, message: MonitorMessage) -> object:
+        services = tuple(self._house.services.values())
+        wanted = message.name if isinstance(message, HealthQuery) else None
+        if isinstance(message, ForceCheck):
+            self._house.forced_checks += 1
+        if self._house.monitor_is_mute:
+            return self.context.defer()
+        if wanted is not None and wanted not in self._house.services:
+            raise NoSuchService(f"no service of this name is watched: {wanted}")
+        return HealthView(
+            services=tuple(service for service in services if wanted in (None, service.name)),
+            overall=overall_of((service.name, service.status) for service in services),
+            interval=30.0,
+        )
+
+
 class Fragile(Actor[Break]):
     """Fails when told to."""
 
@@ -428,18 +568,28 @@ class House:
     session_rows: list[SessionRow] = field(default_factory=list)
     job_rows: list[JobRow] = field(default_factory=list)
     event_rows: list[EventRow] = field(default_factory=list)
+    log_rows: list[LogRow] = field(default_factory=list)
+    pictures: Path = Path("/nonexistent")
+    """Where the album is."""
     tasks: list[TaskView] = field(default_factory=list)
     asked_queue: list[QueueMessage] = field(default_factory=list)
     queue_away: bool = False
     asked: list[Query] = field(default_factory=list)
+    services: dict[ServiceName, ServiceHealth] = field(
+        default_factory=lambda: {name: service_health(name) for name in ServiceName}
+    )
+    forced_checks: int = 0
+    monitor_is_mute: bool = False
     roster_answers: bool = True
     url: str = ""
     bus: Bus = field(default_factory=Bus)
     reader: Address[Query] = field(default_factory=lambda: Address("db_reader"))
-    writer: Address[Break] = field(default_factory=lambda: Address("db_writer"))
+    writer: Address[Write | Break] = field(default_factory=lambda: Address("db_writer"))
     queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue"))
     mirror: Address[MirrorMessage | Break] = field(default_factory=lambda: Address("redis_sync"))
+    monitor: Address[MonitorMessage] = field(default_factory=lambda: Address("board"))
     hub: Address[HubMessage] = field(default_factory=lambda: Address("hub"))
+    album: Address[AlbumMessage] = field(default_factory=lambda: Address("album"))
     system: System | None = None
 
     @property
@@ -453,7 +603,16 @@ class House:
         hub = self.hub
         server: Address[Never] = Address("server")
         doors = Doors(
-            roster=roster, reader=self.reader, queue=self.queue, mirror=self.mirror, tree=root, hub=hub
+            roster=roster,
+            reader=self.reader,
+            writer=self.writer,
+            queue=self.queue,
+            album=self.album,
+            mirror=self.mirror,
+            monitor=self.monitor,
+            tree=root,
+            hub=hub,
+            bus=self.bus,
         )
         slow = Backoff(minimum=60.0, maximum=60.0, jitter=0.0)
         listening = lambda url: setattr(self, "url", url)  # noqa: E731
@@ -466,17 +625,28 @@ class House:
                     ChildSpec(address=self.reader, start=lambda: Archive(self)),
                 ),
                 branch("mirror", ChildSpec(address=self.mirror, start=Mirror, backoff=slow)),
+                branch("monitor", ChildSpec(address=self.monitor, start=lambda: Observer(self))),
                 branch("queue", ChildSpec(address=self.queue, start=lambda: Counter(self))),
                 branch(
                     "sessions",
                     ChildSpec(
                         address=roster, start=lambda: Desk(self.sessions) if self.roster_answers else Mute()
                     ),
+                    ChildSpec(
+                        address=self.album, start=lambda: Album(self.pictures, keep_count=9, keep_hours=1.0)
+                    ),
                 ),
                 branch(
                     "web",
                     ChildSpec(
-                        address=hub, start=lambda: LiveHub(self.bus, roster, self.queue, self.settings)
+                        address=hub,
+                        start=lambda: LiveHub(
+                            self.bus,
+                            self.settings,
+                            roster=roster,
+                            queue=self.queue,
+                            reader=self.reader,
+                        ),
                     ),
                     ChildSpec(
                         address=server,
@@ -504,7 +674,7 @@ async def client(house: House, **options: object) -> AsyncGenerator[httpx.AsyncC
         yield http
 
 
-def _configuration() -> ConfigurationRow:
+def configuration_row() -> ConfigurationRow:
     return ConfigurationRow(
         id=CONFIGURATION,
         config_name="default",

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
-import pytest
-
+from actors.analytics.events import AnalyticsUpdated
+from actors.monitor.events import ServiceChanged
+from actors.monitor.status import OverallStatus, ServiceName, ServiceStatus
+from actors.records.events import ConfigurationChanged, ConfigurationRefreshRequested
 from actors.records.rows import JobStatus
-from actors.sessions.events import CycleCompleted, FactRecorded, SessionChanged, SessionTroubled
+from actors.sessions.events import CycleCompleted, LookBegan, SessionTroubled
 from runtime import ChildFailed, ChildStarted, ChildStopped
 from web.announcements import announcements
+from web.realtime import RealtimeUpdate
 
-from .parts import NOON, job_processed, session_view
+from .parts import NOON, configuration_row, job_processed, service_health
 
 
 def test_an_accepted_job_is_told_twice():
@@ -49,12 +53,30 @@ def test_a_cycle_has_its_totals_in_stats():
         session_id=uuid4(),
         timestamp=NOON,
         cycle=4,
+        total_jobs=5,
+        accepted=1,
+        rejected=2,
+        skipped=2,
         total_checks=9,
         total_accepted=3,
         total_rejected=2,
         total_skipped=1,
     )
-    (told,) = announcements(event)
+    complete, told = announcements(event)
+    assert complete.type == "job_processing_complete"
+    assert complete.data == {
+        "session_id": str(event.session_id),
+        "iteration": 4,
+        "accepted": 1,
+        "rejected": 2,
+        "skipped": 2,
+        "total_jobs": 5,
+        "total_checks": 9,
+        "total_accepted": 3,
+        "total_rejected": 2,
+        "total_skipped": 1,
+        "message": "Of 5 jobs 1 accepted, 2 rejected",
+    }
     assert told.type == "cycle_complete"
     stats = {"total_checks": 9, "total_accepted": 3, "total_rejected": 2, "total_skipped": 1}
     assert told.data == {"cycle": 4, "stats": stats, "session_id": str(event.session_id)}
@@ -67,14 +89,94 @@ def test_trouble_is_an_error():
     assert (told.type, told.data) == ("error", {"message": "away", "session_id": str(session)})
 
 
-@pytest.mark.parametrize(
-    ("kind", "told"), [("login_success", True), ("job_accepted", False), ("noise", False)]
-)
-def test_some_facts_are_passed_on(kind, told):
-    """Those that clients know, but for jobs, which are told of from the event of their processing."""
-    fact = FactRecorded(session_id=uuid4(), timestamp=NOON, id=uuid4(), type=kind, data={"engine": "http"})
-    said = [(a.type, a.data["engine"]) for a in announcements(fact)]
-    assert said == ([(kind, "http")] if told else [])
+def test_a_look_is_told_when_it_begins_and_when_it_found_nothing():
+    """checking_jobs and no_jobs, with the number of the look."""
+    session = uuid4()
+    (begun,) = announcements(LookBegan(session_id=session, timestamp=NOON, cycle=3))
+    assert (begun.type, begun.session) == ("checking_jobs", session)
+    assert begun.data == {
+        "session_id": str(session),
+        "iteration": 3,
+        "message": "Looking for jobs, time 3",
+    }
+    nothing = CycleCompleted(
+        session_id=session,
+        timestamp=NOON,
+        cycle=3,
+        total_jobs=0,
+        accepted=0,
+        rejected=0,
+        skipped=0,
+        total_checks=3,
+        total_accepted=0,
+        total_rejected=0,
+        total_skipped=0,
+    )
+    told = list(announcements(nothing))
+    assert [one.type for one in told] == ["no_jobs", "cycle_complete"]
+    assert told[0].data["iteration"] == 3
+
+
+def test_a_changed_configuration_is_told_with_what_clients_read():
+    """Numbers are numbers."""
+    changed = ConfigurationChanged(configuration=configuration_row(), changed=("max_accept_per_run",))
+    (told,) = announcements(changed)
+    assert told.type == "configuration_updated"
+    assert told.data == {
+        "config_name": "default",
+        "check_interval_seconds": 0.5,
+        "max_accept_per_run": 5,
+        "job_type_filter": "Telephone interpreting",
+        "message": "Configuration default was changed: max_accept_per_run",
+        "config_id": str(changed.configuration.id),
+        "changed": ["max_accept_per_run"],
+    }
+    (asked,) = announcements(ConfigurationRefreshRequested())
+    assert (asked.type, list(asked.data)) == ("config_refresh_requested", ["message"])
+
+
+def test_a_service_that_came_or_went_is_told():
+    """The database by the name that clients know as well."""
+    for name, kinds in (("redis", ["service_changed"]), ("database", ["service_changed", "database_update"])):
+        service = service_health(ServiceName(name), status=ServiceStatus.DISCONNECTED)
+        event = ServiceChanged(
+            name=service.name,
+            status=service.status,
+            previous=ServiceStatus.HEALTHY,
+            message=f"{name} is gone",
+            timestamp=NOON,
+            service=service,
+            overall=OverallStatus.PARTIAL,
+        )
+        told = list(announcements(event))
+        assert [one.type for one in told] == kinds
+        assert told[0].data == {
+            "name": name,
+            "status": "disconnected",
+            "previous": "healthy",
+            "overall_status": "partial",
+            "message": f"{name} is gone",
+        }
+
+
+def test_a_period_has_its_span():
+    """As moments that a client can parse."""
+    start, end = NOON, NOON + timedelta(hours=4)
+    event = AnalyticsUpdated(message="4 jobs", period_start=start, period_end=end, is_final=True)
+    (told,) = announcements(event)
+    assert told.type == "analytics_update"
+    assert told.data == {
+        "message": "4 jobs",
+        "period_start": "2026-03-01T12:00:00+00:00",
+        "period_end": "2026-03-01T16:00:00+00:00",
+        "is_final": True,
+    }
+
+
+def test_news_from_outside_is_told_as_it_came():
+    """Type, data and moment."""
+    (told,) = announcements(RealtimeUpdate(type="no_jobs", data={"external": True}, timestamp=NOON))
+    assert (told.type, told.data, told.timestamp) == ("no_jobs", {"external": True}, NOON)
 
 
 def test_children_are_told_of_by_path_and_state():
@@ -90,9 +192,3 @@ def test_children_are_told_of_by_path_and_state():
     assert [one.data["state"] for one in told] == ["running", "backoff", "failed", "stopped"]
     assert told[0].data == {"path": "a/b", "state": "running", "error": None, "delay": None, "restarts": 2}
     assert (told[1].data["error"], told[1].data["delay"], told[2].data["error"]) == ("bad", 0.4, "ValueError")
-
-
-def test_a_changed_session_is_not_announced_as_it_happens():
-    """It is part of the next status_update."""
-    view = session_view()
-    assert not list(announcements(SessionChanged(session_id=view.id, timestamp=NOON, session=view)))

@@ -160,7 +160,7 @@ async def test_help_names_every_command(home: dict[str, str]):
     """--help tells what there is, without colour in a pipe."""
     ended = await botvisor(home, "--help")
     assert ended.code == 0
-    for command in ("up", "check", "tree", "status", "watch", "verify"):
+    for command in ("up", "check", "tree", "status", "watch", "tasks", "verify"):
         assert re.search(rf"\b{command}\b", ended.out)
     assert "\x1b" not in ended.out
 
@@ -466,9 +466,19 @@ async def test_watch_as_json_is_one_line_for_each_event(home: dict[str, str]):
         assert await process.wait() == 0
         said = await read_all(process.stderr)
     assert (first["seq"], second["seq"]) == (1, 2)
-    assert events.paths == ["/ws", "/ws?epoch=e&seq=1"]
+    assert events.paths == ["/ws", "/ws?since=e%3A1"]
     assert first["data"]["message"] == "all well\n"
     assert said == "botvisor: the instance is stopping; trying again in 0.5 s\n"
+
+
+async def test_watch_of_a_session_subscribes_to_it(home: dict[str, str]):
+    """Also when it comes back, together with where it was."""
+    events = Events()
+    session = ["--session", "00000000-0000-0000-0000-000000000007"]
+    async with serving(events) as url, watching(home, "--json", "--url", url, *session) as process:
+        await read_lines(process.stdout, 2)
+    query = "topics=sessions&topics=jobs&session=00000000-0000-0000-0000-000000000007"
+    assert events.paths == [f"/ws?{query}", f"/ws?{query}&since=e%3A1"]
 
 
 async def test_watch_is_readable_in_a_pipe(home: dict[str, str]):

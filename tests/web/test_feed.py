@@ -3,25 +3,55 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from web.feed import Feed
+from web.feed import MOST_BYTES, Feed
 from web.frames import Frame
+from web.topics import Interest, Topic
 
 
-def frame(seq: int, text: str = "") -> Frame:
-    return Frame(seq=seq, text=text)
+def frame(seq: int, wire: bytes = b"", *, topic: Topic = Topic.TREE) -> Frame:
+    return Frame(seq=seq, topic=topic, session=None, wire=wire or b"<%d>" % seq)
 
 
-def snapshot(missed: int) -> Frame:
-    return frame(99, f"snapshot after {missed}")
+def snapshot(feed: Feed, missed: int) -> Frame:
+    return frame(99, b"snapshot after %d" % missed)
 
 
 async def test_frames_come_in_order():
-    """The first ones, then what is offered; the position follows."""
+    """The first ones, then what is offered, as many at once as wait; the position follows."""
     feed = Feed()
     feed.begin("e", [frame(1)], snapshot)
     feed.offer(frame(2))
-    assert [(await feed.take()).seq, (await feed.take()).seq] == [1, 2]
-    assert (feed.position.epoch, feed.position.seq) == ("e", 2)
+    assert await feed.take() == b"<1><2>"
+    feed.offer(frame(3))
+    assert await feed.take() == b"<3>"
+    assert (feed.position.epoch, feed.position.seq) == ("e", 3)
+
+
+async def test_not_more_is_taken_than_can_be_sent_in_time():
+    """What is large is taken in pieces."""
+    feed = Feed()
+    feed.begin("e", [frame(n, b"x" * MOST_BYTES) for n in (1, 2)], snapshot)
+    assert len(await feed.take()) == MOST_BYTES
+    assert feed.position.seq == 1
+
+
+async def test_what_is_not_wanted_is_not_taken():
+    """Nor counted when it is missed."""
+    feed = Feed(interest=Interest(topics=frozenset({Topic.JOBS})), capacity=1)
+    feed.begin("e", [], snapshot)
+    for seq in (1, 2, 3):
+        feed.offer(frame(seq))
+    feed.offer(frame(4, topic=Topic.JOBS))
+    assert await feed.take() == b"<4>"
+
+
+async def test_a_new_interest_begins_with_a_snapshot():
+    """After what waits and is still wanted."""
+    feed = Feed()
+    feed.begin("e", [frame(1), frame(2, topic=Topic.JOBS)], snapshot)
+    feed.turn_to(Interest(topics=frozenset({Topic.JOBS})))
+    feed.offer(frame(3))
+    assert await feed.take() == b"<2>snapshot after 0"
 
 
 async def test_a_reader_waits_for_the_next_frame():
@@ -38,7 +68,7 @@ async def test_a_reader_waits_for_the_next_frame():
         await trio.testing.wait_all_tasks_blocked()
         assert not taken
         feed.offer(frame(1))
-    assert [one.seq for one in taken] == [1]
+    assert taken == [b"<1>"]
 
 
 async def test_a_slow_reader_gets_a_snapshot_and_no_backlog():
@@ -47,9 +77,9 @@ async def test_a_slow_reader_gets_a_snapshot_and_no_backlog():
     feed.begin("e", [frame(1), frame(2), frame(3)], snapshot)
     feed.offer(frame(4))
     feed.offer(frame(5))
-    assert (await feed.take()).text == "snapshot after 5"
+    assert await feed.take() == b"snapshot after 5"
     feed.offer(frame(100))
-    assert (await feed.take()).seq == 100
+    assert await feed.take() == b"<100>"
 
 
 async def test_the_hubs_own_gap_is_a_snapshot_too():
@@ -57,7 +87,7 @@ async def test_the_hubs_own_gap_is_a_snapshot_too():
     feed = Feed()
     feed.begin("e", [frame(1)], snapshot)
     feed.skip(7)
-    assert (await feed.take()).text == "snapshot after 7"
+    assert await feed.take() == b"snapshot after 7"
 
 
 async def test_an_ended_feed_has_no_more_frames():

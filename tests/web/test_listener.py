@@ -11,8 +11,9 @@ import trio
 from quart import request, websocket
 from quart_trio import QuartTrio
 
-from web.connection import MAX_MESSAGE, Limits
+from web.connection import Limits
 from web.errors import AddressInUse, CannotListen
+from web.http1 import MAX_MESSAGE
 from web.listener import serve
 
 from . import wire
@@ -198,27 +199,82 @@ async def dripping(stream):
         nursery.cancel_scope.cancel()
 
 
-async def test_a_client_that_is_silent_is_gone():
-    """It leaves pings unanswered, so its connection ends."""
-    app = QuartTrio("tests.web.silent")
-    gone = trio.Event()
+async def test_a_client_that_answers_no_ping_is_sent_away():
+    """With 1011; one that answers stays."""
+    app = listening_app()
+    async with (
+        served(app, Limits(ping_interval=0.1, ping_timeout=0.3)) as (_, port),
+        wire.websocket(port) as patient,
+        connected(port) as stream,
+    ):
+        await upgraded(stream)
+        began = trio.current_time()
+        content = await read_all(stream)
+        assert 0.3 < trio.current_time() - began < 2
+        assert content.startswith(b"\x89\x00")
+        assert content.endswith(struct.pack("!H", 1011) + b"a ping was not answered in time")
+        assert patient.closed is None
+        await app.config["gone"].wait()
+
+
+async def test_words_are_no_answer_to_a_ping():
+    """However much a client says, or half says."""
+    app = listening_app()
+    async with served(app, Limits(ping_interval=0.1, ping_timeout=0.3)) as (_, port):
+        for talk in (frame(TEXT, b"hello"), b"\x81"):
+            async with connected(port) as stream, repeating(stream, talk):
+                await upgraded(stream)
+                assert struct.pack("!H", 1011) in await read_all(stream)
+
+
+def listening_app():
+    """A WebSocket that takes whatever is said, until its client is gone."""
+    app = QuartTrio("tests.web.listening")
+    app.config["gone"] = trio.Event()
 
     @app.websocket("/ws")
     async def listen():
         try:
-            await websocket.receive()
+            while True:
+                await websocket.receive()
+        finally:
+            app.config["gone"].set()
+
+    return app
+
+
+@asynccontextmanager
+async def repeating(stream, content):
+    async def repeat():
+        with suppress(trio.BrokenResourceError):
+            while True:
+                await trio.sleep(0.05)
+                await stream.send_all(content)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(repeat)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_ping_to_a_client_that_reads_nothing_ends_it():
+    """There is no room for the ping, nor for the word of the end."""
+    app = QuartTrio("tests.web.full")
+    gone = trio.Event()
+
+    @app.websocket("/ws")
+    async def pour():
+        try:
+            while True:
+                await websocket.send("x" * 100_000)
         finally:
             gone.set()
 
-    async with served(app, Limits(silence=0.4, ping_interval=0.1)) as (_, port):
-        async with wire.websocket(port):
-            await trio.sleep(0.8)
-            assert not gone.is_set()
-        gone = trio.Event()
-        async with connected(port) as stream:
-            await upgraded(stream)
-            with trio.fail_after(5):
-                await gone.wait()
+    limits = Limits(send=0.3, ping_interval=0.05, ping_timeout=0.1)
+    async with served(app, limits) as (_, port), connected(port, receive_buffer=4096) as stream:
+        await upgraded(stream)
+        with trio.fail_after(5):
+            await gone.wait()
 
 
 async def test_a_send_that_nobody_takes_ends_its_connection():

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import ImATeapot
 
-from actors.records.messages import NoSuchSession, QueryRefused, RecordAway
+from actors.records.messages import (
+    ConfigurationNameTaken,
+    NoSuchConfiguration,
+    NoSuchSession,
+    QueryRefused,
+    RecordAway,
+)
 from actors.sessions.messages import AlreadyRunning, NoActiveSession, TooManySessions
 from runtime import ActorCrashed, ActorStopped, AskTimeout, MailboxFull, Refusal
 from web.errors import Problem
@@ -30,7 +36,9 @@ class Unforeseen(Refusal):
         (TooManySessions("20 run"), 409, "too_many_sessions", "20 run"),
         (RecordAway("PostgreSQL is away"), 503, "record_away", "PostgreSQL is away"),
         (QueryRefused("no sense"), 422, "query_refused", "no sense"),
-        (NoSuchSession("not on record"), 422, "write_refused", "not on record"),
+        (NoSuchConfiguration("none is active"), 404, "no_such_configuration", "none is active"),
+        (ConfigurationNameTaken("it is taken"), 409, "name_taken", "it is taken"),
+        (NoSuchSession("not on record"), 404, "no_such_session", "not on record"),
         (AlreadyRunning("whatever"), 400, "already_running", "Bot is already running"),
         (NoActiveSession("whatever"), 400, "no_active_session", "No active bot session found"),
         (Problem(422, "odd", "That is odd."), 422, "odd", "That is odd."),

@@ -14,6 +14,7 @@ from web.feed import Feed
 from web.hub import Attach
 from web.queue_news import RETRY, TICK, QueueNews
 
+from . import wire
 from .parts import House, client, living, queue_stats
 
 
@@ -116,12 +117,29 @@ async def test_clients_get_one_frame_for_many_tasks(count):
             await house.hub.ask(Attach(feed=feed), timeout=5)
             body = [{"type": "login"}] * count
             assert (await http.post("/api/tasks", json=body)).status_code == 201
-            updates = 0
+            updates = []
             with trio.fail_after(5):
+                while not updates or updates[-1]["counts"]["pending"] < count:
+                    frames = [json.loads(text) for text in wire.texts(await feed.take())]
+                    updates += [frame["data"] for frame in frames if frame["type"] == "queue_update"]
+    assert len(updates) <= 2
+
+
+async def test_a_newcomer_is_told_what_others_know():
+    """After the snapshot, and the others are not told again."""
+    house = House()
+    async with living(house):
+        with Feed() as first, Feed() as second:
+            await house.hub.ask(Attach(feed=first), timeout=5)
+            while "queue_update" not in (await kinds(first)):
+                pass
+            await house.hub.ask(Attach(feed=second), timeout=5)
+            assert (await kinds(second))[:3] == ["connection_established", "status_update", "queue_update"]
+            with trio.move_on_after(2 * TICK):
                 while True:
-                    frame = json.loads((await feed.take()).text)
-                    if frame["type"] == "queue_update":
-                        updates += 1
-                        if frame["data"]["counts"]["pending"] == count:
-                            break
-    assert updates <= 2
+                    assert "queue_update" not in (await kinds(first))
+
+
+async def kinds(feed):
+    with trio.fail_after(5):
+        return [json.loads(text)["type"] for text in wire.texts(await feed.take())]

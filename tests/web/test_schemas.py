@@ -72,7 +72,7 @@ def test_without_a_session_the_bot_is_stopped():
         (SessionStatus.RUNNING, True),
         (SessionStatus.STOPPING, False),
         (SessionStatus.STOPPED, False),
-        (SessionStatus.FAILED, False),
+        (SessionStatus.FAILED, True),
     ],
 )
 def test_the_bot_runs_while_its_session_does(status, running):

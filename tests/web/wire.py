@@ -32,6 +32,22 @@ def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
     return head + b"\0\0\0\0" + payload
 
 
+def texts(content: bytes) -> list[str]:
+    """The texts of whole frames as a server sends them, without masks."""
+    found = []
+    while content:
+        length, start = content[1], 2
+        if length == 126:
+            (length,), start = struct.unpack("!H", content[2:4]), 4
+        elif length == 127:
+            (length,), start = struct.unpack("!Q", content[2:10]), 10
+        assert content[0] == 0x80 | TEXT
+        assert len(content) >= start + length
+        found.append(content[start : start + length].decode())
+        content = content[start + length :]
+    return found
+
+
 @asynccontextmanager
 async def connected(port: int, *, receive_buffer: int = 0) -> AsyncGenerator[trio.SocketStream, None]:
     """A bare connection."""
@@ -59,13 +75,14 @@ async def read_all(stream: trio.SocketStream, *, seconds: float = 10) -> bytes:
 
 
 async def read_until(stream: trio.SocketStream, mark: bytes, *, seconds: float = 10) -> bytes:
-    content = b""
+    content = bytearray()
     with trio.fail_after(seconds):
-        while mark not in content:
+        while True:
             piece = await stream.receive_some(65_536)
-            assert piece, f"the connection ended before {mark!r} came: {content!r}"
+            assert piece, f"the connection ended before {mark!r} came: {bytes(content)!r}"
             content += piece
-    return content
+            if mark in content[-len(piece) - len(mark) :]:
+                return bytes(content)
 
 
 async def upgraded(stream: trio.SocketStream) -> bytes:

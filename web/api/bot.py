@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 from quart import Blueprint, request
 
-from actors.records.messages import ConfigurationQuery, JobsQuery, SessionsQuery
+from actors.records.messages import JobsQuery, NoSuchConfiguration, SessionsQuery
 from actors.records.rows import JobStatus
 from actors.sessions.messages import (
     NoActiveSession,
+    ResetSessions,
     RosterQuery,
     SessionStatus,
     SessionView,
     StartSession,
-    StopSession,
+    StopSessions,
 )
 
+from ..described import described
 from ..doors import Doors
 from ..errors import Problem
+from ..models.bot import (
+    BotSessionModel,
+    BotStatusModel,
+    JobRecordModel,
+    JobsPage,
+    SessionsPage,
+    StartBody,
+    StoppedModel,
+    ToggledModel,
+)
 from ..params import choice, identifier, json_object, short_text, whole_number
+from ..readiness import require_healthy
 from ..schemas import Json, bot_session, bot_status, job_record
 
 ASK_TIMEOUT: Final = 5.0
@@ -34,43 +48,64 @@ def bot_blueprint(doors: Doors) -> Blueprint:
     """The routes under ``/api/bot``."""
     blueprint = Blueprint("bot", __name__, url_prefix="/api/bot")
 
-    async def start(name: str | None) -> SessionView:
-        return await doors.roster.ask(StartSession(session_name=name), timeout=START_TIMEOUT)
+    async def start(name: str | None = None, config: UUID | None = None) -> SessionView:
+        await require_healthy(doors)
+        command = StartSession(session_name=name, config_id=config, alone=True)
+        try:
+            return await doors.roster.ask(command, timeout=START_TIMEOUT)
+        except NoSuchConfiguration as refusal:
+            raise Problem(422, "invalid_value", f"config_id: {refusal}.") from refusal
+
+    async def stop() -> tuple[SessionView, ...]:
+        return await doors.roster.ask(StopSessions(), timeout=STOP_TIMEOUT)
 
     @blueprint.get("/status")
+    @described(BotStatusModel)
     async def status() -> Json:
+        """Say how the bot stands."""
         view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
         return bot_status(next(iter(view.sessions), None))
 
     @blueprint.post("/start")
+    @described(BotSessionModel, body=StartBody)
     async def start_session() -> Json:
+        """Start the bot, unless it runs."""
         body = await json_object(request)
         name = short_text(body, "session_name", most=255)
-        config = identifier(body, "config_id")
-        if config is not None:
-            active = await doors.reader.ask(ConfigurationQuery(), timeout=ASK_TIMEOUT)
-            if config != active.id:
-                raise Problem(
-                    422, "invalid_value", f"config_id must be that of the active configuration, {active.id}."
-                )
-        return bot_session(await start(name))
+        return bot_session(await start(name, identifier(body, "config_id")))
 
     @blueprint.post("/stop")
+    @described(StoppedModel)
     async def stop_session() -> Json:
-        await doors.roster.ask(StopSession(), timeout=STOP_TIMEOUT)
-        return {"message": "Bot stopped successfully", "status": "stopped", "terminated_processes": []}
+        """Stop the bot: end every session on duty here."""
+        return {
+            "message": "Bot stopped successfully",
+            "status": "stopped",
+            "terminated_processes": [f"{view.session_name} (session.{view.id})" for view in await stop()],
+        }
 
     @blueprint.post("/toggle")
+    @described(ToggledModel)
     async def toggle() -> Json:
+        """Stop the bot where it runs, else start it."""
         try:
-            await doors.roster.ask(StopSession(), timeout=STOP_TIMEOUT)
+            await stop()
         except NoActiveSession:
-            await start(None)
+            await start()
             return {"status": "Bot started", "running": True}
         return {"status": "Bot stopped", "running": False}
 
+    @blueprint.post("/force-reset")
+    @described(ToggledModel)
+    async def force_reset() -> Json:
+        """End what runs and forget its log-ins, also where nothing runs."""
+        await doors.roster.ask(ResetSessions(), timeout=STOP_TIMEOUT)
+        return {"status": "Bot reset", "running": False}
+
     @blueprint.get("/sessions")
+    @described(list[BotSessionModel], query=SessionsPage)
     async def sessions() -> list[Json]:
+        """List sessions, newest first."""
         query = SessionsQuery(
             limit=whole_number(request.args, "limit", 10, least=1, most=MOST_ROWS),
             offset=whole_number(request.args, "offset", 0, least=0, most=LAST_ROW),
@@ -79,7 +114,9 @@ def bot_blueprint(doors: Doors) -> Blueprint:
         return [bot_session(row) for row in await doors.reader.ask(query, timeout=ASK_TIMEOUT)]
 
     @blueprint.get("/jobs")
+    @described(list[JobRecordModel], query=JobsPage)
     async def jobs() -> list[Json]:
+        """List jobs that were decided on, newest first."""
         query = JobsQuery(
             session_id=identifier(request.args, "session_id"),
             status=choice(request.args, "status", JobStatus),

@@ -8,18 +8,29 @@ from uuid import UUID
 
 from quart import Blueprint, request
 
+from actors.monitor.status import ServiceName
 from actors.queue.messages import CONTRACT_TYPES, AddTasks, QueueStats, QueueStatsQuery, TaskState
 from actors.queue.priority import from_number
 from actors.records.messages import EventsQuery, SessionsQuery
 from actors.sessions.messages import RosterQuery
 from runtime import AskFailed, MailboxFull, Refusal, TreeQuery
 
+from ..described import described
 from ..doors import Doors
 from ..errors import Problem
+from ..health_schemas import is_kept
+from ..models.bot_tasks import (
+    AddTaskQuery,
+    BotTasksModel,
+    EventsModel,
+    EventsPage,
+    MetricsModel,
+    SystemStatusModel,
+    TaskAddedModel,
+)
 from ..params import json_object, unfit, whole_number
 from ..schemas import Json, bot_session, bot_state, session_event, session_metrics
 from ..task_params import new_tasks
-from .health import COMPONENTS, check, find
 from .tasks import ADD_TIMEOUT
 
 ASK_TIMEOUT: Final = 5.0
@@ -33,7 +44,9 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
     blueprint = Blueprint("bot_tasks", __name__, url_prefix="/api/bot")
 
     @blueprint.get("/tasks")
+    @described(BotTasksModel)
     async def tasks() -> Json:
+        """Count the tasks, and name who does them."""
         stats = await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT)
         view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
         return {
@@ -43,7 +56,9 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
         }
 
     @blueprint.post("/tasks/add")
+    @described(TaskAddedModel, query=AddTaskQuery, body=dict[str, object])
     async def add() -> Json:
+        """Add a task for the bot; the body is its data."""
         kind = request.args.get("task_type")
         if kind is None:
             raise unfit("task_type", f"one of {', '.join(sorted(CONTRACT_TYPES))}", None)
@@ -56,14 +71,18 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
         return {"message": "Task added successfully", "task_id": str(added.id)}
 
     @blueprint.get("/events/<uuid:session_id>")
+    @described(EventsModel, query=EventsPage)
     async def events(session_id: UUID) -> Json:
+        """Read what happened in a session."""
         limit = whole_number(request.args, "limit", 50, least=1, most=MOST_ROWS)
         query = EventsQuery(session_id=session_id, limit=limit)
         found = await doors.reader.ask(query, timeout=ASK_TIMEOUT)
         return {"events": [session_event(row) for row in found]}
 
     @blueprint.get("/metrics/<uuid:session_id>")
+    @described(MetricsModel)
     async def metrics(session_id: UUID) -> Json:
+        """Read the figures of a session."""
         now = datetime.now(UTC)
         on_duty = (await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)).sessions
         for session in on_duty:
@@ -76,6 +95,7 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
         raise Problem(404, "no_such_session", f"There is no session {session_id}.")
 
     @blueprint.get("/system-status")
+    @described(SystemStatusModel)
     async def system_status() -> Json:
         """Answers whatever is away, and says so."""
         view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
@@ -86,7 +106,7 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
             "active_sessions": [bot_session(session) for session in view.sessions],
             "pending_tasks": None,
             "processing_tasks": None,
-            "redis_connected": check(find(tree, COMPONENTS["redis"])) == "healthy",
+            "redis_connected": is_kept(tree, ServiceName.REDIS),
             "error": None,
         }
         try:

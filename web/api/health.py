@@ -1,4 +1,4 @@
-"""``/health`` and ``/livez``: how the parts are at this moment, read off the supervisor tree."""
+"""``/health`` and its kin: how the services are, and whether this process lives, has started and is ready."""
 
 from __future__ import annotations
 
@@ -8,68 +8,106 @@ from typing import Final
 
 from quart import Blueprint, Response, request
 
-from runtime import ChildState, Node, TreeQuery
+from actors.monitor.messages import ForceCheck, HealthQuery, HealthView, NoSuchService
+from runtime import AskFailed, MailboxFull, Node, TreeQuery
 
+from ..described import described
 from ..doors import Doors
+from ..errors import Problem
+from ..health_schemas import detailed, health, is_started, out_of_sight, service_facts, unready
+from ..models.health import (
+    DetailedModel,
+    ForcedModel,
+    HealthModel,
+    LiveModel,
+    OneServiceModel,
+    ReadyModel,
+    StartedModel,
+)
 from ..schemas import Json, iso
 
-ASK_TIMEOUT: Final = 5.0
-SERVICE: Final = "AtoZ Bot Dashboard API"
-VERSION: Final = "2.0.0"
-"""Of the contract, which its clients read; not of botvisor."""
-COMPONENTS: Final = {"database": "records/db_writer", "redis": "mirror/redis_sync"}
-"""Each part that a check is about, and the actor that fails when the part is away."""
+ASK_TIMEOUT: Final = 2.0
+"""Both the tree and the monitor answer from memory."""
+FORCE_TIMEOUT: Final = 305.0
+"""More than the settings allow one look; the board keeps the real limit."""
 
 
 def health_blueprint(doors: Doors) -> Blueprint:
     """The routes that watchers of the process ask."""
     blueprint = Blueprint("health", __name__)
 
+    async def view() -> HealthView | None:
+        try:
+            return await doors.monitor.ask(HealthQuery(), timeout=ASK_TIMEOUT)
+        except (AskFailed, MailboxFull):
+            return None
+
+    async def tree() -> Node | None:
+        try:
+            return await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
+        except (AskFailed, MailboxFull):
+            return None
+
     @blueprint.get("/health")
-    async def health() -> Response:
-        tree = await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
+    @described(HealthModel)
+    @described(HealthModel, status=503)
+    async def simple() -> Response:
+        """Tell in short how the parts are; 503 with three issues or more."""
+        body = health(await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT), await view(), datetime.now(UTC))
         kind = request.accept_mimetypes.best_match(["application/json", "application/health+json"])
-        return Response(json.dumps(health_of(tree)), content_type=kind or "application/json")
+        status = 503 if body["status"] == "unhealthy" else 200
+        return Response(json.dumps(body), status, content_type=kind or "application/json")
+
+    @blueprint.get("/health/detailed")
+    @described(DetailedModel)
+    @described(DetailedModel, status=503)
+    async def all_services() -> tuple[Json, int]:
+        """Tell of each service what was last seen of it; 503 when the monitor gives no answer."""
+        seen = await view()
+        return (out_of_sight(), 503) if seen is None else (detailed(seen), 200)
+
+    @blueprint.get("/health/service/<name>")
+    @described(OneServiceModel)
+    async def one_service(name: str) -> Json:
+        """Tell what was last seen of one service."""
+        try:
+            (service,) = (await doors.monitor.ask(HealthQuery(name=name), timeout=ASK_TIMEOUT)).services
+        except NoSuchService as refusal:
+            raise Problem(404, "no_such_service", str(refusal)) from refusal
+        return {"name": service.name, **service_facts(service)}
+
+    @blueprint.post("/health/force-check")
+    @described(ForcedModel)
+    async def force_check() -> Json:
+        """Look at all services now."""
+        seen = await doors.monitor.ask(ForceCheck(), timeout=FORCE_TIMEOUT)
+        return {
+            "message": f"All services were checked: {seen.overall}",
+            "timestamp": iso(datetime.now(UTC)),
+            "overall_status": seen.overall,
+            "services": {service.name: service_facts(service) for service in seen.services},
+        }
 
     @blueprint.get("/livez")
+    @described(LiveModel)
     async def livez() -> Json:
+        """Answer, which is all that a living process must."""
         return {"status": "ok"}
 
+    @blueprint.get("/readyz")
+    @described(ReadyModel)
+    @described(ReadyModel, status=503)
+    async def readyz() -> tuple[Json, int]:
+        """Tell whether the process has what it needs: the record, and all its parts."""
+        reasons = unready(await tree(), await view())
+        return {"status": "not ready" if reasons else "ready", "reasons": reasons}, 503 if reasons else 200
+
+    @blueprint.get("/startupz")
+    @described(StartedModel)
+    @described(StartedModel, status=503)
+    async def startupz() -> tuple[Json, int]:
+        """Tell whether start-up has finished."""
+        started = is_started(await tree())
+        return {"status": "started" if started else "starting"}, 200 if started else 503
+
     return blueprint
-
-
-def health_of(tree: Node) -> Json:
-    """The contract's two health vocabularies in one body."""
-    checks = {name: check(find(tree, path)) for name, path in COMPONENTS.items()}
-    issues = [f"{name}: {status}" for name, status in checks.items() if status.startswith("unhealthy")]
-    components: Json = {"api": {"status": "healthy", "message": "answers"}}
-    for name, status in checks.items():
-        word, _, message = status.partition(": ")
-        components[name] = {"status": word, "message": message or word.replace("_", " ")}
-    return {
-        "status": "degraded" if issues else "healthy",
-        "timestamp": iso(datetime.now(UTC)),
-        "service": SERVICE,
-        "version": VERSION,
-        "checks": checks,
-        "components": components,
-        "issues": issues,
-    }
-
-
-def check(node: Node | None) -> str:
-    """How the part is that an actor works with: ``healthy`` only while that actor runs."""
-    if node is None:
-        return "not_configured"
-    if node.state is ChildState.RUNNING:
-        return "healthy"
-    return f"unhealthy: {node.last_error or node.state}"
-
-
-def find(tree: Node, path: str) -> Node | None:
-    """The node at a path below the root."""
-    for child in tree.children:
-        name, _, rest = path.partition("/")
-        if child.id == name:
-            return find(child, rest) if rest else child
-    return None

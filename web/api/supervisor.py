@@ -9,8 +9,10 @@ from quart import Blueprint
 
 from runtime import DeadLettersQuery, LedgerQuery, LoadQuery, NotResent, ResendDeadLetter, TreeQuery
 
+from ..described import described
 from ..doors import Doors
 from ..errors import Problem
+from ..models.supervisor import LedgerModel, LettersModel, LoadModel, ResentModel, TreeModel
 from ..schemas import Json, iso
 from ..tree_schemas import dead_letter, load_view, restart_entry, tree_node
 
@@ -22,27 +24,37 @@ def supervisor_blueprint(doors: Doors) -> Blueprint:
     blueprint = Blueprint("supervisor", __name__, url_prefix="/api/supervisor")
 
     @blueprint.get("/status")
+    @described(TreeModel)
     async def status() -> Json:
+        """Show the tree as it stands."""
         tree = await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
         now = datetime.now(UTC)
         return {"tree": tree_node(tree, now), "timestamp": iso(now)}
 
     @blueprint.get("/ledger")
+    @described(LedgerModel)
     async def ledger() -> Json:
+        """List what failed, and what came of it."""
         entries = await doors.tree.ask(LedgerQuery(), timeout=ASK_TIMEOUT)
         return {"entries": [restart_entry(entry) for entry in reversed(entries)]}
 
     @blueprint.get("/load")
+    @described(LoadModel)
     async def load() -> Json:
+        """Show how late the event loop is, and which messages took longest."""
         return load_view(await doors.tree.ask(LoadQuery(), timeout=ASK_TIMEOUT))
 
     @blueprint.get("/dead-letters")
+    @described(LettersModel)
     async def dead_letters() -> Json:
+        """List messages that were not handled."""
         letters = await doors.tree.ask(DeadLettersQuery(), timeout=ASK_TIMEOUT)
         return {"letters": [dead_letter(letter) for letter in reversed(letters)]}
 
     @blueprint.post("/dead-letters/<int:number>/resend")
+    @described(ResentModel)
     async def resend(number: int) -> Json:
+        """Give a dead letter to its actor again; 409 where that cannot be."""
         try:
             await doors.tree.ask(ResendDeadLetter(number=number), timeout=ASK_TIMEOUT)
         except NotResent as refusal:

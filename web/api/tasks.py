@@ -25,8 +25,26 @@ from actors.queue.messages import (
 )
 from actors.queue.priority import HIGHEST, LOWEST
 
+from ..described import described
 from ..doors import Doors
 from ..fields import Fields
+from ..models.tasks import (
+    AddedModel,
+    AttemptsModel,
+    ExplanationModel,
+    LimitBody,
+    LinesPage,
+    LogLinesModel,
+    NewDataBody,
+    NewTaskBody,
+    PausedModel,
+    PriorityBody,
+    QueueStatsModel,
+    TaskModel,
+    TasksModel,
+    TasksPage,
+    TypeQuery,
+)
 from ..params import choice, identifier, json_body, unfit, whole_number
 from ..schemas import Json
 from ..task_params import LONGEST_NAME, is_several, new_tasks, task_data, task_limit
@@ -42,7 +60,9 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
     blueprint = Blueprint("tasks", __name__, url_prefix="/api/tasks")
 
     @blueprint.get("")
+    @described(TasksModel, query=TasksPage)
     async def listed() -> Json:
+        """List tasks, newest first, a page at a time."""
         query = TasksQuery(
             state=choice(request.args, "state", TaskState),
             type=_name("type"),
@@ -55,7 +75,9 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
         return {"tasks": [task(view) for view in page.tasks], "next_cursor": page.next_cursor}
 
     @blueprint.post("")
+    @described(AddedModel, body=NewTaskBody, status=201)
     async def add() -> tuple[Json, int, dict[str, str]]:
+        """Add tasks, all or none; with an `Idempotency-Key` it may be sent again, and answers 200 then."""
         body = await json_body(request)
         tasks = new_tasks(body, request.headers.get("Idempotency-Key"))
         added = await doors.queue.ask(AddTasks(tasks=tasks), timeout=ADD_TIMEOUT)
@@ -67,48 +89,66 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
         return told[0], status, {"Location": f"/api/tasks/{told[0]['id']}"}
 
     @blueprint.get("/stats")
+    @described(QueueStatsModel)
     async def stats() -> Json:
+        """Count the tasks, and show limits and workers."""
         return queue_stats(await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT))
 
     @blueprint.post("/pause")
+    @described(PausedModel, query=TypeQuery)
     async def pause() -> Json:
+        """Begin no more tasks, of one type or of any; what runs goes on."""
         kind = _name("type")
         await doors.queue.ask(PauseTasks(type=kind), timeout=ASK_TIMEOUT)
         return {"paused": True, "type": kind}
 
     @blueprint.post("/resume")
+    @described(PausedModel, query=TypeQuery)
     async def resume() -> Json:
+        """Begin tasks again."""
         kind = _name("type")
         await doors.queue.ask(ResumeTasks(type=kind), timeout=ASK_TIMEOUT)
         return {"paused": False, "type": kind}
 
     @blueprint.put("/limits")
+    @described(QueueStatsModel, body=LimitBody)
     async def limit() -> Json:
+        """Set or lift a limit."""
         await doors.queue.ask(task_limit(Fields.of(await json_body(request), "")), timeout=ASK_TIMEOUT)
         return queue_stats(await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT))
 
     @blueprint.get("/<uuid:task_id>")
+    @described(TaskModel)
     async def one(task_id: UUID) -> Json:
+        """Show a task."""
         return task(await doors.queue.ask(TaskQuery(id=task_id), timeout=ASK_TIMEOUT))
 
     @blueprint.delete("/<uuid:task_id>")
     @blueprint.post("/<uuid:task_id>/cancel")
+    @described(TaskModel)
     async def cancel(task_id: UUID) -> Json:
+        """Cancel a task, also while it runs, and what it waits for."""
         return task(await doors.queue.ask(CancelTask(id=task_id), timeout=ASK_TIMEOUT))
 
     @blueprint.post("/<uuid:task_id>/retry")
+    @described(TaskModel, body=NewDataBody)
     async def retry(task_id: UUID) -> Json:
+        """Give a finished task new attempts."""
         fields = Fields.of(await json_body(request), "")
         data = task_data(fields)
         fields.end()
         return task(await doors.queue.ask(RetryTask(id=task_id, data=data), timeout=ASK_TIMEOUT))
 
     @blueprint.post("/<uuid:task_id>/promote")
+    @described(TaskModel)
     async def promote(task_id: UUID) -> Json:
+        """Begin a delayed task now."""
         return task(await doors.queue.ask(PromoteTask(id=task_id), timeout=ASK_TIMEOUT))
 
     @blueprint.route("/<uuid:task_id>/priority", methods=["POST", "PUT"])
+    @described(TaskModel, body=PriorityBody)
     async def prioritise(task_id: UUID) -> Json:
+        """Move a task to where it would be, had it had this priority from the start."""
         body = await json_body(request)
         fields = Fields.of(body, "")
         priority = fields.whole("priority", LOWEST - 1, least=LOWEST, most=HIGHEST)
@@ -119,17 +159,23 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
         return task(await doors.queue.ask(message, timeout=ASK_TIMEOUT))
 
     @blueprint.get("/<uuid:task_id>/attempts")
+    @described(AttemptsModel)
     async def attempts(task_id: UUID) -> Json:
+        """List the attempts at a task."""
         made = await doors.queue.ask(AttemptsQuery(id=task_id), timeout=ASK_TIMEOUT)
         return {"attempts": [attempt(each) for each in made]}
 
     @blueprint.get("/<uuid:task_id>/logs")
+    @described(LogLinesModel, query=LinesPage)
     async def logs(task_id: UUID) -> Json:
+        """List what a task's handlers wrote."""
         query = LogsQuery(id=task_id, limit=whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS))
         return {"logs": [log_line(line) for line in await doors.queue.ask(query, timeout=ASK_TIMEOUT)]}
 
     @blueprint.get("/<uuid:task_id>/explain")
+    @described(ExplanationModel)
     async def explain(task_id: UUID) -> Json:
+        """Say every reason why a task does not run now."""
         return explanation(await doors.queue.ask(ExplainQuery(id=task_id), timeout=ASK_TIMEOUT))
 
     return blueprint

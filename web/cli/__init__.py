@@ -1,4 +1,4 @@
-"""The command line: `botvisor up | check | tree | status | watch | verify`.
+"""The command line: `botvisor up | check | tree | status | watch | sessions | tasks | portal | verify`.
 
 Exit codes: 0 done, 1 it did not work, 2 the configuration or the command is wrong. What went wrong is one
 sentence on standard error. What was asked for is on standard output, and nothing else.
@@ -17,7 +17,10 @@ from actors.settings import SettingsError
 from .check import check
 from .errors import CommandFailed
 from .output import version
+from .portal import portal
+from .sessions import sessions
 from .status import status
+from .tasks import tasks
 from .tree import tree
 from .up import up
 from .verify import verify
@@ -36,6 +39,9 @@ app = typer.Typer(
 )
 for command in (up, check, tree, status, watch, verify):
     app.command()(command)
+app.add_typer(sessions)
+app.add_typer(tasks)
+app.add_typer(portal)
 
 
 def _show_version(wanted: bool) -> None:

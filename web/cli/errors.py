@@ -6,6 +6,7 @@
     ├─ NotRunning       nothing answers where the instance should be
     ├─ TokenRefused     an instance answers, and does not take our token
     ├─ OddAnswer        something answers, but not as botvisor would
+    ├─ Declined         the instance understood, and will not do it
     └─ ConnectionLost   the instance answered, and does not any more
 """
 
@@ -29,6 +30,10 @@ class TokenRefused(CommandFailed):
 
 class OddAnswer(CommandFailed):
     """Something answers, but not as botvisor would."""
+
+
+class Declined(CommandFailed):
+    """The instance understood what is wanted, and will not or cannot do it; its own words."""
 
 
 class ConnectionLost(CommandFailed):

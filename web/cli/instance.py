@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -10,11 +11,13 @@ import httpx
 from actors.services import DataDirUnusable, Instance, read_instance
 from actors.settings import is_loopback
 
-from .errors import CommandFailed, NotRunning, OddAnswer, TokenRefused
+from .errors import CommandFailed, Declined, NotRunning, OddAnswer, TokenRefused
 from .options import Configuration
 from .output import plain
 
 ANSWER_SECONDS = 5.0
+DONE_SECONDS = 15.0
+"""Longer than the instance itself waits: its own answer says more than our silence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +72,54 @@ def fetch(endpoint: Endpoint, path: str) -> object:
         TokenRefused: it wants another token.
         OddAnswer: it did not answer in time, or not with JSON.
     """
+    status, phrase, answer = _ask(endpoint, "GET", path, seconds=ANSWER_SECONDS)
+    if status != 200:
+        reason = _detail(answer) or phrase
+        raise OddAnswer(f"{endpoint.url}{path} answered {status}: {plain(reason)}")
+    return _json(endpoint, path, answer)
+
+
+def send(
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    *,
+    body: object = None,
+    query: Mapping[str, str] | None = None,
+) -> object:
+    """Have the instance do something, and return the JSON that it answers with.
+
+    Raises:
+        Declined: it says in its own words why not.
+        NotRunning, TokenRefused, OddAnswer: likewise.
+    """
+    status, phrase, answer = _ask(endpoint, method, path, seconds=DONE_SECONDS, body=body, query=query)
+    if status >= 300:
+        reason = _detail(answer)
+        if reason is None:
+            raise OddAnswer(f"{endpoint.url}{path} answered {status}: {plain(phrase)}")
+        raise Declined(plain(reason))
+    return _json(endpoint, path, answer)
+
+
+def _ask(
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    *,
+    seconds: float,
+    body: object = None,
+    query: Mapping[str, str] | None = None,
+) -> tuple[int, str, object]:
+    """Status, its phrase, and the JSON of the answer, None where it has none."""
     url = endpoint.url
     try:
-        with httpx.Client(
-            headers=endpoint.headers, timeout=ANSWER_SECONDS, trust_env=not endpoint.local
-        ) as client:
-            response = client.get(url + path)
+        with httpx.Client(headers=endpoint.headers, timeout=seconds, trust_env=not endpoint.local) as client:
+            response = client.request(method, url + path, json=body, params=query)
     except httpx.ConnectError:
         raise not_running(endpoint) from None
     except httpx.TimeoutException:
-        raise OddAnswer(f"{url} did not answer within {ANSWER_SECONDS:g} s") from None
+        raise OddAnswer(f"{url} did not answer within {seconds:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OddAnswer(f"{url} did not answer as botvisor would: {error}") from None
     if response.status_code == 401:
@@ -87,11 +128,12 @@ def fetch(endpoint: Endpoint, path: str) -> object:
         answer: object = response.json()
     except ValueError:
         answer = None
-    if response.status_code != 200:
-        reason = _detail(answer) or response.reason_phrase
-        raise OddAnswer(f"{url}{path} answered {response.status_code}: {plain(reason)}")
+    return response.status_code, response.reason_phrase, answer
+
+
+def _json(endpoint: Endpoint, path: str, answer: object) -> object:
     if answer is None:
-        raise OddAnswer(f"{url} did not answer as botvisor would: no JSON at {path}")
+        raise OddAnswer(f"{endpoint.url} did not answer as botvisor would: no JSON at {path}")
     return answer
 
 

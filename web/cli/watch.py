@@ -7,8 +7,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Never, cast
+from typing import Annotated, Never, cast
 from urllib.parse import urlencode
+from uuid import UUID
 
 import trio
 import typer
@@ -23,6 +24,7 @@ from trio_websocket import (
     open_websocket_url,
 )
 
+from ..topics import Topic
 from .errors import ConnectionLost, NotRunning, OddAnswer, TokenRefused
 from .instance import ANSWER_SECONDS, Endpoint, find_endpoint, not_running
 from .options import (
@@ -60,28 +62,46 @@ class Envelope:
 _ENVELOPE = TypeAdapter(Envelope)
 
 
+SessionsOption = Annotated[
+    list[UUID] | None,
+    typer.Option("--session", metavar="ID", help="Only this session; may be given more than once."),
+]
+TopicsOption = Annotated[
+    list[Topic] | None,
+    typer.Option("--topic", help="Only what is about this; may be given more than once."),
+]
+
+
 def watch(
     config: ConfigOption = None,
     overrides: SetOption = None,
     data_dir: DataDirOption = None,
     url: UrlOption = None,
+    sessions: SessionsOption = None,
+    topics: TopicsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the events of a running instance until Ctrl-C; with --json one on each line."""
     chosen = configuration(config, overrides, data_dir)
+    # What is about no session, such as the queue, is not what somebody wants who names one.
+    wanted = topics or ([Topic.SESSIONS, Topic.JOBS] if sessions else [])
+    subscription: list[tuple[str, str]] = [("topics", topic) for topic in wanted]
+    subscription += [("session", str(session)) for session in sessions or ()]
     try:
-        trio.run(_follow, chosen, url, as_json)
+        trio.run(_follow, chosen, url, subscription, as_json)
     except* KeyboardInterrupt:
         pass  # the way to end it
 
 
-async def _follow(chosen: Configuration, url: str | None, as_json: bool) -> None:
+async def _follow(
+    chosen: Configuration, url: str | None, subscription: list[tuple[str, str]], as_json: bool
+) -> None:
     """Print events for ever, over as many connections as that takes.
 
     Raises:
         CommandFailed: the first connection cannot be made, or the instance says that none will.
     """
-    follower = _Follower(as_json)
+    follower = _Follower(subscription, as_json)
     wait = FIRST_WAIT_SECONDS
     while True:
         before = follower.received
@@ -102,10 +122,11 @@ async def _follow(chosen: Configuration, url: str | None, as_json: bool) -> None
 class _Follower:
     """Prints what comes over one connection after the other, and counts it."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, subscription: list[tuple[str, str]], as_json: bool) -> None:
         self.received = 0
+        self._subscription = subscription
         self._as_json = as_json
-        self._resume = ""
+        self._resume: list[tuple[str, str]] = []
 
     async def follow(self, endpoint: Endpoint) -> Never:
         """Print the events that come over one connection, until it ends.
@@ -116,7 +137,8 @@ class _Follower:
             OddAnswer: what answers is no botvisor.
             ConnectionLost: there was a connection, and it ended.
         """
-        address = f"ws{endpoint.url.removeprefix('http')}/ws{self._resume}"
+        query = urlencode([*self._subscription, *self._resume])
+        address = f"ws{endpoint.url.removeprefix('http')}/ws{query and '?'}{query}"
         headers = [(name.encode(), value.encode()) for name, value in endpoint.headers.items()]
         try:
             async with open_websocket_url(
@@ -152,7 +174,7 @@ class _Follower:
         self.received += 1
         if envelope.epoch:
             # The instance sends what came after this, or says that there was a gap.
-            self._resume = "?" + urlencode({"epoch": envelope.epoch, "seq": envelope.seq})
+            self._resume = [("since", f"{envelope.epoch}:{envelope.seq}")]
         if self._as_json:
             show_json(raw, indent=None)
         else:

@@ -22,6 +22,14 @@ export function setText(/** @type {Element} */ element, /** @type {string} */ te
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Show what there is of labelled values, each as long as it has one. */
+export function setFacts(/** @type {HTMLElement} */ list, /** @type {[string, string | null | undefined][]} */ facts) {
+  const there = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  keyed(list, there, ([label]) => label, ([label]) => el("div", {}, el("dt", {}, label), el("dd")), (element, [, value]) => {
+    setText(/** @type {Element} */ (element.lastElementChild), value ?? "");
+  });
+}
+
 /** Show a state by its word; the tone adds the colour. */
 export function setState(/** @type {HTMLElement} */ element, /** @type {string} */ word, /** @type {string} */ tone) {
   setText(element, word);
@@ -51,7 +59,7 @@ export function keyed(parent, items, keyOf, make, update) {
       element.dataset.key = key;
     }
     update(element, item);
-    if (element === place) place = place.nextElementSibling;
+    if (place && element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
   for (const gone of before.values()) gone.remove();
@@ -72,6 +80,14 @@ export function moment(/** @type {string} */ text) {
   const today = then.toDateString() === new Date().toDateString();
   return today ? clock(then) : `${then.toLocaleDateString()} ${clock(then)}`;
 }
+
+/** A part of a page under a heading of its own. */
+export function card(/** @type {string} */ title, /** @type {(Node | string)[]} */ ...children) {
+  const id = `card-${++cards}`;
+  return el("section", { class: "card", "aria-labelledby": id }, el("h2", { id }, title), ...children);
+}
+
+let cards = 0;
 
 export function clock(/** @type {string | number | Date} */ moment) {
   return new Date(moment).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });

@@ -1,93 +1,87 @@
 import { ask } from "./api.js";
-import { el, moment, setState, setText } from "./dom.js";
-import { toneOf } from "./events.js";
+import { allow } from "./action.js";
+import { card, el, moment, setFacts, setState, setText, span } from "./dom.js";
+import { loginTone, toneOf } from "./events.js";
+import "./events-element.js";
+import { LiveElement, eachSecond } from "./live-element.js";
+import { reader } from "./reader.js";
+import "./screenshots-element.js";
+import { resetButton, resumeButton, stopButton } from "./session-actions.js";
+import "./session-jobs-element.js";
+import "./session-log-element.js";
 import { store } from "./store.js";
+import { drawCounters } from "./switch-element.js";
 
-const COUNTERS = [
-  ["total_checks", "Checks", ""],
-  ["total_accepted", "Accepted", "good"],
-  ["total_rejected", "Rejected", ""],
-];
+const PAUSE = 1000;
 
-/** The session on duty: what it is, what it has done, and the buttons that start and stop it. */
-class SessionElement extends HTMLElement {
-  #abort = new AbortController();
-  #busy = false;
-  #name = el("span", { class: "session-name" }, "…");
+/** One session, on duty or past: how it stands, what it did, what it saw. */
+class SessionElement extends LiveElement {
+  /** As the record has it. @type {import("./types.js").Session | null} */
+  #recorded = null;
   #state = el("span", { class: "state" });
-  #start = /** @type {HTMLButtonElement} */ (el("button", { class: "primary", type: "button", click: () => this.#command("start") }, "Start"));
-  #stop = /** @type {HTMLButtonElement} */ (el("button", { type: "button", click: () => this.#command("stop") }, "Stop"));
+  #login = el("span", { class: "state" });
+  #commands = el("div", { class: "session-actions" });
   #facts = el("dl", { class: "facts" });
+  #counters = el("dl", { class: "counters" });
   #message = el("p", { class: "notice" });
-  #error = el("p", { class: "notice", role: "alert", "data-tone": "bad" });
-  /** @type {Map<string, HTMLElement>} */
-  #values = new Map();
+  #error = el("p", { class: "notice", "data-tone": "bad" });
+  #read = reader(() => this.#readRecord(), PAUSE, (sentence) => setText(this.#error, sentence));
 
-  connectedCallback() {
-    this.#abort = new AbortController();
-    const counters = el("dl", { class: "counters" });
-    for (const [key, label, tone] of [...COUNTERS, ["rate", "Acceptance", ""]]) {
-      const value = el("dd", {}, "–");
-      this.#values.set(key, value);
-      counters.append(el("div", { "data-tone": tone }, el("dt", {}, label), value));
-    }
-    this.replaceChildren(
-      el("div", { class: "session-head" }, this.#name, this.#state, el("div", { class: "session-actions" }, this.#start, this.#stop)),
-      this.#facts,
-      counters,
-      this.#message,
-      this.#error,
-    );
-    store.watch("bot", () => this.#draw(), this.#abort.signal);
+  live(/** @type {AbortSignal} */ signal) {
+    const back = el("p", {}, el("a", { href: "#/sessions", class: "back" }, "All sessions"));
+    if (!this.firstChild) this.append(back, this.#error);
+    store.watch("session-news", this.#read, signal);
+    store.watch("duty", () => this.#draw(), signal);
+    eachSecond(() => this.#draw(), signal);
   }
 
-  disconnectedCallback() {
-    this.#abort.abort();
+  get #id() {
+    return this.getAttribute("session") ?? "";
+  }
+
+  async #readRecord() {
+    this.#recorded = await ask(`/api/sessions/${encodeURIComponent(this.#id)}`);
+    this.#draw();
+  }
+
+  #build(/** @type {import("./types.js").Session} */ session) {
+    const about = { session: session.id };
+    this.#commands.append(stopButton(session), resumeButton(session), resetButton(session));
+    this.append(
+      card(session.session_name, el("div", { class: "session-head" }, this.#state, this.#login, this.#commands), this.#facts, this.#counters, this.#message),
+      card("Live events", el("bv-events", about)),
+      card("Screenshots", el("bv-screenshots", about)),
+      card("Jobs decided", el("bv-session-jobs", about)),
+      card("Log", el("bv-session-log", about)),
+    );
   }
 
   #draw() {
-    const bot = store.bot;
-    this.#start.disabled = this.#busy || !bot || bot.is_running;
-    this.#stop.disabled = this.#busy || !bot?.session_id;
-    if (!bot) return;
-    setText(this.#name, bot.session_name ?? "No active session");
-    setState(this.#state, bot.status, toneOf(bot.status));
-    setText(this.#message, bot.message ?? "");
-    this.#drawFacts(bot);
-    for (const [key] of COUNTERS) setText(this.#values.get(key), Number(bot[key]).toLocaleString());
-    const decided = bot.total_accepted + bot.total_rejected;
-    setText(this.#values.get("rate"), decided ? `${Math.round((100 * bot.total_accepted) / decided)} %` : "–");
-  }
-
-  #drawFacts(/** @type {Record<string, any>} */ bot) {
-    const facts = bot.session_id
-      ? [
-          ["login", bot.login_status.replaceAll("_", " ")],
-          ["portal", bot.portal],
-          ["engine", bot.engine],
-          ["since", bot.start_time ? moment(bot.start_time) : null],
-          ["cycle", store.cycle?.toLocaleString()],
-        ]
-      : [];
-    const text = JSON.stringify(facts);
-    if (this.#facts.dataset.shown === text) return;
-    this.#facts.dataset.shown = text;
-    this.#facts.replaceChildren(
-      ...facts.filter(([, value]) => value).map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, value))),
-    );
-  }
-
-  async #command(/** @type {"start" | "stop"} */ verb) {
-    this.#busy = true;
-    this.#error.textContent = "";
-    this.#draw();
-    try {
-      await ask(`/api/bot/${verb}`, { method: "POST" });
-    } catch (error) {
-      this.#error.textContent = error.message;
-    }
-    this.#busy = false;
-    this.#draw();
+    const session = store.duty?.get(this.#id) ?? this.#recorded;
+    if (!session) return;
+    if (!this.#commands.firstChild) this.#build(session);
+    const onDuty = store.duty?.has(this.#id) ?? false;
+    const [stop, resume, reset] = /** @type {HTMLElement[]} */ ([...this.#commands.children]);
+    const wanted = onDuty || this.#recorded?.desired === "running";
+    allow(stop, wanted);
+    allow(resume, !wanted);
+    allow(reset, true);
+    // What was on duty when it was last read may be so no more.
+    const status = onDuty || session.end_time === null ? session.status : "stopped";
+    setState(this.#state, status, toneOf(status));
+    setState(this.#login, `log-in ${session.login_status.replaceAll("_", " ")}`, loginTone(session.login_status));
+    setText(this.#message, onDuty ? (session.message ?? "") : "");
+    const began = session.start_time;
+    setFacts(this.#facts, [
+      ["portal", session.portal],
+      ["engine", session.engine],
+      ["began", began && moment(began)],
+      ["up", onDuty && began ? span((Date.now() - Date.parse(began)) / 1000) : null],
+      ["ended", session.end_time && moment(session.end_time)],
+      ["owner", this.#recorded?.owner],
+      ["id", session.id],
+    ]);
+    drawCounters(this.#counters, [session.total_checks, session.total_accepted, session.total_rejected]);
   }
 }
 

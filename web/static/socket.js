@@ -29,10 +29,7 @@ export class LiveSocket {
   open() {
     const address = new URL("/ws", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    if (this.#epoch) {
-      address.searchParams.set("epoch", this.#epoch);
-      address.searchParams.set("seq", String(this.#seq));
-    }
+    if (this.#epoch) address.searchParams.set("since", `${this.#epoch}:${this.#seq}`);
     const socket = (this.#socket = new WebSocket(address));
     socket.addEventListener("message", (message) => this.#read(message.data));
     socket.addEventListener("close", () => this.#retry());

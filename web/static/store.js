@@ -2,39 +2,35 @@
 
 /**
  * @typedef {"connecting" | "open" | "lost"} Connection
- * @typedef {{ id: string, path: string, kind: string, state: string, restarts: number,
- *   last_error: string | null, uptime_seconds: number | null,
- *   mailbox: { depth: number, capacity: number, high_water: number },
- *   backoff_until: string | null, detail: Record<string, unknown>, children: TreeNode[] }} TreeNode
- * @typedef {{ id: string, type: string, state: string, progress: number, attempts: number, max_attempts: number,
- *   error: string | null, group: string | null, owner: string | null, started_at: string | null,
- *   finished_at: string | null }} Task
- * @typedef {{ id: number, time: string, word: string, tone: string, text: string, more?: string }} Entry
+ * @typedef {import("./types.js").Entry} Entry
  */
 
 const MOST_ENTRIES = 200;
+const MOST_NOTICES = 3;
+/** Milliseconds for which good news is shown; bad news stays until it is put away. */
+const GOOD_NEWS = 10_000;
 
 export class Store extends EventTarget {
   /** @type {Connection} */
   connection = "connecting";
-  /** @type {Record<string, any> | null} */
+  /** Since when what is shown has not been told anew. @type {Date | null} */
+  lostAt = null;
+  /** @type {import("./types.js").BotStatus | null} */
   bot = null;
-  /** @type {TreeNode | null} */
-  tree = null;
-  /** When the tree was read, by the page's clock. */
-  treeAt = 0;
-  treeError = "";
-  /** @type {{ counts: Record<string, number>, paused: boolean, paused_types: string[] } | null} */
+  /** @type {import("./types.js").Metrics} */
+  metrics = {};
+  /** Sessions on duty by their ids, the longest-serving first; null until somebody told. @type {Map<string, import("./types.js").Session> | null} */
+  duty = null;
+  /** @type {import("./types.js").Queue | null} */
   queue = null;
-  /** Those that run or have failed. @type {Task[]} */
-  tasks = [];
-  tasksError = "";
-  /** @type {number | null} */
-  cycle = null;
+  /** Since when services are as they are, where that was seen to begin. @type {Map<string, string>} */
+  serviceSince = new Map();
   /** Newest first. @type {Entry[]} */
   entries = [];
+  /** What the reader has to be told, oldest first. @type {import("./types.js").Notice[]} */
+  notices = [];
 
-  #entry = 0;
+  #number = 0;
   #touched = new Set();
 
   /** Tell whoever watches the topic, once, with the next frame. */
@@ -51,8 +47,22 @@ export class Store extends EventTarget {
 
   /** Add a line to the log of events. */
   note(/** @type {Omit<Entry, "id">} */ entry) {
-    this.entries = [{ id: ++this.#entry, ...entry }, ...this.entries.slice(0, MOST_ENTRIES - 1)];
+    this.entries = [{ id: ++this.#number, ...entry }, ...this.entries.slice(0, MOST_ENTRIES - 1)];
     this.touch("entries");
+  }
+
+  /** Tell the reader something that is not to be missed. Said twice, it is shown once. */
+  say(/** @type {string} */ text, /** @type {"bad" | "good"} */ tone = "bad") {
+    const others = this.notices.filter((notice) => notice.text !== text);
+    const id = ++this.#number;
+    this.notices = [...others, { id, text, tone }].slice(-MOST_NOTICES);
+    this.touch("notices");
+    if (tone === "good") setTimeout(() => this.unsay(id), GOOD_NEWS);
+  }
+
+  unsay(/** @type {number} */ id) {
+    this.notices = this.notices.filter((notice) => notice.id !== id);
+    this.touch("notices");
   }
 
   #flush() {

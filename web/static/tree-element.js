@@ -1,35 +1,40 @@
-import { clock, el, keyed, setState, setText, span } from "./dom.js";
+import { ask } from "./api.js";
+import { card, clock, el, keyed, setState, setText, span } from "./dom.js";
 import { toneOf } from "./events.js";
+import { LiveElement, eachSecond } from "./live-element.js";
+import { reader } from "./reader.js";
 import { store } from "./store.js";
 
+const PAUSE = 250;
+
 /** The supervisor tree as nested lists, one node per path. */
-class TreeElement extends HTMLElement {
-  #abort = new AbortController();
+class TreeElement extends LiveElement {
+  /** @type {TreeNode | null} */
+  #tree = null;
+  #readAt = 0;
   #nodes = el("ul", { class: "nodes", role: "list" });
   #notice = el("p", { class: "notice", role: "status" });
+  #read = reader(() => this.#readTree(), PAUSE, (sentence) => setText(this.#notice, sentence));
 
-  connectedCallback() {
-    this.#abort = new AbortController();
-    this.replaceChildren(this.#nodes, this.#notice);
-    store.watch("tree", () => this.#draw(), this.#abort.signal);
+  live(/** @type {AbortSignal} */ signal) {
+    if (!this.firstChild) this.append(card("Supervisor tree", this.#nodes, this.#notice));
+    store.watch("tree-news", this.#read, signal);
     // Only the uptimes move between two readings of the tree.
-    const timer = setInterval(() => document.hidden || this.#draw(), 1000);
-    this.#abort.signal.addEventListener("abort", () => clearInterval(timer));
+    eachSecond(() => this.#draw(), signal);
   }
 
-  disconnectedCallback() {
-    this.#abort.abort();
+  async #readTree() {
+    this.#tree = (await ask("/api/supervisor/status")).tree;
+    this.#readAt = performance.now();
+    this.#draw();
   }
 
   #draw() {
-    setText(this.#notice, store.treeError);
-    if (!store.tree) return;
-    const age = (performance.now() - store.treeAt) / 1000;
-    drawNodes(this.#nodes, [store.tree], age);
+    if (this.#tree) drawNodes(this.#nodes, [this.#tree], (performance.now() - this.#readAt) / 1000);
   }
 }
 
-/** @typedef {import("./store.js").TreeNode} TreeNode */
+/** @typedef {import("./types.js").TreeNode} TreeNode */
 
 function drawNodes(/** @type {HTMLElement} */ list, /** @type {TreeNode[]} */ nodes, /** @type {number} */ age) {
   keyed(list, nodes, (node) => node.path, makeNode, (element, node) => updateNode(element, node, age));

@@ -4,10 +4,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from actors.monitor.status import ServiceName, ServiceStatus
 from actors.records.messages import JobsQuery, SessionsQuery
 from actors.records.rows import JobStatus
 
-from ..parts import CONFIGURATION, House, client, job_row, living, session_row, session_view
+from ..parts import (
+    CONFIGURATION,
+    House,
+    client,
+    job_row,
+    living,
+    service_health,
+    session_row,
+    session_view,
+)
 from ..test_schemas import CONTRACT_STATUS, JOB, SESSION
 
 
@@ -48,16 +58,53 @@ async def test_a_session_is_started_once():
     assert again.json()["detail"] == again.json()["error"] == "Bot is already running"
 
 
-async def test_a_configuration_may_be_named_if_it_is_the_active_one():
-    """Another one is refused, because it would not be used."""
+async def test_a_configuration_may_be_named_if_it_exists():
+    """The session works by it then; one that is not there starts nothing."""
     house = House()
     async with living(house), client(house) as http:
         other = await http.post("/api/bot/start", json={"config_id": str(uuid4())})
         assert other.status_code == 422
-        assert other.json()["detail"].startswith("config_id must be that of the active configuration")
+        assert other.json()["detail"].startswith("config_id: there is no configuration ")
         assert house.sessions == []
-        active = await http.post("/api/bot/start", json={"config_id": str(CONFIGURATION)})
-        assert active.status_code == 200
+        there = await http.post("/api/bot/start", json={"config_id": str(CONFIGURATION)})
+        assert there.status_code == 200
+    assert house.sessions[0].config_id == CONFIGURATION
+
+
+@pytest.mark.parametrize("path", ["/api/bot/start", "/api/bot/toggle", "/api/sessions"])
+async def test_nothing_is_started_while_a_critical_service_is_broken(path):
+    """503 with the contract's words and the reasons, and when to come back."""
+    house = House()
+    broken = service_health(ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="it is away")
+    house.services[ServiceName.DATABASE] = broken
+    async with living(house), client(house) as http:
+        answer = await http.post(path)
+        assert answer.status_code == 503
+        assert answer.json()["detail"] == (
+            "Cannot start bot: Critical services are not healthy: database is disconnected: it is away"
+        )
+        assert answer.headers["Retry-After"]
+    assert house.sessions == []
+
+
+async def test_what_is_not_critical_or_not_known_keeps_nobody_from_starting():
+    """Redis away, and a service that was never looked at."""
+    house = House()
+    house.services[ServiceName.REDIS] = service_health(ServiceName.REDIS, status=ServiceStatus.DISCONNECTED)
+    unknown = service_health(ServiceName.EXTERNAL_API, status=ServiceStatus.UNKNOWN, last_check=None)
+    house.services[ServiceName.EXTERNAL_API] = unknown
+    async with living(house), client(house) as http:
+        assert (await http.post("/api/bot/start")).status_code == 200
+
+
+async def test_a_reset_ends_what_runs_and_is_fine_where_nothing_does():
+    """Twice the same answer."""
+    house = House(sessions=[session_view(), session_view()])
+    async with living(house), client(house) as http:
+        for _ in range(2):
+            answer = await http.post("/api/bot/force-reset")
+            assert (answer.status_code, answer.json()) == (200, {"status": "Bot reset", "running": False})
+    assert house.sessions == []
 
 
 @pytest.mark.parametrize(
@@ -87,13 +134,14 @@ async def test_a_bad_body_starts_nothing(content, status, sentence):
 
 async def test_stop_ends_the_session_and_says_so_when_there_is_none():
     """The contract's words in both cases."""
-    house = House(sessions=[session_view()])
+    views = [session_view(), session_view(session_name="second")]
+    house = House(sessions=list(views))
     async with living(house), client(house) as http:
         stopped = await http.post("/api/bot/stop")
         assert stopped.json() == {
             "message": "Bot stopped successfully",
             "status": "stopped",
-            "terminated_processes": [],
+            "terminated_processes": [f"{view.session_name} (session.{view.id})" for view in views],
         }
         again = await http.post("/api/bot/stop")
     assert again.status_code == 400

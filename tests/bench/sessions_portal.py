@@ -1,0 +1,81 @@
+"""The portal of the sessions benchmark: the practice portal with its quirks off, counting what it is asked.
+
+``python -m tests.bench.sessions_portal FOLDER`` prints its address as one line of
+JSON; each further line of stdin is answered with what was asked since the last.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+from quart import request
+
+from web.practice import ledger
+from web.practice.market import Market
+from web.practice.settings import Settings
+from web.practice.site import Site
+from web.practice.world import World
+
+ARRIVAL_SECONDS: Final = 2.0
+"""Between two jobs, as the practice portal has it by default."""
+
+
+async def main(folder: Path) -> None:
+    """Serve until stdin ends."""
+    # Ours and the bare script's sessions are signed in side by side.
+    ledger.MAX_SESSIONS = 10_000
+    settings = Settings(
+        state_file=str(folder / "portal.sqlite"),
+        arrival_seconds=ARRIVAL_SECONDS,
+        taken_share=0,
+        session_seconds=0,
+        slow_share=0,
+        error_share=0,
+    )
+    market = Market(
+        seed=settings.seed,
+        initial_jobs=settings.initial_jobs,
+        arrival_seconds=settings.arrival_seconds,
+        taken_share=settings.taken_share,
+        taken_after_seconds=settings.taken_after_seconds,
+    )
+    asked: Counter[str] = Counter()
+    with ledger.open_ledger(Path(settings.state_file)) as books:
+        site = Site(World(books, market, monotonic=trio.current_time), settings)
+
+        @site.app.before_request
+        async def count() -> None:
+            asked[f"{request.method} {request.endpoint}"] += 1
+
+        config = Config()
+        config.bind = ["127.0.0.1:0"]
+        config.backlog = 1024
+        # A script that presses a button on a connection that is just being closed has no answer.
+        config.keep_alive_timeout = 3600
+        config.errorlog = logging.getLogger("hypercorn.error")
+        async with trio.open_nursery() as nursery:
+            (url,) = await nursery.start(serve, site.app, config)
+            _say(url)
+            async for _ in trio.wrap_file(sys.stdin):
+                _say(dict(asked))
+                asked.clear()
+            nursery.cancel_scope.cancel()
+
+
+def _say(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    trio.run(main, Path(sys.argv[1]))

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import trio
+from playwright.sync_api import expect
+
+from actors.records.rows import Desired
+from actors.sessions.events import SessionChanged
+from actors.sessions.messages import LoginStatus
+
+from ..web.parts import CONFIGURATION, NOON, House, living, session_row, session_view
+from .looking import answer, looking, opened
+
+
+async def test_sessions_on_duty_and_past(chromium):
+    """What each does is there as it is told; those that another instance has are named with it."""
+    view = session_view(session_name="Night shift", message="All is quiet")
+    house = House(
+        sessions=[view],
+        session_rows=[
+            session_row(id=view.id, session_name="Night shift"),
+            session_row(session_name="Far away", owner="the-other-one"),
+            session_row(session_name="Day shift", desired=Desired.STOPPED, status="stopped", end_time=NOON),
+        ],
+    )
+
+    def look() -> None:
+        with opened(chromium, f"{house.url}/#/sessions") as page:
+            duty = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
+            night = duty.filter(has_text="Night shift")
+            expect(night).to_contain_text("practice · http")
+            expect(night).to_contain_text("All is quiet")
+            expect(duty.filter(has_text="Far away")).to_contain_text("on the-other-one")
+            expect(duty).to_have_count(3)
+            past = page.get_by_role("table", name="Past sessions").get_by_role("row")
+            expect(past).to_have_count(2)
+            expect(past.last).to_contain_text("Day shift")
+            changed = replace(view, total_checks=1234, login_status=LoginStatus.FAILED)
+            news = SessionChanged(session_id=view.id, timestamp=NOON, session=changed)
+            trio.from_thread.run_sync(house.bus.publish, news)
+            expect(night).to_contain_text("1,234")
+            expect(night.locator(".state").last).to_have_text("failed")
+
+    async with living(house), looking(look):
+        pass
+
+
+async def test_one_session_is_stopped_or_reset_after_a_question(chromium):
+    """The others stay; nothing happens where the answer is no."""
+    views = [session_view(session_name=name) for name in ("First", "Second", "Third")]
+    rows = [session_row(id=view.id, session_name=view.session_name) for view in views]
+    house = House(sessions=list(views), session_rows=rows)
+
+    def look() -> None:
+        with opened(chromium, f"{house.url}/#/sessions") as page:
+            duty = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
+            expect(duty).to_have_count(4)
+            page.get_by_role("button", name="Stop First").click()
+            answer(page, "Cancel")
+            page.get_by_role("button", name="Stop Second").click()
+            with page.expect_response("**/stop"):
+                answer(page, "Stop it")
+            page.get_by_role("button", name="Reset Third").click()
+            with page.expect_response("**/reset"):
+                answer(page, "Reset it")
+
+    async with living(house), looking(look):
+        pass
+    assert house.sessions == [views[0]]
+
+
+async def test_a_session_is_started_with_a_name_a_portal_and_rules(chromium):
+    """What the server says against a field is said beside it, and the field has the focus."""
+    house = House(sessions=[session_view(session_name="First")])
+
+    def look() -> None:
+        with opened(chromium, f"{house.url}/#/sessions", allowed=("422 (",)) as page:
+            page.get_by_label("Configuration").select_option("default")
+            page.get_by_label("Name").fill("N" * 300)
+            page.keyboard.press("Enter")
+            error = "Name must be a text of 1 to 255 printable characters"
+            expect(page.locator(".field-error").first).to_contain_text(error)
+            expect(page.get_by_label("Name")).to_be_focused()
+            expect(page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+            page.get_by_label("Name").fill("Second")
+            page.get_by_label("Portal").fill("nowhere")
+            page.get_by_role("button", name="Start session").click()
+            expect(page.locator("bv-notices")).to_contain_text("there is no portal 'nowhere' here")
+            expect(page.locator(".field-error").first).to_have_text("")
+            page.get_by_label("Portal").fill("practice")
+            page.get_by_role("button", name="Start session").click()
+            expect(page.locator("bv-notices")).to_contain_text("Second was started.")
+            expect(page.get_by_role("table", name="Sessions on duty").get_by_role("row")).to_have_count(3)
+
+    async with living(house), looking(look):
+        pass
+    assert (house.sessions[1].session_name, house.sessions[1].config_id) == ("Second", CONFIGURATION)
+
+
+async def test_many_sessions_are_shown_a_page_at_a_time(chromium):
+    """However many work, the page has no more rows than a person can look through."""
+    house = House(sessions=[session_view(session_name=f"Session {n}") for n in range(120)])
+
+    def look() -> None:
+        with opened(chromium, f"{house.url}/#/sessions") as page:
+            rows = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
+            pages = page.get_by_role("navigation", name="Pages of sessions on duty")
+            expect(rows).to_have_count(51)
+            expect(pages).to_contain_text("1 to 50")
+            pages.get_by_role("button", name="Older").click()
+            pages.get_by_role("button", name="Older").click()
+            expect(rows).to_have_count(21)
+            expect(pages).to_contain_text("101 to 120")
+            expect(pages.get_by_role("button", name="Older")).to_be_disabled()
+            pages.get_by_role("button", name="Newer").click()
+            expect(rows.nth(1)).to_contain_text("Session 50")
+
+    async with living(house), looking(look):
+        pass

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import trio
+from playwright.sync_api import expect
+
+from runtime import ChildFailed, ChildStarted
+from runtime.testing import next_event
+
+from ..web.parts import Break, House, living
+from .looking import go, looking, opened
+
+
+class Nonsense:
+    """No message that the record knows, so that it fails."""
+
+
+async def test_the_tree_shows_each_actor_and_what_becomes_of_it(chromium):
+    """A failure is there at once with its cause and the time of the next start; so is a restart."""
+    house = House()
+    there, failed, back = trio.Event(), trio.Event(), trio.Event()
+
+    def look() -> None:
+        with opened(chromium, f"{house.url}/#/tree") as page:
+            for name in ("records", "db_writer", "roster", "hub", "server"):
+                node = page.locator(".node").filter(has=page.get_by_text(name, exact=True))
+                expect(node.locator(".state")).to_have_text("running")
+                if name != "records":
+                    expect(node).to_contain_text("mailbox 0/64")
+            trio.from_thread.run_sync(there.set)
+            node = page.locator(".node").filter(has=page.get_by_text("redis_sync", exact=True))
+            expect(node.locator(".state")).to_have_text("backoff")
+            expect(node).to_contain_text("starts again at")
+            expect(node).to_contain_text("power cut")
+            trio.from_thread.run_sync(failed.set)
+            expect(page.locator(".node").filter(has_text="db_reader")).to_contain_text("1 restart")
+            go(page, "Overview")
+            expect(page.get_by_role("log")).to_contain_text("power cut")
+            trio.from_thread.run_sync(back.set)
+
+    with house.bus.subscribe(ChildFailed, ChildStarted) as children:
+        async with living(house), looking(look):
+            with trio.fail_after(30):
+                await there.wait()
+                house.mirror.tell_nowait(Break(reason="power cut"))
+                await failed.wait()
+                house.reader.tell_nowait(Nonsense())
+                await next_event(children, ChildStarted)
+                await back.wait()
