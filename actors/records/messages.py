@@ -131,6 +131,8 @@ class RecordIntent(Request[Claim]):
     decision: Decision
     reason: str | None
     scraped_at: datetime
+    owner: str | None = None
+    """The instance that will click: one that lost the session to another one claims nothing for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

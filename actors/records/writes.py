@@ -36,6 +36,8 @@ _INSERT_FACTS: Final[LiteralString] = """
     from unnest(%(ids)s::uuid[], %(types)s::text[], %(data)s::text[], %(moments)s::timestamptz[])
         with ordinality as fact (id, type, data, moment, place)
 """
+_HELD: Final[LiteralString] = "(%(owner)s::text is null or owner is null or owner = %(owner)s)"
+"""Whether a session is not another instance's by now."""
 _ONCE: Final[LiteralString] = "order by fact.place on conflict (id) do nothing"
 
 
@@ -158,16 +160,17 @@ def record_intent(write: RecordIntent) -> Plan:
         "decision": write.decision.value,
         "reason": write.reason,
         "scraped_at": write.scraped_at,
+        "owner": write.owner,
     }
     insert = Statement(
-        sql="""
+        sql=f"""
             insert into job_records (
                 session_id, portal, job_ref, language, appointment_date, appointment_time, duration,
                 submitted_at, job_type, decision, rejection_reason, scraped_at
             )
             select id, %(portal)s, %(job_ref)s, %(language)s, %(appointment_date)s, %(appointment_time)s,
                 %(duration)s, %(submitted_at)s, %(job_type)s, %(decision)s, %(reason)s, %(scraped_at)s
-            from bot_sessions where id = %(session_id)s
+            from bot_sessions where id = %(session_id)s and {_HELD}
             on conflict (portal, job_ref) do nothing
         """,
         parameters=parameters,
@@ -181,32 +184,33 @@ def record_intent(write: RecordIntent) -> Plan:
             where portal = %(portal)s and job_ref = %(job_ref)s and status = 'matched'
                 and (session_id, decision, rejection_reason)
                     is distinct from (%(session_id)s::uuid, %(decision)s, %(reason)s)
-                and exists (select from bot_sessions where id = %(session_id)s)
+                and exists (select from bot_sessions where id = %(session_id)s and {_HELD})
                 and (
                     session_id = %(session_id)s
                     or session_id not in (select id from bot_sessions where {RUNS})
                 )
         """,
         parameters={
-            key: parameters[key] for key in ("session_id", "portal", "job_ref", "decision", "reason")
+            key: parameters[key] for key in ("session_id", "portal", "job_ref", "decision", "reason", "owner")
         },
     )
     whose = Statement(
-        sql="""
-            select job.session_id, job.status
-            from job_records as job
-            where job.portal = %(portal)s and job.job_ref = %(job_ref)s
-                and exists (select from bot_sessions where id = %(session_id)s)
+        sql=f"""
+            select {_HELD} as held, job.session_id, job.status
+            from bot_sessions as session
+            left join job_records as job on job.portal = %(portal)s and job.job_ref = %(job_ref)s
+            where session.id = %(session_id)s
         """,
-        parameters={key: parameters[key] for key in ("session_id", "portal", "job_ref")},
+        parameters={key: parameters[key] for key in ("session_id", "portal", "job_ref", "owner")},
     )
 
     def read(rows: Sequence[DictRow]) -> Claim:
         if not rows:
             raise _no_such_session(write.session_id)
-        if rows[0]["status"] != JobStatus.MATCHED:
+        (row,) = rows
+        if row["status"] not in (None, JobStatus.MATCHED):
             return Claim.SETTLED
-        return Claim.OURS if rows[0]["session_id"] == write.session_id else Claim.ANOTHERS
+        return Claim.OURS if row["held"] and row["session_id"] == write.session_id else Claim.ANOTHERS
 
     return Plan(statements=(insert, update, whose), read=read)
 

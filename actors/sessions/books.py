@@ -231,6 +231,7 @@ class Books:
             decision=decision,
             reason=reason,
             scraped_at=datetime.now(UTC),
+            owner=self._owner,
         )
 
     def _same_intent(self, job: JobRow) -> RecordIntent:
@@ -247,6 +248,7 @@ class Books:
             decision=job.decision,
             reason=job.rejection_reason,
             scraped_at=job.scraped_at,
+            owner=self._owner,
         )
 
     def _state(self, looks: int, fact: Fact | None) -> RecordSession:

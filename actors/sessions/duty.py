@@ -41,6 +41,7 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
 ASK_TIMEOUT: Final = 5.0
 STOP_TIMEOUT: Final = 15.0
 NOBODY: Final = "no bot session is on duty here"
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _PREFIX: Final = "session."
 
 
@@ -51,7 +52,7 @@ class Post:
     view: SessionView
     address: Address[Order] | None = None
     """None until its actor was started."""
-    told_at: datetime = datetime.min.replace(tzinfo=UTC)
+    told_at: datetime = NEVER
     """When it was last told, here or by the session; what was told before arrives too late."""
 
 

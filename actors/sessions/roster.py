@@ -32,12 +32,12 @@ from ..records.messages import (
     NoSuchSession,
     OpenSession,
     RecordAway,
-    SessionsQuery,
     WishSession,
 )
 from ..records.rows import Desired, SessionRow
-from ..records.session_messages import SessionQuery, UnendedQuery
+from ..records.session_messages import SessionQuery
 from .books import Desks
+from .comparison import Comparison
 from .duty import Duty
 from .events import SessionChanged
 from .messages import (
@@ -45,7 +45,6 @@ from .messages import (
     Assign,
     LoginStatus,
     NoActiveSession,
-    NoSuchPortal,
     NotOnDuty,
     ResetSession,
     ResetSessions,
@@ -71,7 +70,6 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
 ASK_TIMEOUT: Final = 5.0
 COMMIT_TIMEOUT: Final = 2.0
 """Seconds until a command that cannot be kept is refused: an operator should not wait for PostgreSQL."""
-MOST_SESSIONS: Final = 1000
 RECONCILE_PERIOD: Final = 5.0
 """Seconds between two comparisons of who should run with who does; a third of a lease, if that is less."""
 
@@ -120,6 +118,7 @@ class Roster(Actor[RosterMessage]):
             publish=self.context.publish,
         )
         self._staff = Staff(self._terms, self._duty, self._desks, self.context.publish)
+        self._comparison = Comparison(self._employ, self._duty, self._staff, self._desks)
         await self.context.nursery.start(self._follow)
         self.context.nursery.start_soon(self._reconcile_forever)
         self.context.nursery.start_soon(self._staff.watch_leases)
@@ -212,7 +211,7 @@ class Roster(Actor[RosterMessage]):
         self._employ(_unrecorded(command))
         row = await self._commit(command)
         self._staff.has([row.id], asked=asked)
-        return await self._put_on(row, opening=True)
+        return await self._open(row)
 
     async def _resume(self, session: UUID) -> SessionView:
         view = self._duty.view(session)
@@ -224,7 +223,7 @@ class Roster(Actor[RosterMessage]):
         rows = await self._staff.lease([row.id])
         if not rows:
             return recorded_view(row, engine=self._terms.engine)  # another instance has it
-        return await self._put_on(rows[0], opening=True)
+        return await self._open(rows[0])
 
     async def _stop(self, session: UUID) -> SessionView:
         row = await self._commit(WishSession(id=session, desired=Desired.STOPPED))
@@ -278,9 +277,9 @@ class Roster(Actor[RosterMessage]):
     async def _session(self, session: UUID) -> SessionRow:
         return await self._desks.reader.ask(SessionQuery(id=session), timeout=COMMIT_TIMEOUT)
 
-    async def _put_on(self, row: SessionRow, *, opening: bool = False) -> SessionView:
+    async def _open(self, row: SessionRow) -> SessionView:
         view = await self._duty.put_on(row)
-        if opening and self._queue is not None:
+        if self._queue is not None:
             self.context.nursery.start_soon(enqueue_opening, self._queue, row.id, datetime.now(UTC))
         return view
 
@@ -297,47 +296,11 @@ class Roster(Actor[RosterMessage]):
             await trio.sleep(min(RECONCILE_PERIOD, self._terms.lease_seconds / 3))
 
     async def _reconcile(self) -> None:
-        """Make the fleet what the record wants, and end what was cut off while it was being stopped."""
-        query = SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS)
-        wanted = [row for row in await self._query(query) if self._can_employ(row)]
-        ours = {row.id: row for row in await self._staff.lease([row.id for row in reversed(wanted)])}
-        alive = await self._duty.alive()
-        for row in wanted[::-1]:
-            if row.id in ours and (row.id not in alive or self._duty.view(row.id) is None):
-                await self._put_back_on(ours[row.id])
-        still_wanted = {row.id for row in wanted}
-        for view in self._duty.views:
-            if view.id not in still_wanted:
-                await self._staff.take_off(view)
-            elif view.id not in ours:
-                await self._staff.let_go(view.id, "it was to be let go before, and did not end")
-        for row in await self._query(UnendedQuery(limit=MOST_SESSIONS)):
-            # Unless another instance is just about to.
-            if self._duty.view(row.id) is None and await self._staff.lease([row.id], room=1):
-                await self._staff.record_end(row)
+        await self._comparison.make()
         self._reconciled = True
-        if self._autostart and not await self._query(SessionsQuery(limit=1)):
+        if self._autostart and await self._comparison.is_first_start():
             await self._start(StartSession())
         self._autostart = False
-
-    async def _put_back_on(self, row: SessionRow) -> None:
-        try:
-            await self._put_on(row)
-        except (Refusal, AskFailed) as error:
-            # It is still wanted, and tried again; the others need not wait for that.
-            LOGGER.warning("session_not_started", session=row.session_name, reason=str(error))
-
-    def _can_employ(self, row: SessionRow) -> bool:
-        try:
-            self._employ(row)
-        except NoSuchPortal as error:
-            LOGGER.warning("session_left_alone", session=row.session_name, reason=str(error))
-            return False
-        return True
-
-    async def _query(self, query: SessionsQuery | UnendedQuery) -> list[SessionRow]:
-        # Commands wait for a comparison to end.
-        return await self._desks.reader.ask(query, timeout=COMMIT_TIMEOUT)
 
     # What happens meanwhile
 

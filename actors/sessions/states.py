@@ -2,14 +2,15 @@
 
 ::
 
-              ┌─────────────────────────────────┐
-              │                                 ▼
-    stopped ──┴─> starting ──> running ──> stopping ──> stopped
-                   ▲  │ ▲        │ │ ▲          ▲
-                   │  │ └────────┘ │ │          │
-                   │  ▼            ▼ │          │
-                   └─ failed <─────┘ │          │
-                        └────────────┴──────────┘
+                 start                       begins its work
+    stopped ──────────────────────> starting ──────────────> running
+       ▲                             │  ▲  │ <──────────────  │  ▲  │
+       │ its end is on record   stop │  │  │     crashes      │  │  │ stop
+       │                             │  │  │                  │  │  │
+    stopping <───────────────────────┘  │  └───> failed <─────┘  │  │
+       ▲ ▲                              └──────── │ │ ───────────┘  │
+       │ └────────────────────────────────────────┘ tried again     │
+       └────────────────────────────────────────────────────────────┘
 
     not_started ──> attempting ──> success | failed ──> attempting | not_started
 

@@ -1,4 +1,4 @@
-"""How tests look at the page: in a real browser, with everything forbidden that a person would not forgive."""
+"""How tests look at the page: in a real browser, where what a person would not forgive fails the test."""
 
 from __future__ import annotations
 
@@ -102,14 +102,15 @@ CONTRASTS = r"""() => {
 NAMELESS = r"""() => {
   const all = [...document.querySelectorAll("body *")];
   const shown = all.filter((node) => node.getClientRects().length);
+  const regions = "table, nav, [role=group], [role=log], svg[role=img]";
   const ids = all.map((node) => node.id).filter(Boolean);
-  const named = (node) => node.ariaLabel || node.textContent.trim() || node.querySelector("img[alt]:not([alt=''])");
+  const named = (node) => node.ariaLabel || node.textContent.trim() || node.querySelector("img[alt]");
   return [
     ...shown.filter((node) => node.matches("input, select, textarea") && !node.labels.length),
     ...shown.filter((node) => node.matches("a, button, summary") && !named(node)),
     ...all.filter((node) => node.matches("img:not([alt])")),
     ...all.filter((node) => node.tabIndex > 0),
-    ...shown.filter((node) => node.matches("table, nav, [role=group], [role=log], svg[role=img]") && !named(node)),
+    ...shown.filter((node) => node.matches(regions) && !node.ariaLabel),
     ...all.filter((node) => ["aria-labelledby", "aria-describedby", "for"].some((name) =>
       (node.getAttribute(name) ?? "").split(" ").filter(Boolean).some((id) => !ids.includes(id)))),
   ].map((node) => node.outerHTML.slice(0, 200)).concat(ids.filter((id, i) => ids.indexOf(id) !== i));

@@ -1,4 +1,4 @@
-"""The page of a whole botvisor, as its operator has it: what is clicked happens, and is seen to have happened."""
+"""The page of a whole botvisor, as its operator has it: what is clicked happens, and is seen to happen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from playwright.sync_api import expect
 from ..system.house import QUIET, House, open_house
 from .looking import answer, card, go, opened
 
-PORTAL = [f"practice.{setting}" for setting in QUIET]
+PORTAL = [*(f"practice.{setting}" for setting in QUIET), "practice.arrival_seconds=2"]
+PATIENCE = 60_000
+"""Milliseconds for what a session does between two looks; no statement about speed."""
 
 
 async def test_an_operator_sees_a_session_work_stops_and_resumes_it(chromium, tmp_path):
@@ -19,7 +21,7 @@ async def test_an_operator_sees_a_session_work_stops_and_resumes_it(chromium, tm
 
     def look(url: str) -> None:
         with opened(chromium, url) as page:
-            expect(page.get_by_role("log")).to_contain_text("accepted", timeout=30_000)
+            expect(page.get_by_role("log")).to_contain_text("accepted", timeout=PATIENCE)
             expect(card(page, "Services").locator(".state").get_by_text("healthy")).to_have_count(5)
             go(page, "Sessions")
             page.get_by_role("link", name="Night shift").click()
@@ -27,22 +29,22 @@ async def test_an_operator_sees_a_session_work_stops_and_resumes_it(chromium, tm
             expect(jobs.get_by_text("accepted").first).to_be_visible()
             page.get_by_role("button", name="Take one now").click()
             picture = card(page, "Screenshots").get_by_role("img")
-            expect(picture).to_be_visible(timeout=20_000)
+            expect(picture).to_be_visible(timeout=PATIENCE)
             page.get_by_role("button", name="Stop Night shift").click()
             answer(page, "Stop it")
             state = page.locator("bv-session .state").first
-            expect(state).to_have_text("stopped", timeout=20_000)
+            expect(state).to_have_text("stopped", timeout=PATIENCE)
             page.get_by_role("button", name="Resume Night shift").click()
-            expect(state).to_have_text("running", timeout=20_000)
+            expect(state).to_have_text("running", timeout=PATIENCE)
             page.get_by_role("link", name="All sessions").click()
             page.get_by_label("Name").fill("Second")
             page.get_by_role("button", name="Start session").click()
             duty = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
-            expect(duty.filter(has_text="Second")).to_contain_text("running", timeout=20_000)
+            expect(duty.filter(has_text="Second")).to_contain_text("running", timeout=PATIENCE)
             page.get_by_role("button", name="Reset Second").click()
             answer(page, "Reset it")
             past = page.get_by_role("table", name="Past sessions").get_by_role("row")
-            expect(past.filter(has_text="Second")).to_be_visible(timeout=20_000)
+            expect(past.filter(has_text="Second")).to_be_visible(timeout=PATIENCE)
             go(page, "Analytics")
             expect(page.locator(".chart g")).to_have_count(24)
             expect(page.locator(".chart g").last.locator("title")).not_to_contain_text(": 0 accepted")

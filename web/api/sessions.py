@@ -79,7 +79,7 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
         views = await on_duty()
         if request.args.get("on_duty") == "true":
             # From memory, so that it is answered also while the record is away.
-            found = [session_facts(None, view) for view in views.values()]
+            found = [session_facts(None, view) for view in reversed(views.values())]
             return {"sessions": found[offset : offset + limit], "on_duty": len(views)}
         rows = await doors.reader.ask(query, timeout=ASK_TIMEOUT)
         return {"sessions": [session_facts(row, views.get(row.id)) for row in rows], "on_duty": len(views)}

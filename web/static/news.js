@@ -17,11 +17,12 @@ export function hear(/** @type {import("./types.js").Frame} */ frame) {
   if (!data.external) learn(frame);
   const entry = describe(frame);
   if (entry) store.note({ time: frame.timestamp, session: data.session_id ?? null, ...entry });
-  if (type === "connection_established" || data.missed) forgetRead();
+  if (data.missed || (type === "connection_established" && !data.resumed)) forgetRead();
 }
 
 /** Nobody knows what has changed meanwhile. */
 function forgetRead() {
+  store.serviceSince.clear();
   for (const topic of READ) store.touch(topic);
   for (const session of store.duty?.keys() ?? []) store.touch(`record:${session}`);
 }

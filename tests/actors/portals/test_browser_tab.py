@@ -36,7 +36,7 @@ async def browser(chromium: Path, tmp_path: Path) -> AsyncGenerator[LiveBrowser,
 async def test_reading_tells_what_is_there(browser: LiveBrowser) -> None:
     """Marks and fields have their tidied text, or None where nothing matches."""
     async with browser.page() as page:
-        tab = Tab(page, settle_seconds=0.2)
+        tab = Tab(page, settle_seconds=1.5)
         await browser.call(page.set_content, ROWS)
         question = Question(
             marks={"table": "table", "other": "#no"}, row="tr", fields={"ref": ".ref", "no": "b"}
@@ -49,7 +49,7 @@ async def test_reading_tells_what_is_there(browser: LiveBrowser) -> None:
 async def test_a_row_is_known_by_its_whole_text(browser: LiveBrowser) -> None:
     """Neither a longer text nor a text that looks like a pattern leads to another row."""
     async with browser.page() as page:
-        tab = Tab(page, settle_seconds=0.2)
+        tab = Tab(page, settle_seconds=1.5)
         await browser.call(page.set_content, ROWS)
         for ref, expected in (("A-1.0", "first"), ("A-1.0 (b)", "second"), ("A-120", "third")):
             form = tab.form_in_row("tr", ".ref", ref, "form")
@@ -59,7 +59,7 @@ async def test_a_row_is_known_by_its_whole_text(browser: LiveBrowser) -> None:
 async def test_a_form_is_filled_in_only_when_all_of_it_is_there(browser: LiveBrowser) -> None:
     """A missing field, a missing button or a button that cannot be pressed is told, and nothing is sent."""
     async with browser.page() as page:
-        tab = Tab(page, settle_seconds=0.2)
+        tab = Tab(page, settle_seconds=1.5)
         await browser.call(page.set_content, ROWS)
         form = tab.form("#third")
         assert await browser.call(tab.fill, form, {"why": "x"})
@@ -72,7 +72,7 @@ async def test_a_form_is_filled_in_only_when_all_of_it_is_there(browser: LiveBro
 async def test_a_crashed_page_is_renewed_with_its_cookies(browser: LiveBrowser) -> None:
     """A new page in the same context: signed in still."""
     page = await browser.new_page()
-    tab = Tab(page, settle_seconds=0.2)
+    tab = Tab(page, settle_seconds=1.5)
     await browser.call(tab.prepare)
     await browser.call(
         page.context.add_cookies, [{"name": "a", "value": "b", "url": "http://portal.example"}]

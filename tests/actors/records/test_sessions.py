@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
 from actors.records.messages import (
+    Claim,
     JobsQuery,
     NoSuchSession,
     OpenSession,
@@ -107,6 +109,20 @@ async def test_the_state_of_a_session_is_its_owner_s_to_say(record: Record, many
     assert (await say(state(row.id, "failed"))).status == "failed"
     ended = await say(state(row.id, "stopped", owner="a"))
     assert (ended.status, ended.owner, ended.lease_until) == ("stopped", None, None)
+
+
+async def test_an_instance_that_lost_a_session_claims_nothing_for_it(record: Record) -> None:
+    """So that a frozen one, back too late, does not click beside the one that runs it now."""
+    row = await record.session()
+    await lease(record, "a", row.id)
+    late = replace(intent(row.id, "A"), owner="b")
+    assert await record.write(late) is Claim.ANOTHERS
+    assert await record.read(JobsQuery()) == []
+    assert await record.write(replace(late, owner="a")) is Claim.OURS
+    assert await record.write(late) is Claim.ANOTHERS
+    assert await record.write(replace(late, owner=None)) is Claim.OURS
+    await record.write(outcome(row.id, "A"))
+    assert await record.write(late) is Claim.SETTLED
 
 
 async def test_sessions_whose_end_is_not_on_record(record: Record) -> None:

@@ -1,0 +1,81 @@
+"""Compares who should run, by the record, with who does, and makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from runtime import AskFailed, ChildSpec, Refusal
+
+from ..records.messages import SessionsQuery
+from ..records.rows import Desired, SessionRow
+from ..records.session_messages import UnendedQuery
+from .books import Desks
+from .duty import Duty
+from .messages import NoSuchPortal
+from .staff import COMMIT_TIMEOUT, Staff
+
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+
+MOST_SESSIONS: Final = 1000
+
+
+class Comparison:
+    """One at a time, and not while a command is carried out."""
+
+    def __init__(
+        self, employ: Callable[[SessionRow], ChildSpec], duty: Duty, staff: Staff, desks: Desks
+    ) -> None:
+        self._employ = employ
+        self._duty = duty
+        self._staff = staff
+        self._desks = desks
+
+    async def make(self) -> None:
+        """Make the fleet what the record wants, and end what was cut off while it was being stopped.
+
+        Raises:
+            Refusal, AskFailed, MailboxFull: the record or the fleet is away; what was not done is done later.
+        """
+        query = SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS)
+        wanted = [row for row in await self._query(query) if self._can_employ(row)][::-1]
+        ours = {row.id: row for row in await self._staff.lease([row.id for row in wanted])}
+        alive = await self._duty.alive()
+        for row in wanted:
+            if row.id in ours and (row.id not in alive or self._duty.view(row.id) is None):
+                await self._put_back_on(ours[row.id])
+        still_wanted = {row.id for row in wanted}
+        for view in self._duty.views:
+            if view.id not in still_wanted:
+                await self._staff.take_off(view)
+            elif view.id not in ours:
+                await self._staff.let_go(view.id, "it was to be let go before, and did not end")
+        for row in await self._query(UnendedQuery(limit=MOST_SESSIONS)):
+            # Unless another instance is just about to.
+            if self._duty.view(row.id) is None and await self._staff.lease([row.id], room=1):
+                await self._staff.record_end(row)
+
+    async def is_first_start(self) -> bool:
+        """Whether no session was ever recorded."""
+        return not await self._query(SessionsQuery(limit=1))
+
+    async def _put_back_on(self, row: SessionRow) -> None:
+        try:
+            await self._duty.put_on(row)
+        except (Refusal, AskFailed) as error:
+            # It is still wanted, and tried again; the others need not wait for that.
+            LOGGER.warning("session_not_started", session=row.session_name, reason=str(error))
+
+    def _can_employ(self, row: SessionRow) -> bool:
+        try:
+            self._employ(row)
+        except NoSuchPortal as error:
+            LOGGER.warning("session_left_alone", session=row.session_name, reason=str(error))
+            return False
+        return True
+
+    async def _query(self, query: SessionsQuery | UnendedQuery) -> list[SessionRow]:
+        # Commands wait for a comparison to end.
+        return await self._desks.reader.ask(query, timeout=COMMIT_TIMEOUT)
