@@ -33,7 +33,7 @@ from .errors import (
 )
 from .job import Job
 from .login_store import SavedLogin
-from .page import Form, Page, job_in, text_of
+from .page import Form, Page, cell, job_in, text_of
 from .politeness import Manners, Visit
 from .portal import Credentials, Outcome, place
 from .sheet import Sheet
@@ -78,7 +78,7 @@ class _Row:
 
     page: Page
     node: LexborNode
-    job: Job
+    status: str
     outcome: Outcome | None
     """What its status means; None where the definition does not say."""
 
@@ -114,6 +114,11 @@ class HttpPortal:
         # Of the last page that showed the table. Some portals renew their tokens with each answer, so rows
         # of different pages are never mixed.
         self._rows: dict[str, _Row] = {}
+        self._table: Page | None = None
+        """The page that the rows are of."""
+        self._latest: tuple[str, str, int, bytes] | None = None
+        """What was asked for, and what the last answer was, as bytes: most looks find nothing new."""
+        self._latest_page: Page | None = None
 
     async def login(self) -> None:
         """See `Portal.login`."""
@@ -121,7 +126,7 @@ class HttpPortal:
             return
         login = self._definition.login
         self._client.cookies.clear()
-        self._rows = {}
+        self._forget_table()
         values = {
             login.username_field: self._credentials.username,
             login.password_field: self._credentials.password,
@@ -162,7 +167,8 @@ class HttpPortal:
     async def jobs(self) -> list[Job]:
         """See `Portal.jobs`."""
         await self._read_table()
-        return [row.job for row in self._rows.values() if row.outcome is Outcome.OPEN]
+        fields = self._definition.jobs.fields
+        return [job_in(row.node, fields) for row in self._rows.values() if row.outcome is Outcome.OPEN]
 
     async def accept(self, ref: str) -> None:
         """See `Portal.accept`."""
@@ -185,7 +191,7 @@ class HttpPortal:
         if row is None:
             return Outcome.UNKNOWN
         if row.outcome is None:
-            raise PageChanged(row.page.path, f"status {row.job.status!r}")
+            raise PageChanged(row.page.path, f"status {row.status!r}")
         return row.outcome
 
     async def read(self, path: str) -> Sheet:
@@ -197,7 +203,7 @@ class HttpPortal:
         """See `Portal.navigate`."""
         url = self._definition.own_url(path)
         page, response = await self._get(url, path, own_host=True)
-        if not self._definition.is_login(url) and self._is_signed_out(response):
+        if not self._definition.is_login(url) and self._is_signed_out(path, response):
             raise SessionExpired
         return place(page.text("title"), page.url)
 
@@ -235,11 +241,12 @@ class HttpPortal:
         request = self._request(form, trace=click)
         async with self._manners.visit() as visit:
             # Whatever comes of this, the table that was read before it is out of date.
-            self._rows = {}
+            self._forget_table()
             try:
                 with trio.fail_after(self._definition.timeout_seconds):
                     first = await self._client.send(request)
-                    if first.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and self._is_signed_out(first):
+                    failed = first.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+                    if not failed and self._is_signed_out(self._definition.jobs.path, first):
                         raise SessionExpired
                     response = await self._follow(first, visit)
             except (httpx.HTTPError, trio.TooSlowError) as error:
@@ -248,7 +255,7 @@ class HttpPortal:
                 raise PortalUnavailable(_why(error)) from error
             if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise OutcomeUnknown(ref, f"the portal answered {response.status_code}")
-            return _page(self._definition.jobs.path, response)
+            return self._page(self._definition.jobs.path, response)
 
     async def _read_table(self) -> None:
         jobs = self._definition.jobs
@@ -256,20 +263,26 @@ class HttpPortal:
 
     def _remember(self, page: Page) -> None:
         """Keep the rows that a page has; a page without the table leaves nothing to act upon."""
+        if page is self._table:
+            return
         jobs = self._definition.jobs
         rows: dict[str, _Row] = {}
         for node in page.tree.css(jobs.row):
-            job = job_in(node, jobs.fields)
-            if not job.ref:
+            ref = cell(node, jobs.fields.ref)
+            if not ref:
                 raise PageChanged(page.path, jobs.fields.ref)
-            outcome = self._definition.status_of(job.status)
-            rows[job.ref] = _Row(page=page, node=node, job=job, outcome=outcome)
-        self._rows = rows
+            status = cell(node, jobs.fields.status)
+            outcome = self._definition.status_of(status)
+            rows[ref] = _Row(page=page, node=node, status=status, outcome=outcome)
+        self._rows, self._table = rows, page
+
+    def _forget_table(self) -> None:
+        self._rows, self._table = {}, None
 
     async def _read(self, path: str, mark: str, query: Mapping[str, str]) -> Page:
         """Fetch a page that is for the signed-in only, and that shows `mark`."""
         page, response = await self._get(self._definition.url(path), path, query)
-        if self._is_signed_out(response):
+        if self._is_signed_out(path, response):
             raise SessionExpired
         if not page.has(mark):
             raise PageChanged(path, mark)
@@ -293,7 +306,7 @@ class HttpPortal:
                     response = await self._follow(first, visit, own_host=own_host)
             except (httpx.HTTPError, trio.TooSlowError) as error:
                 raise PortalUnavailable(_why(error)) from error
-            page = _page(path, response)
+            page = self._page(path, response)
             _refuse_failure(page)
             return page, response
 
@@ -307,15 +320,23 @@ class HttpPortal:
             response = await self._client.send(response.next_request)
         return response
 
-    def _is_signed_out(self, response: httpx.Response) -> bool:
+    def _is_signed_out(self, path: str, response: httpx.Response) -> bool:
         """Tell whether an answer is the login page, or leads there."""
         leads_to = response.url if response.next_request is None else response.next_request.url
         expired = self._definition.expired
         return (
             self._definition.is_login(str(leads_to))
             or response.status_code in expired.statuses
-            or _page("", response).has(expired.mark)
+            or self._page(path, response).has(expired.mark)
         )
+
+    def _page(self, path: str, response: httpx.Response) -> Page:
+        """Parse an answer, unless it says the same as the last one."""
+        latest = (path, str(response.url), response.status_code, response.content)
+        if self._latest_page is None or latest != self._latest:
+            _, url, status, _ = self._latest = latest
+            self._latest_page = Page(path=path, url=url, status=status, tree=LexborHTMLParser(response.text))
+        return self._latest_page
 
     def _request(self, form: Form, *, trace: _Click | None = None) -> httpx.Request:
         method: Literal["GET", "POST"] = "POST" if form.method == "POST" else "GET"
@@ -330,12 +351,6 @@ class HttpPortal:
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             extensions=extensions,
         )
-
-
-def _page(path: str, response: httpx.Response) -> Page:
-    return Page(
-        path=path, url=str(response.url), status=response.status_code, tree=LexborHTMLParser(response.text)
-    )
 
 
 def _refuse_failure(page: Page) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +34,6 @@ SECONDS: Final = 8.0
 WARM_UP: Final = 2.0
 QUIET: Final = 0.3
 """Seconds without a request after which nobody works."""
-CYCLE: Final = "GET jobs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +119,8 @@ async def _our_turn(hands: Hands, portal: Talker, measured: Measured) -> None:
             nursery.start_soon(work)
     asked = cast("dict[str, int]", await portal.ask(""))
     cycles, busy = await hands.checks() - cycles, processor(pid) - busy
-    measured.ours.append(_round(cycles, trio.current_time() - began, ends, asked, busy))
+    rate = cycles / (trio.current_time() - began)
+    measured.ours.append(_round(rate, cycles, ends, asked, busy))
     await hands.pace(LONGEST)
     with trio.move_on_after(SECONDS):
         while await portal.ask(""):
@@ -133,15 +133,17 @@ async def _their_turn(bare: Talker, portal: Talker, measured: Measured) -> None:
     busy = processor(bare.pid)
     ends = cast("list[list[float]]", await bare.ask(str(SECONDS)))
     asked = cast("dict[str, int]", await portal.ask(""))
-    cycles = sum(map(len, ends))
-    measured.bare.append(_round(cycles, SECONDS, ends, asked, processor(bare.pid) - busy))
+    cycles, busy = sum(map(len, ends)), processor(bare.pid) - busy
+    in_time = [[end for end in each if end <= SECONDS] for each in ends]
+    rate = sum(map(len, in_time)) / SECONDS
+    measured.bare.append(_round(rate, cycles, in_time, asked, busy))
 
 
 def _round(
-    cycles: int, seconds: float, ends: Iterable[Sequence[float]], asked: dict[str, int], busy: float
+    rate: float, cycles: int, ends: Iterable[Sequence[float]], asked: Mapping[str, int], busy: float
 ) -> Round:
     return Round(
-        rate=cycles / seconds,
+        rate=rate,
         times=tuple(later - earlier for each in ends for earlier, later in pairwise(each)),
         requests=sum(asked.values()) / cycles,
         processor=1000 * busy / cycles,

@@ -134,7 +134,7 @@ class Crew:
         """No two sessions press the same button."""
 
     async def work(self, seconds: float) -> list[list[float]]:
-        """Return when each session's cycles ended, since the beginning."""
+        """Return when each session's cycles ended, since the beginning; some may have ended late."""
         began = perf_counter()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._cycles(script, began, seconds)) for script in self.scripts]
@@ -144,11 +144,10 @@ class Crew:
         ends: list[float] = []
         while True:
             async with self._turn:
+                if perf_counter() - began > seconds:
+                    return ends
                 await self._cycle(script)
-            end = perf_counter() - began
-            if end > seconds:  # what was not done by then is nobody's
-                return ends
-            ends.append(end)
+            ends.append(perf_counter() - began)
 
     async def _cycle(self, script: Script) -> None:
         accepted = 0

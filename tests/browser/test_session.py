@@ -107,6 +107,7 @@ async def test_a_session_that_is_past_can_be_resumed(chromium):
             expect(page.locator("bv-session .state").first).to_have_text("stopped")
             expect(page.get_by_role("button", name="Stop")).to_be_disabled()
             expect(page.get_by_role("button", name="Resume")).to_be_enabled()
+            expect(page.get_by_role("button", name="Take one now")).to_be_disabled()
             page.goto(f"{house.url}/#/sessions/{uuid4()}")
             expect(page.locator("bv-session")).to_contain_text("there is no session")
             page.get_by_role("link", name="All sessions").click()

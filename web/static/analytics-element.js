@@ -27,7 +27,7 @@ class AnalyticsElement extends LiveElement {
   #error = el("p", { class: "notice" });
   #spans = el("div", { class: "tools", role: "group", "aria-label": "Time shown" });
   #chart = el("div", { class: "chart-box" });
-  #table = table("Jobs by the hour", COLUMNS);
+  #table = table("Jobs by the hour", COLUMNS, "plain");
   #languages = el("ul", { class: "bars", role: "list" });
   #nothing = el("p", { class: "empty" }, "No job was decided on in this time.");
   #read = reader(() => this.#readFigures(), PAUSE, (sentence) => setText(this.#error, sentence));

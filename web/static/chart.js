@@ -34,9 +34,11 @@ export function chart({ label, width, series, bars }) {
       svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, value.toLocaleString()),
     ]),
     ...bars.map((bar, i) => drawBar(bar, series, x(i), step, y)),
-    ...hourLabels(bars, Math.floor(inside.width / NARROW)).map(({ i, text }) =>
-      svg("text", { x: x(i), y: HEIGHT - 8, "text-anchor": "start" }, text),
-    ),
+    ...hourLabels(bars, Math.floor(inside.width / NARROW)).map(({ i, text }) => {
+      // The last one would be cut off.
+      const last = x(i) > width - NARROW;
+      return svg("text", { x: last ? width : x(i), y: HEIGHT - 8, "text-anchor": last ? "end" : "start" }, text);
+    }),
   );
 }
 

@@ -35,7 +35,7 @@ class ConfigurationElement extends LiveElement {
 
   #build() {
     const submit = (/** @type {Event} */ event) => event.preventDefault();
-    const form = el("form", { class: "fields", novalidate: true, submit, input: () => this.#drawState() });
+    const form = el("form", { class: "fields groups", novalidate: true, submit, input: () => this.#drawState() });
     const groups = this.#groups.map(({ legend, fields }) => el("fieldset", {}, el("legend", {}, legend), ...fields.map((field) => field.element)));
     form.append(...groups, el("div", { class: "form-end" }, this.#save, this.#undo, this.#state));
     this.#which.input.addEventListener("change", () => this.#turnTo());

@@ -1,4 +1,4 @@
-import { action } from "./action.js";
+import { action, allow } from "./action.js";
 import { ask, order } from "./api.js";
 import { el, keyed, moment, setText } from "./dom.js";
 import { LiveElement } from "./live-element.js";
@@ -30,6 +30,8 @@ class ScreenshotsElement extends LiveElement {
 
   live(/** @type {AbortSignal} */ signal) {
     this.replaceChildren(el("div", { class: "tools" }, this.#progress, this.#take), this.#error, this.#empty, this.#list, this.#pages.element);
+    const session = this.getAttribute("session") ?? "";
+    store.watch("duty", () => allow(this.#take, store.duty?.has(session) ?? false), signal);
     // Every screenshot is a task, and what becomes of tasks is told by the queue's counts.
     store.watch("queue", () => this.#changed(), signal);
   }

@@ -15,14 +15,13 @@ const COLUMNS = ["Job", "Decision", "Language", "Type", "Appointment", "Length",
 
 /** The jobs that a session decided on, newest first. */
 class SessionJobsElement extends LiveElement {
-  #table = table("Jobs decided", COLUMNS);
+  #table = table("Jobs decided", COLUMNS, "flow");
   #empty = el("p", { class: "empty" }, "It has not decided on a job yet.");
   #error = el("p", { class: "notice" });
   #pages = new Pager("jobs", PAGE, () => this.#read());
   #read = reader(() => this.#readRecord(), PAUSE, (sentence) => setText(this.#error, sentence));
 
   live(/** @type {AbortSignal} */ signal) {
-    this.#table.element.classList.add("flow");
     this.replaceChildren(this.#error, this.#empty, this.#table.element, this.#pages.element);
     store.watch(`record:${this.getAttribute("session")}`, this.#read, signal);
   }
@@ -41,14 +40,14 @@ class SessionJobsElement extends LiveElement {
 function make(/** @type {Job} */ job) {
   const appointment = [job.appointment_date, job.appointment_time?.slice(0, 5)].filter(Boolean).join(" ");
   const badge = el("span", { class: "state" });
-  return row(COLUMNS, [job.job_ref, badge, job.language || "–", job.job_type || "–", appointment || "–", job.duration || "–", "", moment(job.created_at)]);
+  return row(COLUMNS, [job.job_ref, badge, job.language, job.job_type, appointment, job.duration, "", moment(job.created_at)]);
 }
 
 function update(/** @type {HTMLElement} */ element, /** @type {Job} */ job) {
   // It was decided and the portal has not answered yet, or nobody heard its answer.
   const word = job.status === "matched" ? "open" : job.status;
   setState(/** @type {HTMLElement} */ (element.querySelector(".state")), word, jobTone(job.status));
-  setText(element.children[6], job.rejection_reason ?? "–");
+  setText(element.children[6], job.rejection_reason ?? "");
 }
 
 customElements.define("bv-session-jobs", SessionJobsElement);

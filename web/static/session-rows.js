@@ -40,8 +40,8 @@ export function updateDuty(/** @type {HTMLElement} */ element, /** @type {Sessio
   setState(/** @type {HTMLElement} */ (cells[1].firstChild), session.status, toneOf(session.status));
   setState(/** @type {HTMLElement} */ (cells[2].firstChild), session.login_status.replaceAll("_", " "), loginTone(session.login_status));
   setCounters(cells.slice(3), session);
-  setText(cells[6], session.start_time ? span((Date.now() - Date.parse(session.start_time)) / 1000) : "–");
-  setText(cells[7], session.message ?? "–");
+  setText(cells[6], session.start_time ? span((Date.now() - Date.parse(session.start_time)) / 1000) : "");
+  setText(cells[7], session.message ?? "");
 }
 
 export function pastRow(/** @type {Session} */ session) {
@@ -53,7 +53,7 @@ export function updatePast(/** @type {HTMLElement} */ element, /** @type {Sessio
   const cells = /** @type {HTMLElement[]} */ ([...element.children]);
   setTitle(cells[0], session);
   setState(/** @type {HTMLElement} */ (cells[1].firstChild), session.status, toneOf(session.status));
-  setText(cells[2], session.start_time ? moment(session.start_time) : "–");
-  setText(cells[3], session.end_time ? moment(session.end_time) : "–");
+  setText(cells[2], session.start_time ? moment(session.start_time) : "");
+  setText(cells[3], session.end_time ? moment(session.end_time) : "");
   setCounters(cells.slice(4), session);
 }

@@ -15,10 +15,10 @@ const PAGE = 50;
 
 /** Every session: those on duty as they work, and those that are past. */
 class SessionsElement extends LiveElement {
-  #duty = table("Sessions on duty", DUTY_COLUMNS);
+  #duty = table("Sessions on duty", DUTY_COLUMNS, "cards");
   #nobody = el("p", { class: "empty" }, "No session is on duty.");
   #dutyPages = new Pager("sessions on duty", PAGE, () => this.#drawDuty());
-  #past = table("Past sessions", PAST_COLUMNS);
+  #past = table("Past sessions", PAST_COLUMNS, "cards");
   #nothing = el("p", { class: "empty" }, "No session has ended yet.");
   #error = el("p", { class: "notice" });
   #pastPages = new Pager("past sessions", PAGE, () => this.#read());

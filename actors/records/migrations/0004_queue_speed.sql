@@ -1,2 +1,0 @@
--- Kept free for the task queue.
-select 1;
