@@ -84,13 +84,14 @@ class Turnstile:
         self._link = psycopg.connect(self._dsn, autocommit=True, connect_timeout=5)
         step = self._step
         self._link.execute("set client_min_messages = warning")
+        # The earlier one goes first: a commit that it held while we wait for its table would be a deadlock.
+        for table in ("tasks", "task_logs", "job_records", "bot_events"):
+            self._link.execute(f"drop trigger if exists turnstile on {table}")
         self._link.execute("select pg_advisory_lock(%s)", [_KEY])
         self._link.execute(
             "create or replace function turnstile() returns trigger language plpgsql as"
             f" $$ begin perform pg_advisory_xact_lock_shared({_KEY}); return null; end $$"
         )
-        for table in ("tasks", "task_logs", "job_records", "bot_events"):
-            self._link.execute(f"drop trigger if exists turnstile on {table}")
         self._link.execute(
             f"create constraint trigger turnstile after {step.change} on {step.table}"
             " deferrable initially deferred for each row"
