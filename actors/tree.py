@@ -44,12 +44,14 @@ from .records.db_reader import DbReader
 from .records.db_writer import DbWriter
 from .records.janitor import Janitor
 from .records.journal import Journal
-from .records.messages import JournalMessage, Query, Write
+from .records.journal_messages import JournalMessage
+from .records.messages import Query, Write
 from .records.rows import SessionRow
 from .services import DataDir, PostgresServer, ValkeyServer
 from .sessions.album import Album
 from .sessions.album_messages import AlbumMessage
 from .sessions.books import Desks
+from .sessions.claims import Claims
 from .sessions.duty import NOBODY, child_name
 from .sessions.handlers import session_handlers
 from .sessions.lease_return import LeaseReturn
@@ -58,6 +60,7 @@ from .sessions.orders import Order
 from .sessions.roster import Roster
 from .sessions.session import MOST_ORDERS, Assignment, Session
 from .sessions.terms import LEAVE, Terms
+from .sessions.turnstile import Turnstile
 from .sessions.workplaces import Workplace, Workplaces
 from .settings import EMBEDDED, Settings, portal_file
 
@@ -326,7 +329,14 @@ def browser_host(plan: Plan, chromium: Path) -> BrowserHost:
 
 
 def session_spec(
-    plan: Plan, to: Addresses, grow: Grower, bus: Bus, workplaces: Workplaces, row: SessionRow
+    plan: Plan,
+    to: Addresses,
+    grow: Grower,
+    bus: Bus,
+    workplaces: Workplaces,
+    claims: Claims,
+    turnstile: Turnstile,
+    row: SessionRow,
 ) -> ChildSpec:
     """A bot session as a child of the fleet.
 
@@ -350,6 +360,8 @@ def session_spec(
         album=to.album,
         bus=bus,
         owner=plan.owner,
+        claims=claims,
+        turnstile=turnstile,
     )
     return grow.worker(
         Address[Order](child_name(row.id), capacity=MOST_ORDERS), lambda: Session(assignment), shutdown=LEAVE
@@ -385,7 +397,7 @@ def roster(plan: Plan, to: Addresses, grow: Grower, bus: Bus, on_duty: Gate) -> 
 
     return Roster(
         terms,
-        employ=partial(session_spec, plan, to, grow, bus, workplaces),
+        employ=partial(session_spec, plan, to, grow, bus, workplaces, Claims(), Turnstile()),
         forget_login=forget_login,
         fleet=to.fleet,
         desks=desks(to),

@@ -36,9 +36,10 @@ class Subscription:
         self.missed = 0
         """Events that the listener did not get because it was slow."""
 
+    def wants(self, kind: type) -> bool:
+        return not self._types or issubclass(kind, self._types)
+
     def offer(self, event: object) -> None:
-        if self._types and not isinstance(event, self._types):
-            return
         if len(self._waiting) >= self._capacity or self._over:
             self.missed += 1
             match self._when_slow:
@@ -80,10 +81,17 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscriptions: dict[Subscription, None] = {}
+        self._listeners: dict[type, tuple[Subscription, ...]] = {}
+        """Who wants events of a type, once there was one: most listeners want few of all types."""
 
     def publish(self, event: object) -> None:
         """Hand the event to every listener that asked for its type, in order of publishing."""
-        for subscription in tuple(self._subscriptions):
+        kind = type(event)
+        listeners = self._listeners.get(kind)
+        if listeners is None:
+            listeners = tuple(each for each in self._subscriptions if each.wants(kind))
+            self._listeners[kind] = listeners
+        for subscription in listeners:
             subscription.offer(event)
 
     @contextmanager
@@ -98,7 +106,9 @@ class Bus:
             raise InvalidSpec(f"capacity of a subscription must be at least 1, not {capacity}")
         subscription = Subscription(types, capacity, when_slow)
         self._subscriptions[subscription] = None
+        self._listeners.clear()
         try:
             yield subscription
         finally:
             del self._subscriptions[subscription]
+            self._listeners.clear()

@@ -10,11 +10,9 @@ bounded time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 import trio
@@ -26,9 +24,6 @@ from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import (
     AppWrapper,
-    ASGIFramework,
-    ASGIReceiveCallable,
-    ASGISendEvent,
     ConnectionState,
     Scope,
 )
@@ -38,6 +33,7 @@ from runtime import describe
 
 from .heartbeat import Heartbeat
 from .http1 import Http1
+from .limits import Limits
 from .shortcuts import Headers, Shortcuts
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web.connection")
@@ -45,25 +41,6 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web.connecti
 _KEY: Final = "web.connection"
 """Where a scope's state has its connection."""
 MAX_RECEIVE: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Seconds that a client may take."""
-
-    idle: float = 10.0
-    """To send a request's head, also between two requests."""
-    ping_interval: float = 20.0
-    """Between a WebSocket's answer to a ping and the next ping."""
-    ping_timeout: float = 20.0
-    """To answer a ping."""
-    send: float = 5.0
-    """To take what is sent to it."""
-    linger: float = 1.0
-    """To end the connection after the last byte to it. What it still sends is read, and thrown away:
-    to close at once would reset the connection, and the client might never read our answer."""
-    stop: float = 2.0
-    """To end what is under way when the server stops."""
 
 
 class Pipe(Protocol):
@@ -76,10 +53,11 @@ class Pipe(Protocol):
 
 def pipe_of(scope: Scope) -> Pipe:
     """The connection through which a WebSocket's scope came. Its WebSocket must be accepted."""
-    return _connection_of(scope)
+    return connection_of(scope)
 
 
-def _connection_of(scope: Scope) -> Connection:
+def connection_of(scope: Scope) -> Connection:
+    """The connection through which a scope came."""
     connection: object = scope["state"][_KEY]
     assert isinstance(connection, Connection)
     return connection
@@ -276,33 +254,6 @@ class Connection:
                     await self._stream.send_eof()
         self._reading.deadline = trio.current_time() + self._limits.linger
         await self._protocol.handle(Closed())
-
-
-def contained(app: ASGIFramework) -> AppWrapper:
-    """Wrap the app so that each of its sends is a checkpoint, and its answers and WebSockets are seen.
-
-    Hypercorn returns at once from a send to a client that left. A handler
-    that loops on sends would never let go, and with it the whole process.
-    """
-
-    async def run(
-        scope: Scope,
-        receive: ASGIReceiveCallable,
-        send: Callable[[ASGISendEvent], Awaitable[None]],
-        sync_spawn: Callable[..., Any],
-        call_soon: Callable[..., Any],
-    ) -> None:
-        async def send_and_yield(event: ASGISendEvent) -> None:
-            await trio.lowlevel.checkpoint()
-            if event["type"] == "http.response.start":
-                _connection_of(scope).note_answer(scope, event["status"], event["headers"])
-            await send(event)
-            if event["type"] == "websocket.accept":
-                _connection_of(scope).watch()
-
-        await app(scope, receive, send_and_yield)
-
-    return run
 
 
 def host_and_port(name: tuple[str | int, ...]) -> tuple[str, int]:

@@ -102,7 +102,8 @@ class Fields:
         for name, value in self._body.items():
             if name not in self._read:
                 known = ", ".join(sorted(self._read))
-                raise self._unfit(name[:60], f"left out, as it is not known here (known: {known})", value)
+                shown = name[:60] if name.isprintable() else f"{name[:60]!a}"
+                raise self._unfit(shown, f"left out, as it is not known here (known: {known})", value)
 
     def _get(self, name: str) -> object:
         self._read.add(name)

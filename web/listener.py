@@ -9,9 +9,11 @@ import trio
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
-from .connection import Connection, Limits, contained, host_and_port
+from .connection import Connection, host_and_port
+from .containment import contained
 from .errors import AddressInUse, CannotListen
 from .http1 import config_of
+from .limits import Limits
 from .shortcuts import Shortcuts
 
 BACKLOG: Final = 1024

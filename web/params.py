@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from enum import StrEnum
 from typing import Final, TypeVar, cast
@@ -78,7 +79,7 @@ async def json_body(request: Request) -> object:
     if not content.strip():
         return {}
     try:
-        return cast("object", json.loads(content, parse_constant=_no_constant))
+        return cast("object", json.loads(content, parse_constant=_no_constant, parse_float=_finite))
     except RecursionError:
         raise Problem(400, "bad_json", "The body must be JSON, but it is nested too deeply.") from None
     except UnicodeDecodeError:
@@ -87,9 +88,26 @@ async def json_body(request: Request) -> object:
         raise Problem(400, "bad_json", f"The body must be JSON: {error}.") from None
 
 
+def only(body: Json, *known: str) -> Json:
+    """The body of a request, if it has no other fields: a misspelt one must not be taken for left out."""
+    for name, value in body.items():
+        if name not in known:
+            shown = name[:60] if name.isprintable() else f"{name[:60]!a}"
+            raise unfit(shown, f"left out, as it is not known here (known: {', '.join(known)})", value)
+    return body
+
+
 def _no_constant(name: str) -> None:
     # Python reads these, but no JSON has them, and PostgreSQL takes none.
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(text: str) -> float:
+    # Of 1e400 Python makes an infinity, which no client could read again.
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number in it is too large")
+    return number
 
 
 def unfit(name: str, expected: str, value: object) -> Problem:

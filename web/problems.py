@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from actors.mirror.messages import MirrorUnknown
 from actors.queue.messages import InvalidTask, NoSuchTask, QueueAway, StaleToken, TaskStateForbids
-from actors.records.messages import (
+from actors.records.refusals import (
     ConfigurationNameTaken,
     NoSuchConfiguration,
     NoSuchSession,

@@ -13,8 +13,8 @@ from actors.settings import WebSettings
 from runtime import Actor
 
 from .app import create_app
-from .connection import Limits
 from .doors import Doors
+from .limits import Limits
 from .listener import serve
 from .shortcuts import shortcuts_of
 

@@ -12,7 +12,8 @@ import trio
 from runtime import Actor, Address, AskFailed, Bus, Deferred, Exit, MailboxFull, Refusal, Subscription
 
 from ..queue.events import TaskEvent, TaskProgressed
-from ..records.messages import JournalMessage, Query
+from ..records.journal_messages import JournalMessage
+from ..records.messages import Query
 from ..sessions.events import FactRecorded, SessionChanged
 from ..sessions.messages import RosterMessage
 from ..settings import RedisSettings

@@ -9,15 +9,8 @@ from uuid import UUID
 
 from runtime import Address, AskFailed, Refusal
 
-from ..records.messages import (
-    EventsQuery,
-    JournalMessage,
-    Query,
-    SessionsQuery,
-    SettleJournal,
-    TasksByIdQuery,
-    TasksInSightQuery,
-)
+from ..records.journal_messages import JournalMessage, SettleJournal
+from ..records.messages import EventsQuery, Query, SessionsQuery, TasksByIdQuery, TasksInSightQuery
 from ..records.rows import Desired, TaskRow
 from ..sessions.messages import RosterMessage, RosterQuery
 from .compare import Expected

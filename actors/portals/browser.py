@@ -7,35 +7,29 @@ from the portal's definition, the page from `BrowserHost`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import ParamSpec, TypeAlias, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import trio
-from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Locator
 
-from runtime import Address, RuntimeFault
+from runtime import Address
 
 from .browser_host import BrowserQuery
 from .browser_tab import Answer, Question, Tab
+from .browser_visitor import BrowserVisitor, refuse_failure
 from .credentials import code_of
 from .definition import AcceptForm, PortalDefinition, RejectForm
 from .errors import JobTaken, LoginRefused, OutcomeUnknown, PageChanged, PortalUnavailable, SessionExpired
 from .job import Job
-from .live_browser import BrowserDown, LiveBrowser
 from .login_store import SavedLogin
-from .politeness import Manners
 from .portal import Credentials, Outcome, place
 from .sheet import Sheet
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# A page may take its time to load, and each thing on it this part of that time to appear.
-_SETTLES_PER_PAGE = 5
 
 Row: TypeAlias = dict[str, str | None]
 Rows: TypeAlias = dict[str, Row]
@@ -77,19 +71,14 @@ class BrowserPortal:
     ) -> None:
         self._definition = definition
         self._credentials = credentials
-        self._host = host
-        self._browser: LiveBrowser | None = None
-        self._tab: Tab | None = None
-        self._tab_failed = False
+        self._visitor = BrowserVisitor(definition, host)
         self._saved = saved
-        self._saved_is_tried = False
-        self._manners = Manners(definition.base_url, definition.politeness)
+        self._resumed: Tab | None = None
+        """Where the log-in that is on file was tried."""
 
     async def close(self) -> None:
         """Give the page back. Never raises, and is over within seconds even when cancelled."""
-        browser, tab, self._browser, self._tab = self._browser, self._tab, None, None
-        if browser is not None and tab is not None:
-            await browser.close_page(tab.page)
+        await self._visitor.close()
 
     async def login(self) -> None:
         """See `Portal.login`."""
@@ -100,12 +89,12 @@ class BrowserPortal:
         }
         if page.totp_field and not page.totp_form and self._credentials.totp_secret:
             values[page.totp_field] = code_of(self._credentials)
-        async with self._turn() as tab:
+        async with self._visitor.turn() as tab:
             if await self._resume(tab):
                 return
-            await self._call(tab.forget)
+            await self._visitor.call(tab.forget)
             blank = Question(marks={"form": page.form})
-            await self._visit(tab, self._definition.url(page.path), page.path, blank)
+            await self._visitor.visit(tab, self._definition.url(page.path), page.path, blank)
             shown = await self._sign_in(tab, page.form, values)
             if shown.get("code") is not None and shown["failure"] is None:
                 code = {page.totp_field: code_of(self._credentials)}
@@ -115,21 +104,21 @@ class BrowserPortal:
             if shown["success"] is None:
                 raise PageChanged(page.path, page.success)
             if self._saved is not None:
-                await self._saved.save(await self._call(tab.cookies))
+                await self._saved.save(await self._visitor.call(tab.cookies))
 
     async def _resume(self, tab: Tab) -> bool:
         """Take up the log-in that is on file, once; tell whether the portal still knows it."""
-        if self._saved is None or self._saved_is_tried:
+        if self._saved is None or self._resumed is tab:
             return False
         cookies = await self._saved.load()
         try:
             if cookies:
-                await self._call(tab.restore, cookies)
+                await self._visitor.call(tab.restore, cookies)
                 await self._read_jobs(tab)
         except (SessionExpired, PageChanged):
             cookies = ()
         # Not while the portal is away: that says nothing about the log-in.
-        self._saved_is_tried = True
+        self._resumed = tab
         return bool(cookies)
 
     async def _sign_in(self, tab: Tab, selector: str, values: Mapping[str, str]) -> dict[str, str | None]:
@@ -139,17 +128,17 @@ class BrowserPortal:
         if page.totp_form:
             marks["code"] = page.totp_form
         form = tab.form(selector)
-        if not await self._call(tab.fill, form, values):
+        if not await self._visitor.call(tab.fill, form, values):
             raise PageChanged(page.path, selector)
-        async with self._manners.visit() as visit:
-            answer = await self._call(tab.submit, form, Question(marks=marks))
+        async with self._visitor.manners.visit() as visit:
+            answer = await self._visitor.call(tab.submit, form, Question(marks=marks))
             visit.redirects = answer.redirects
-            _refuse_failure(answer, page.path)
+            refuse_failure(answer, page.path)
         return answer.content.marks
 
     async def jobs(self) -> list[Job]:
         """See `Portal.jobs`."""
-        async with self._turn() as tab:
+        async with self._visitor.turn() as tab:
             rows = await self._read_jobs(tab)
         listed = [Job(**{name: text or "" for name, text in row.items()}) for row in rows.values()]
         return [job for job in listed if self._definition.status_of(job.status) is Outcome.OPEN]
@@ -165,15 +154,15 @@ class BrowserPortal:
 
     async def outcome(self, ref: str) -> Outcome:
         """See `Portal.outcome`."""
-        async with self._turn() as tab:
+        async with self._visitor.turn() as tab:
             return await self._outcome(tab, ref)
 
     async def navigate(self, path: str) -> str:
         """See `Portal.navigate`."""
         url = self._definition.own_url(path)
         question = Question(marks={"title": "title", "expired": self._definition.expired.mark})
-        async with self._turn() as tab:
-            answer = await self._visit(tab, url, path, question)
+        async with self._visitor.turn() as tab:
+            answer = await self._visitor.visit(tab, url, path, question)
         content = answer.content
         self._definition.own_url(content.address)
         if not self._definition.is_login(url) and self._signed_out(answer):
@@ -182,16 +171,16 @@ class BrowserPortal:
 
     async def screenshot(self) -> bytes:
         """See `Portal.screenshot`."""
-        async with self._turn() as tab:
-            return await self._call(tab.picture)
+        async with self._visitor.turn() as tab:
+            return await self._visitor.call(tab.picture)
 
     async def read(self, path: str) -> Sheet:
         """Return a page as it is, for whoever checks a definition against it."""
         d = self._definition
         marks = {"form": d.login.form, "table": d.jobs.table, "results": d.results.table}
-        async with self._turn() as tab:
-            answer = await self._visit(tab, d.url(path), path, Question(marks=marks))
-            html = await self._call(tab.html)
+        async with self._visitor.turn() as tab:
+            answer = await self._visitor.visit(tab, d.url(path), path, Question(marks=marks))
+            html = await self._visitor.call(tab.html)
         return Sheet(address=answer.content.address, status=answer.status, html=html)
 
     async def _outcome(self, tab: Tab, ref: str) -> Outcome:
@@ -214,7 +203,7 @@ class BrowserPortal:
         self, ref: str, form: AcceptForm | RejectForm, wanted: Outcome, values: Mapping[str, str]
     ) -> None:
         jobs = self._definition.jobs
-        async with self._turn() as tab:
+        async with self._visitor.turn() as tab:
             row = (await self._jobs_in_view(tab)).get(ref) or (await self._read_jobs(tab)).get(ref)
             if row is None:
                 is_now: Outcome | None = await self._outcome(tab, ref)
@@ -225,16 +214,16 @@ class BrowserPortal:
             if row is None or is_now is not Outcome.OPEN:
                 raise JobTaken(ref)
             found = tab.form_in_row(jobs.row, jobs.fields.ref, ref, form.form)
-            if not await self._call(tab.fill, found, values):
+            if not await self._visitor.call(tab.fill, found, values):
                 raise PageChanged(jobs.path, form.form)
             await self._send(tab, ref, found, form)
 
     async def _send(self, tab: Tab, ref: str, found: Locator, form: AcceptForm | RejectForm) -> None:
         """Press the button; from here on the portal may have heard us, whatever goes wrong."""
         marks = {"done": form.done, "taken": form.taken, "expired": self._definition.expired.mark}
-        async with self._manners.visit() as visit:
+        async with self._visitor.manners.visit() as visit:
             try:
-                answer = await self._call(tab.submit, found, Question(marks=marks))
+                answer = await self._visitor.call(tab.submit, found, Question(marks=marks))
             except PortalUnavailable as error:
                 raise OutcomeUnknown(ref, error.reason) from error
             visit.redirects = answer.redirects
@@ -262,7 +251,9 @@ class BrowserPortal:
         """Read the job table if the page shows it already, as after reading or deciding."""
         jobs = self._definition.jobs
         marks = {"table": jobs.table}
-        content = await self._call(tab.read, Question(marks=marks, row=jobs.row, fields=asdict(jobs.fields)))
+        content = await self._visitor.call(
+            tab.read, Question(marks=marks, row=jobs.row, fields=asdict(jobs.fields))
+        )
         # Whatever is wrong with it may have been mended since: that is for a fresh reading to say.
         return (
             {row["ref"]: row for row in content.rows if row["ref"]}
@@ -280,20 +271,12 @@ class BrowserPortal:
         """Go to a page that is for the signed-in only, and read its table."""
         marks = {"table": table, "expired": self._definition.expired.mark}
         question = Question(marks=marks, row=row, fields=fields)
-        answer = await self._visit(tab, self._definition.url(path) + query, path, question)
+        answer = await self._visitor.visit(tab, self._definition.url(path) + query, path, question)
         if self._signed_out(answer):
             raise SessionExpired
         if answer.content.marks["table"] is None:
             raise PageChanged(path, table)
         return _by_ref(answer.content.rows, path, fields["ref"])
-
-    async def _visit(self, tab: Tab, url: str, path: str, question: Question) -> Answer:
-        """Go to a page when that is polite."""
-        async with self._manners.visit() as visit:
-            answer = await self._call(tab.visit, url, question)
-            visit.redirects = answer.redirects
-            _refuse_failure(answer, path)
-        return answer
 
     def _signed_out(self, answer: Answer) -> bool:
         return (
@@ -301,66 +284,6 @@ class BrowserPortal:
             or answer.status in self._definition.expired.statuses
             or self._definition.is_login(answer.content.address)
         )
-
-    @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncGenerator[Tab, None]:
-        """Have the page, new where need be, while it is its turn to work."""
-        browser = self._browser
-        if browser is None or browser.lost.is_set():
-            browser = await self._next_browser()
-        async with browser.turn:
-            if self._tab is None:
-                try:
-                    page = await browser.new_page()
-                except (BrowserDown, PlaywrightError) as error:
-                    raise PortalUnavailable(_first_line(error)) from error
-                # Kept before it is ready: whoever has a page has to close it.
-                settle = self._definition.timeout_seconds / _SETTLES_PER_PAGE
-                self._tab, self._tab_failed = Tab(page, settle_seconds=settle), True
-                self._saved_is_tried = False
-                await self._call(self._tab.prepare)
-            elif self._tab_failed:
-                try:
-                    await self._call(self._tab.renew)
-                except PortalUnavailable:
-                    await self.close()  # with its cookies; the next turn begins anew
-                    raise
-            self._tab_failed = False
-            yield self._tab
-
-    async def _next_browser(self) -> LiveBrowser:
-        self._tab = None
-        try:
-            self._browser = await self._host.ask(BrowserQuery(), timeout=self._definition.timeout_seconds)
-        except RuntimeFault as error:
-            raise PortalUnavailable(f"there is no browser: {error}") from error
-        return self._browser
-
-    async def _call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something with the page within the time that one page may take.
-
-        Raises:
-            PortalUnavailable: it did not come to an end. After a click that means an unknown outcome.
-        """
-        assert self._browser is not None
-        try:
-            with trio.fail_after(self._definition.timeout_seconds):
-                return await self._browser.call(function, *args, **kwargs)
-        except trio.TooSlowError:
-            # Maybe the portal is slow, maybe a script of the page never ends: a new page is cheap.
-            self._tab_failed = True
-            reason = f"no answer within {self._definition.timeout_seconds:g} s"
-            raise PortalUnavailable(reason) from None
-        except BrowserDown as error:
-            raise PortalUnavailable(str(error)) from error
-        except PlaywrightError as error:
-            self._tab_failed = True
-            raise PortalUnavailable(_first_line(error)) from error
-
-
-def _refuse_failure(answer: Answer, path: str) -> None:
-    if answer.status >= 500 or answer.status == 429:
-        raise PortalUnavailable(f"{path} answered {answer.status}")
 
 
 def _by_ref(rows: list[Row], path: str, selector: str) -> Rows:
@@ -371,7 +294,3 @@ def _by_ref(rows: list[Row], path: str, selector: str) -> Rows:
             raise PageChanged(path, selector)
         named[ref] = row
     return named
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -11,13 +11,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from http import HTTPStatus
-from typing import Literal
-from urllib.parse import urlencode
 
 import httpx
-import trio
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from .cookies import fill_jar, from_jar
 from .credentials import code_of
@@ -28,18 +24,16 @@ from .errors import (
     LoginRefused,
     OutcomeUnknown,
     PageChanged,
-    PortalUnavailable,
     SessionExpired,
 )
+from .http_visitor import HttpVisitor
 from .job import Job
 from .login_store import SavedLogin
-from .page import Form, Page, cell, job_in, text_of
-from .politeness import Manners, Visit
+from .page import Page, cell, job_in, text_of
 from .portal import Credentials, Outcome, place
 from .sheet import Sheet
 
 USER_AGENT = "botvisor"
-MAX_REDIRECTS = 10
 
 KEEPALIVE_SECONDS = 2.0
 """Shorter than any server's: a click into a connection that is just being closed has an unknown outcome."""
@@ -83,18 +77,6 @@ class _Row:
     """What its status means; None where the definition does not say."""
 
 
-class _Click:
-    """Tells whether a request has begun to leave, which is what makes a failure of it unknown."""
-
-    def __init__(self) -> None:
-        self.sent = False
-
-    async def trace(self, event: str, _: Mapping[str, object]) -> None:
-        """Listen to httpcore's events, "http11.send_request_headers.started" and so on."""
-        if event.endswith(".send_request_headers.started"):
-            self.sent = True
-
-
 class HttpPortal:
     """A `Portal` over plain HTTP; made by `open_http_portal`."""
 
@@ -110,15 +92,12 @@ class HttpPortal:
         self._client = client
         self._saved = saved
         self._saved_is_tried = saved is None
-        self._manners = Manners(definition.base_url, definition.politeness)
+        self._visitor = HttpVisitor(definition, client)
         # Of the last page that showed the table. Some portals renew their tokens with each answer, so rows
         # of different pages are never mixed.
         self._rows: dict[str, _Row] = {}
         self._table: Page | None = None
         """The page that the rows are of."""
-        self._latest: tuple[str, str, int, bytes] | None = None
-        """What was asked for, and what the last answer was, as bytes: most looks find nothing new."""
-        self._latest_page: Page | None = None
 
     async def login(self) -> None:
         """See `Portal.login`."""
@@ -133,11 +112,11 @@ class HttpPortal:
         }
         if login.totp_field and not login.totp_form and self._credentials.totp_secret:
             values[login.totp_field] = code_of(self._credentials)
-        page, _ = await self._get(self._definition.url(login.path), login.path)
-        answer = await self._sign_in(page.form(login.form).filled(values))
+        page, _ = await self._visitor.get(self._definition.url(login.path), login.path)
+        answer = await self._visitor.sign_in(page.form(login.form).filled(values))
         if login.totp_form and answer.has(login.totp_form) and not answer.has(login.failure):
             code = {login.totp_field: code_of(self._credentials)}
-            answer = await self._sign_in(answer.form(login.totp_form).filled(code))
+            answer = await self._visitor.sign_in(answer.form(login.totp_form).filled(code))
         if answer.has(login.failure):
             raise LoginRefused(answer.text(login.failure))
         if not answer.has(login.success):
@@ -159,11 +138,6 @@ class HttpPortal:
         self._saved_is_tried = True
         return bool(cookies)
 
-    async def _sign_in(self, form: Form) -> Page:
-        """Send one of the forms that signing in takes."""
-        page, _ = await self._send(self._request(form), self._definition.login.path)
-        return page
-
     async def jobs(self) -> list[Job]:
         """See `Portal.jobs`."""
         await self._read_table()
@@ -184,7 +158,9 @@ class HttpPortal:
         await self._read_table()
         row = self._rows.get(ref)
         results = self._definition.results
-        page = await self._read(results.path, results.table, {results.lookup: ref} if results.lookup else {})
+        page = await self._visitor.read(
+            results.path, results.table, {results.lookup: ref} if results.lookup else {}
+        )
         for node in page.tree.css(results.row):
             if text_of(node.css_first(results.fields.ref)) == ref:
                 return self._definition.result_of(text_of(node.css_first(results.fields.status)))
@@ -196,14 +172,14 @@ class HttpPortal:
 
     async def read(self, path: str) -> Sheet:
         """Return a page as it is, for whoever checks a definition against it."""
-        page, response = await self._get(self._definition.url(path), path)
+        page, response = await self._visitor.get(self._definition.url(path), path)
         return Sheet(address=page.url, status=page.status, html=response.text)
 
     async def navigate(self, path: str) -> str:
         """See `Portal.navigate`."""
         url = self._definition.own_url(path)
-        page, response = await self._get(url, path, own_host=True)
-        if not self._definition.is_login(url) and self._is_signed_out(path, response):
+        page, response = await self._visitor.get(url, path, own_host=True)
+        if not self._definition.is_login(url) and self._visitor.is_signed_out(path, response):
             raise SessionExpired
         return place(page.text("title"), page.url)
 
@@ -222,7 +198,9 @@ class HttpPortal:
             return
         if row is None or is_now is not Outcome.OPEN:
             raise JobTaken(ref)
-        answer = await self._click(ref, row.page.form(form.form, row.node).filled(values))
+        answer = await self._visitor.click(
+            ref, row.page.form(form.form, row.node).filled(values), leaving=self._forget_table
+        )
         with suppress(PageChanged):  # that would say that nothing was done; the next reading will tell
             self._remember(answer)
         if answer.has(form.done):
@@ -231,35 +209,9 @@ class HttpPortal:
             raise JobTaken(ref)
         raise OutcomeUnknown(ref, f"the answer, {answer.status}, shows neither {form.done} nor {form.taken}")
 
-    async def _click(self, ref: str, form: Form) -> Page:
-        """Send a form that changes something; return the page that it leads to.
-
-        Redirects are followed here and not by httpx: only the first answer tells whether the click was
-        refused, and whatever fails after it no longer means that nothing was done.
-        """
-        click = _Click()
-        request = self._request(form, trace=click)
-        async with self._manners.visit() as visit:
-            # Whatever comes of this, the table that was read before it is out of date.
-            self._forget_table()
-            try:
-                with trio.fail_after(self._definition.timeout_seconds):
-                    first = await self._client.send(request)
-                    failed = first.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-                    if not failed and self._is_signed_out(self._definition.jobs.path, first):
-                        raise SessionExpired
-                    response = await self._follow(first, visit)
-            except (httpx.HTTPError, trio.TooSlowError) as error:
-                if click.sent:
-                    raise OutcomeUnknown(ref, _why(error)) from error
-                raise PortalUnavailable(_why(error)) from error
-            if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise OutcomeUnknown(ref, f"the portal answered {response.status_code}")
-            return self._page(self._definition.jobs.path, response)
-
     async def _read_table(self) -> None:
         jobs = self._definition.jobs
-        self._remember(await self._read(jobs.path, jobs.table, {}))
+        self._remember(await self._visitor.read(jobs.path, jobs.table, {}))
 
     def _remember(self, page: Page) -> None:
         """Keep the rows that a page has; a page without the table leaves nothing to act upon."""
@@ -277,89 +229,5 @@ class HttpPortal:
         self._rows, self._table = rows, page
 
     def _forget_table(self) -> None:
+        # Whatever comes of a click, the table that was read before it is out of date.
         self._rows, self._table = {}, None
-
-    async def _read(self, path: str, mark: str, query: Mapping[str, str]) -> Page:
-        """Fetch a page that is for the signed-in only, and that shows `mark`."""
-        page, response = await self._get(self._definition.url(path), path, query)
-        if self._is_signed_out(path, response):
-            raise SessionExpired
-        if not page.has(mark):
-            raise PageChanged(path, mark)
-        return page
-
-    async def _get(
-        self, url: str, path: str, query: Mapping[str, str] | None = None, *, own_host: bool = False
-    ) -> tuple[Page, httpx.Response]:
-        return await self._send(
-            self._client.build_request("GET", url, params=query or None), path, own_host=own_host
-        )
-
-    async def _send(
-        self, request: httpx.Request, path: str, *, own_host: bool = False
-    ) -> tuple[Page, httpx.Response]:
-        """Ask for a page when that is polite; return the one that it leads to."""
-        async with self._manners.visit() as visit:
-            try:
-                with trio.fail_after(self._definition.timeout_seconds):
-                    first = await self._client.send(request)
-                    response = await self._follow(first, visit, own_host=own_host)
-            except (httpx.HTTPError, trio.TooSlowError) as error:
-                raise PortalUnavailable(_why(error)) from error
-            page = self._page(path, response)
-            _refuse_failure(page)
-            return page, response
-
-    async def _follow(
-        self, response: httpx.Response, visit: Visit, *, own_host: bool = False
-    ) -> httpx.Response:
-        while response.next_request is not None and visit.redirects < MAX_REDIRECTS:
-            if own_host:
-                self._definition.own_url(str(response.next_request.url))
-            visit.redirects += 1
-            response = await self._client.send(response.next_request)
-        return response
-
-    def _is_signed_out(self, path: str, response: httpx.Response) -> bool:
-        """Tell whether an answer is the login page, or leads there."""
-        leads_to = response.url if response.next_request is None else response.next_request.url
-        expired = self._definition.expired
-        return (
-            self._definition.is_login(str(leads_to))
-            or response.status_code in expired.statuses
-            or self._page(path, response).has(expired.mark)
-        )
-
-    def _page(self, path: str, response: httpx.Response) -> Page:
-        """Parse an answer, unless it says the same as the last one."""
-        latest = (path, str(response.url), response.status_code, response.content)
-        if self._latest_page is None or latest != self._latest:
-            _, url, status, _ = self._latest = latest
-            self._latest_page = Page(path=path, url=url, status=status, tree=LexborHTMLParser(response.text))
-        return self._latest_page
-
-    def _request(self, form: Form, *, trace: _Click | None = None) -> httpx.Request:
-        method: Literal["GET", "POST"] = "POST" if form.method == "POST" else "GET"
-        extensions = {} if trace is None else {"trace": trace.trace}
-        if method == "GET":
-            url = form.url.partition("?")[0] + "?" + urlencode(form.fields)
-            return self._client.build_request(method, url, extensions=extensions)
-        return self._client.build_request(
-            method,
-            form.url,
-            content=urlencode(form.fields),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            extensions=extensions,
-        )
-
-
-def _refuse_failure(page: Page) -> None:
-    """Raise PortalUnavailable for an answer that says to come back later."""
-    if page.status >= HTTPStatus.INTERNAL_SERVER_ERROR or page.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise PortalUnavailable(f"{page.path} answered {page.status}")
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, trio.TooSlowError):
-        return "no answer in time"
-    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -7,60 +7,22 @@ show stays untried; but a mark of success that is there before any click is foun
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, fields
-from enum import StrEnum
-from http import HTTPStatus
+from dataclasses import fields
 from typing import Final
 from urllib.parse import quote_plus
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from .definition import JobFields, PortalDefinition, ResultFields
 from .errors import PortalError
-from .job import Job
-from .page import Page, cell, job_in, text_of
+from .findings import Finding, Sample, State, shortened
+from .inspected_page import InspectedPage, first_text
+from .page import cell, job_in, text_of
 from .portal import Outcome
-from .sheet import ReadablePortal, Sheet
+from .sheet import ReadablePortal
 
 SAMPLES: Final = 3
 """Rows that are shown as jobs."""
-LONGEST_TEXT: Final = 60
-
-
-class State(StrEnum):
-    """How a key of the definition stands the test."""
-
-    OK = "ok"
-    WAITING = "waiting"
-    """Nothing speaks against it, and it could not be tried."""
-    FAILED = "failed"
-    """A session could not work with it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What became of one key."""
-
-    key: str
-    """As in ``jobs.row``."""
-    value: str
-    """What the definition says."""
-    state: State
-    count: int | None = None
-    """How often it is there; None where that was not the question."""
-    text: str = ""
-    """What the first of them reads, shortened."""
-    remark: str = ""
-    """What is wrong, or why it could not be tried."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """A row of the job table as a session would see it."""
-
-    job: Job
-    outcome: Outcome | None
-    """What its status means; None where the definition does not say."""
 
 
 async def inspect(
@@ -72,8 +34,8 @@ async def inspect(
         PortalUnavailable: the portal cannot be asked, which says nothing about the definition.
     """
     login, jobs, results = definition.login, definition.jobs, definition.results
-    look = Look("login.path", login.path, await portal.read(login.path))
-    for finding in (*look.answered(), *_login_page(look, definition)):
+    page = InspectedPage("login.path", login.path, await portal.read(login.path))
+    for finding in (*page.answered(), *_login_page(page, definition)):
         yield finding
         if finding.state is State.FAILED:
             return
@@ -84,130 +46,72 @@ async def inspect(
         return
     yield Finding(key="credentials", value="", state=State.OK, remark="signed in")
 
-    look = Look("jobs.path", jobs.path, await portal.read(jobs.path))
-    for finding in (*look.answered(), *_jobs_page(look, definition)):
+    page = InspectedPage("jobs.path", jobs.path, await portal.read(jobs.path))
+    for finding in (*page.answered(), *_jobs_page(page, definition)):
         yield finding
-    for row in look.rows(jobs.row)[:SAMPLES]:
+    for row in page.rows(jobs.row)[:SAMPLES]:
         job = job_in(row, jobs.fields)
         yield Sample(job=job, outcome=definition.status_of(job.status))
 
-    refs = look.texts(jobs.row, jobs.fields.ref)
-    look = Look("results.path", results.path, await portal.read(results.path))
-    for finding in (*look.answered(), *_results_page(look, definition)):
+    refs = page.texts(jobs.row, jobs.fields.ref)
+    page = InspectedPage("results.path", results.path, await portal.read(results.path))
+    for finding in (*page.answered(), *_results_page(page, definition)):
         yield finding
-    refs = [ref for ref in (*look.texts(results.row, results.fields.ref), *refs) if ref]
+    refs = [ref for ref in (*page.texts(results.row, results.fields.ref), *refs) if ref]
     if results.lookup and refs:
         path = f"{results.path}?{quote_plus(results.lookup)}={quote_plus(refs[0])}"
-        look = Look("results.lookup", path, await portal.read(path))
-        yield look.one("results.lookup", results.table, f"the answer to {path} lacks {results.table}")
+        page = InspectedPage("results.lookup", path, await portal.read(path))
+        yield page.one("results.lookup", results.table, f"the answer to {path} lacks {results.table}")
 
 
-class Look:
-    """A page under inspection."""
-
-    def __init__(self, key: str, path: str, sheet: Sheet) -> None:
-        tree = LexborHTMLParser(sheet.html)
-        self.page = Page(path=path, url=sheet.address, status=sheet.status, tree=tree)
-        self._key = key
-
-    def answered(self) -> Iterator[Finding]:
-        """Yield how the page itself was answered."""
-        good = self.page.status < HTTPStatus.BAD_REQUEST
-        yield Finding(
-            key=self._key,
-            value=self.page.path,
-            state=State.OK if good else State.FAILED,
-            text=shortened(self.page.text("title")),
-            remark="" if good else f"it answered {self.page.status}",
-        )
-
-    def rows(self, selector: str) -> list[LexborNode]:
-        """Return the rows of a table."""
-        return self.page.tree.css(selector)
-
-    def texts(self, row: str, selector: str) -> list[str]:
-        """Return what each row shows at a selector."""
-        return [cell(node, selector) for node in self.rows(row)]
-
-    def one(self, key: str, selector: str, wrong: str = "") -> Finding:
-        """Expect a selector to be there."""
-        found = self.page.tree.css(selector)
-        return _finding(key, selector, found, wrong or f"nothing on {self.page.path} matches it")
-
-    def none(
-        self, key: str, selector: str, *, wrong: str, right: str, state: State = State.WAITING
-    ) -> Finding:
-        """Expect a selector not to be there; ``state`` is for when it is not."""
-        found = self.page.tree.css(selector)
-        return Finding(
-            key=key,
-            value=selector,
-            state=State.FAILED if found else state,
-            count=len(found),
-            text=_first(found),
-            remark=wrong if found else right,
-        )
-
-    def field(self, key: str, name: str, form: str) -> Finding:
-        """Expect a form to have a field."""
-        found = [node for node in self.page.tree.css(f"{form} [name]") if node.attributes.get("name") == name]
-        return Finding(
-            key=key,
-            value=name,
-            state=State.OK if found else State.FAILED,
-            count=len(found),
-            remark="" if found else f"{form} on {self.page.path} has no such field",
-        )
-
-
-def _login_page(look: Look, definition: PortalDefinition) -> Iterator[Finding]:
+def _login_page(page: InspectedPage, definition: PortalDefinition) -> Iterator[Finding]:
     login = definition.login
-    yield look.one("login.form", login.form)
-    yield look.field("login.username_field", login.username_field, login.form)
-    yield look.field("login.password_field", login.password_field, login.form)
+    yield page.one("login.form", login.form)
+    yield page.field("login.username_field", login.username_field, login.form)
+    yield page.field("login.password_field", login.password_field, login.form)
     if login.totp_field and not login.totp_form:
-        yield look.field("login.totp_field", login.totp_field, login.form)
-    signed_out = f"it is on {look.page.path} although nobody is signed in"
-    yield look.none(
+        yield page.field("login.totp_field", login.totp_field, login.form)
+    signed_out = f"it is on {page.answer.path} although nobody is signed in"
+    yield page.none(
         "login.success", login.success, wrong=signed_out, right="not there before signing in", state=State.OK
     )
     # There already it does no harm, as long as it is gone once signed in: and that is seen by signing in.
-    found = look.page.tree.css(login.failure)
+    found = page.answer.tree.css(login.failure)
     remark = "there before anything was refused" if found else "shown only when the login is refused"
     yield Finding(
         key="login.failure", value=login.failure, state=State.WAITING, count=len(found), remark=remark
     )
 
 
-def _jobs_page(look: Look, definition: PortalDefinition) -> Iterator[Finding]:
-    jobs, path = definition.jobs, look.page.path
-    if definition.is_login(look.page.url):
-        sentence = f"it leads to {look.page.url} although we have just signed in"
+def _jobs_page(page: InspectedPage, definition: PortalDefinition) -> Iterator[Finding]:
+    jobs, path = definition.jobs, page.answer.path
+    if definition.is_login(page.answer.url):
+        sentence = f"it leads to {page.answer.url} although we have just signed in"
         yield Finding(key="jobs.path", value=jobs.path, state=State.FAILED, remark=sentence)
         return
-    yield look.one("login.success", definition.login.success)
+    yield page.one("login.success", definition.login.success)
     signed_in = f"it is on {path} although we are signed in"
-    yield look.none(
+    yield page.none(
         "expired.mark",
         definition.expired.mark,
         wrong=signed_in,
         right="not there when signed in",
         state=State.OK,
     )
-    yield look.one("jobs.table", jobs.table)
-    rows = look.rows(jobs.row)
+    yield page.one("jobs.table", jobs.table)
+    rows = page.rows(jobs.row)
     empty = "no jobs just now: come back to see the fields tried"
     yield Finding(
         key="jobs.row",
         value=jobs.row,
         state=State.OK if rows else State.WAITING,
         count=len(rows),
-        text=_first(rows),
+        text=first_text(rows),
         remark="" if rows else empty,
     )
     if rows:
         yield from _fields("jobs.fields", rows, jobs.fields)
-        yield from _words(look.texts(jobs.row, jobs.fields.status) if jobs.fields.status else [], definition)
+        yield from _words(page.texts(jobs.row, jobs.fields.status) if jobs.fields.status else [], definition)
         yield from _forms(rows, definition)
     for key, mark in (
         ("accept.done", definition.accept.done),
@@ -216,24 +120,24 @@ def _jobs_page(look: Look, definition: PortalDefinition) -> Iterator[Finding]:
         ("reject.taken", definition.reject.taken),
     ):
         clicked = f"it is on {path} although nothing was clicked"
-        yield look.none(key, mark, wrong=clicked, right="shown only after a click; nothing is clicked here")
+        yield page.none(key, mark, wrong=clicked, right="shown only after a click; nothing is clicked here")
 
 
-def _results_page(look: Look, definition: PortalDefinition) -> Iterator[Finding]:
+def _results_page(page: InspectedPage, definition: PortalDefinition) -> Iterator[Finding]:
     results = definition.results
-    yield look.one("results.table", results.table)
-    rows = look.rows(results.row)
+    yield page.one("results.table", results.table)
+    rows = page.rows(results.row)
     yield Finding(
         key="results.row",
         value=results.row,
         state=State.OK if rows else State.WAITING,
         count=len(rows),
-        text=_first(rows),
+        text=first_text(rows),
         remark="" if rows else "no results yet: come back to see the fields tried",
     )
     if rows:
         yield from _fields("results.fields", rows, results.fields)
-        yield from _words(look.texts(results.row, results.fields.status), definition)
+        yield from _words(page.texts(results.row, results.fields.status), definition)
 
 
 def _fields(key: str, rows: Sequence[LexborNode], wanted: JobFields | ResultFields) -> Iterator[Finding]:
@@ -295,7 +199,7 @@ def _forms(rows: Sequence[LexborNode], definition: PortalDefinition) -> Iterator
         else:
             state, remark = State.OK, ""
         yield Finding(
-            key=key, value=selector, state=state, count=len(found), text=_first(found), remark=remark
+            key=key, value=selector, state=state, count=len(found), text=first_text(found), remark=remark
         )
         if found and key == "reject.form":
             named = [
@@ -308,23 +212,3 @@ def _forms(rows: Sequence[LexborNode], definition: PortalDefinition) -> Iterator
                 count=len(named),
                 remark="" if named else f"{selector} has no such field",
             )
-
-
-def _finding(key: str, selector: str, found: Sequence[LexborNode], wrong: str) -> Finding:
-    return Finding(
-        key=key,
-        value=selector,
-        state=State.OK if found else State.FAILED,
-        count=len(found),
-        text=_first(found),
-        remark="" if found else wrong,
-    )
-
-
-def _first(found: Sequence[LexborNode]) -> str:
-    return shortened(text_of(found[0])) if found else ""
-
-
-def shortened(text: str) -> str:
-    """Return a text that fits into a column."""
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -1,4 +1,4 @@
-"""Carries out what most work is made of: one statement that is its own transaction, one round trip. Blocks.
+"""Carries out what most work is made of: one statement that is its own transaction, one round trip.
 
 Plain tasks are added, tasks without parents completed, tasks claimed while
 nothing is limited. What turns out not to be as simple as that is left undone,
@@ -7,12 +7,14 @@ for `batch.py` to do with all due care.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, LiteralString, cast
 from uuid import UUID
 
 from ..records.connection import Link, is_away
+from ..records.wire import Wire
 from .adding import Kinds, to_json
 from .batch import Change, Done
 from .claiming import CLAIMED, START, leases_of
@@ -82,84 +84,127 @@ _COMPLETE: Final[LiteralString] = f"""
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A statement, and what its rows mean."""
+
+    sql: LiteralString
+    parameters: dict[str, object]
+    done: Callable[[list[Row]], Done]
+    binary: bool = False
+
+
 def carry_out_swiftly(link: Link, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
     """Do what can be done at once; all are of one kind, and claims come alone.
 
     Raises:
         Link.Error: the database is away, see `is_away`. Each change may be done or not.
     """
+    first = changes[0]
     try:
-        match changes[0]:
-            case AddTasks():
-                return _add(link, cast("Sequence[AddTasks]", changes), policy, floors)
-            case CompleteTasks():
-                return _complete(link, cast("Sequence[CompleteTasks]", changes))
-            case ClaimTasks() as claim:
-                return _claim(link, claim, policy, floors)
-            case _:
-                pass
+        if isinstance(first, ClaimTasks):
+            return _claim(link, first, policy, floors)
+        plan = _plan(changes, policy, floors)
+        return plan.done(fetch(link, plan.sql, plan.parameters, binary=plan.binary))
     except (InvalidTask, ValueError, TypeError):
         pass
     except Link.Error as error:
         if link.closed or is_away(error):
             raise
     # One of them cannot be kept, or others were in the way.
+    return _undone(changes)
+
+
+async def send_swiftly(wire: Wire, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
+    """The same without a thread, for a few rows and no claim: it is planned on trio's time.
+
+    Raises:
+        Link.Error: as above.
+    """
+    try:
+        plan = _plan(changes, policy, floors)
+        return plan.done(await wire.fetch(plan.sql, plan.parameters, binary=plan.binary))
+    except (InvalidTask, ValueError, TypeError):
+        pass
+    except Link.Error as error:
+        if wire.closed or is_away(error):
+            raise
+    return _undone(changes)
+
+
+def _undone(changes: Sequence[Change]) -> Done:
     return Done(replies=[UNDONE] * len(changes))
 
 
-def _add(link: Link, requests: Sequence[AddTasks], policy: Policy, floors: Floors) -> Done:
+def _plan(changes: Sequence[Change], policy: Policy, floors: Floors) -> Plan:
+    if isinstance(changes[0], AddTasks):
+        return _adding(cast("Sequence[AddTasks]", changes), policy, floors)
+    return _completing(cast("Sequence[CompleteTasks]", changes))
+
+
+def _adding(requests: Sequence[AddTasks], policy: Policy, floors: Floors) -> Plan:
     tasks: Sequence[NewTask] = (
         requests[0].tasks if len(requests) == 1 else [task for request in requests for task in request.tasks]
     )
-    if not tasks:
-        return Done(replies=[()] * len(requests))
     kinds = Kinds()
     places = [kinds.place(task) for task in tasks]
     data = to_json([task.data for task in tasks])
     ids = new_ids(len(tasks))
-    fetch(
-        link,
-        _ADD,
-        {"ids": uuids(ids), "kinds": numbers(places), "data": data, "age": policy.age, **kinds.parameters()},
+
+    def done(_: list[Row]) -> Done:
+        if kinds.urgent:
+            floors.forget()
+        added = [Added(id=task_id, created=True) for task_id in ids]
+        replies: list[object] = []
+        begin = 0
+        for request in requests:
+            end = begin + len(request.tasks)
+            replies.append(tuple(added[begin:end]))
+            begin = end
+        if not ids:
+            return Done(replies=replies)
+        event = TaskAdded(ids=tuple(ids), types=kinds.types, due_in=kinds.soonest)
+        return Done(replies=replies, events=[event])
+
+    return Plan(
+        sql=_ADD,
+        parameters={
+            "ids": uuids(ids),
+            "kinds": numbers(places),
+            "data": data,
+            "age": policy.age,
+            **kinds.parameters(),
+        },
+        done=done,
     )
-    if kinds.urgent:
-        floors.forget()
-    added = [Added(id=task_id, created=True) for task_id in ids]
-    replies: list[object] = []
-    begin = 0
-    for request in requests:
-        end = begin + len(request.tasks)
-        replies.append(tuple(added[begin:end]))
-        begin = end
-    event = TaskAdded(ids=tuple(ids), types=kinds.types, due_in=kinds.soonest)
-    return Done(replies=replies, events=[event])
 
 
-def _complete(link: Link, requests: Sequence[CompleteTasks]) -> Done:
+def _completing(requests: Sequence[CompleteTasks]) -> Plan:
     completions = [one for request in requests for one in request.completions]
-    if not completions:
-        return Done(replies=[frozenset[UUID]()] * len(requests))
-    done = fetch(
-        link,
-        _COMPLETE,
-        {
+
+    def done(rows: list[Row]) -> Done:
+        places: list[int] = [place for (place,) in rows]
+        ids = tuple([completions[place - 1].id for place in places])
+        events: list[object] = [TaskCompleted(ids=ids)] if ids else []
+        if len(ids) == len(completions):
+            return Done(replies=[frozenset[UUID]()] * len(requests), events=events)
+        good = set(ids)
+        replies: list[object] = [
+            frozenset[UUID]() if all(one.id in good for one in request.completions) else UNDONE
+            for request in requests
+        ]
+        return Done(replies=replies, events=events)
+
+    return Plan(
+        sql=_COMPLETE,
+        parameters={
             "ids": uuids([one.id for one in completions]),
             "tokens": numbers([one.token for one in completions]),
             "results": to_json([one.result for one in completions]),
         },
+        done=done,
         binary=True,
     )
-    places: list[int] = [place for (place,) in done]
-    ids = tuple([completions[place - 1].id for place in places])
-    events: list[object] = [TaskCompleted(ids=ids)] if ids else []
-    if len(ids) == len(completions):
-        return Done(replies=[frozenset[UUID]()] * len(requests), events=events)
-    good = set(ids)
-    replies: list[object] = [
-        frozenset[UUID]() if all(one.id in good for one in request.completions) else UNDONE
-        for request in requests
-    ]
-    return Done(replies=replies, events=events)
 
 
 def _claim(link: Link, request: ClaimTasks, policy: Policy, floors: Floors) -> Done:

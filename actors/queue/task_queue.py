@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from functools import partial
 from random import Random
@@ -17,6 +17,7 @@ from ..records.connection import Link, Server
 from ..records.errors import DatabaseAway, DatabaseRefused
 from ..records.migrations import load_migrations, migrate
 from ..records.threads import Threads
+from ..records.wire import Wire
 from ..settings import DatabaseSettings, QueueSettings
 from .batch import Done, carry_out, ids_of
 from .events import TaskEvent
@@ -34,7 +35,7 @@ from .messages import (
 from .readers import READERS, Query, Readers
 from .sql import SESSION
 from .store import Policy
-from .swift import UNDONE, carry_out_swiftly
+from .swift import UNDONE, carry_out_swiftly, send_swiftly
 from .waiting import Asked, Waiting
 
 STOP_PATIENCE: Final = 2.0
@@ -159,9 +160,11 @@ class TaskQueue(Actor[QueueMessage]):
                 self._lose(self._server.fault(error))
                 return
             connected()
+            wires = [Wire(link) for link in links]
             async with trio.open_nursery() as nursery:
-                for link in links:
-                    nursery.start_soon(self._write, link, nursery.cancel_scope)
+                for link, wire in zip(links, wires, strict=True):
+                    nursery.start_soon(self._write, link, wire, nursery.cancel_scope)
+                    nursery.start_soon(_hurry_at_stop, wire)
 
     async def _set_up(self, link: Link) -> None:
         migrations = load_migrations()
@@ -172,7 +175,7 @@ class TaskQueue(Actor[QueueMessage]):
 
         await self._writers.run(link, work)
 
-    async def _write(self, link: Link, all_writers: trio.CancelScope) -> None:
+    async def _write(self, link: Link, wire: Wire, all_writers: trio.CancelScope) -> None:
         try:
             while True:
                 batch = self._waiting.take(others=not self._busy)
@@ -184,13 +187,19 @@ class TaskQueue(Actor[QueueMessage]):
                 asked = [one for one in batch.asked if not one[1].done]
                 if not asked:
                     continue
-                if batch.swift:
+                if batch.small:
+                    await self._send_swiftly(wire, asked)
+                elif batch.swift:
                     await self._write_swiftly(link, asked)
                 else:
                     await self._write_carefully(link, asked)
         except Link.Error as error:
             all_writers.cancel()
             self._lose(self._server.fault(error))
+
+    async def _send_swiftly(self, wire: Wire, asked: list[Asked]) -> None:
+        changes = [change for change, _ in asked]
+        self._reply(asked, await self._known(send_swiftly(wire, changes, self._policy, self._floors), asked))
 
     async def _write_swiftly(self, link: Link, asked: list[Asked]) -> None:
         changes = [change for change, _ in asked]
@@ -211,8 +220,12 @@ class TaskQueue(Actor[QueueMessage]):
         self._reply(asked, done)
 
     async def _do(self, link: Link, work: Callable[[Link], Done], asked: list[Asked]) -> Done:
+        return await self._known(self._writers.run(link, work, patience=STOP_PATIENCE), asked)
+
+    async def _known(self, doing: Awaitable[Done], asked: list[Asked]) -> Done:
+        """What was done; where nobody will know, those who asked are told that."""
         try:
-            return await self._writers.run(link, work, patience=STOP_PATIENCE)
+            return await doing
         except Link.Error as error:
             self._fail_unknown(asked, str(error))
             raise
@@ -281,3 +294,10 @@ class TaskQueue(Actor[QueueMessage]):
             deferred.fail(QueueAway(str(fault)))
         finally:
             self._reading.release()
+
+
+async def _hurry_at_stop(wire: Wire) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        wire.hurry(STOP_PATIENCE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from runtime import Deferred
 
@@ -13,6 +13,9 @@ from .batch import Change
 from .messages import AddTasks, ClaimTasks, CompleteTasks
 
 Asked: TypeAlias = tuple[Change, Deferred[object]]
+
+SMALL: Final = 256
+"""Rows of a statement that is sent without a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,22 @@ class Batch:
     asked: list[Asked]
     swift: bool
     """Whether one statement may do, see `swift.py`."""
+
+    @property
+    def small(self) -> bool:
+        """Whether it is planned in less time than a thread takes to be handed to."""
+        if not self.swift:
+            return False
+        left = SMALL
+        for change, _ in self.asked:
+            match change:
+                case AddTasks(tasks=tasks):
+                    left -= len(tasks)
+                case CompleteTasks(completions=completions):
+                    left -= len(completions)
+                case _:
+                    return False
+        return left >= 0
 
 
 class Waiting:

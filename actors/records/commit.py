@@ -10,8 +10,10 @@ from typing import TypeAlias
 import psycopg
 
 from .connection import Link, is_away, is_conflict
-from .messages import NoSuchSession, RecordFacts, Write, WriteRefused
+from .journal_messages import RecordFacts
+from .messages import Write
 from .plan import Plan
+from .refusals import NoSuchSession, WriteRefused
 from .writes import plan_write
 
 Reply: TypeAlias = object

@@ -1,4 +1,4 @@
-"""What can be asked of the configurations that sessions work by, beside reading one."""
+"""How the configurations that sessions work by are read and changed."""
 
 from __future__ import annotations
 
@@ -66,3 +66,11 @@ class ActivateConfiguration(Request[ConfigurationRow]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationsQuery(Request[list[ConfigurationRow]]):
     """All configurations by name, the active one first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationQuery(Request[ConfigurationRow]):
+    """One configuration. Refused with ``NoSuchConfiguration``."""
+
+    config_id: UUID | None = None
+    """None means the active one."""

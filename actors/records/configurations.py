@@ -13,11 +13,12 @@ from .configuration_messages import (
     ActivateConfiguration,
     ChangeConfiguration,
     ConfigurationChanges,
+    ConfigurationQuery,
     CreateConfiguration,
 )
 from .events import ConfigurationChanged
-from .messages import ConfigurationNameTaken, ConfigurationQuery, NoSuchConfiguration
 from .plan import CONFIGURATION, Parameters, Plan, Statement, Told, configuration_row
+from .refusals import ConfigurationNameTaken, NoSuchConfiguration
 from .rows import ConfigurationRow
 
 NAMES: Final = tuple(field.name for field in fields(ConfigurationChanges))

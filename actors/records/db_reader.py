@@ -13,9 +13,10 @@ from runtime import Actor, Deferred, Exit
 from ..settings import DatabaseSettings
 from .connection import Link, Server, is_away
 from .errors import DatabaseAway, RecordFault
-from .messages import Query, QueryRefused, RecordAway
+from .messages import Query
 from .plan import Plan
 from .queries import plan_query
+from .refusals import QueryRefused, RecordAway
 from .threads import Threads
 
 

@@ -16,9 +16,11 @@ from ..settings import DatabaseSettings
 from .commit import GaveUp, commit
 from .connection import Link, Server
 from .errors import DatabaseAway
-from .messages import RecordFacts, Write, WriteRefused
+from .journal_messages import RecordFacts
+from .messages import Write
 from .migrations import load_migrations, migrate
 from .plan import Told
+from .refusals import WriteRefused
 from .threads import Threads
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("db_writer")

@@ -10,7 +10,7 @@
        ├─ MigrationChanged    an applied migration is not the one that we have
        └─ DatabaseTooNew      a newer botvisor was here
 
-What an asker is told is in `messages.py`: those are refusals, and nothing breaks.
+What an asker is told is in `refusals.py`: those are refusals, and nothing breaks.
 """
 
 from __future__ import annotations

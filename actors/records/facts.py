@@ -1,6 +1,6 @@
 """The SQL of many facts at once: three statements, however many they are. Pure.
 
-What is recorded is what `writes.py` would record of them one after the other.
+What is recorded is what `sessions.py` and `jobs.py` would record of them one after the other.
 Only the last state of a session is written, as nobody could see the others
 within one transaction; of several outcomes of a job, the first one counts.
 """
@@ -16,8 +16,10 @@ from psycopg.rows import DictRow
 from pydantic_core import to_json
 
 from .arrays import array, text_array
-from .messages import FactWrite, NoSuchSession, RecordFacts, RecordOutcome, RecordSession
+from .journal_messages import FactWrite, RecordFacts, RecordOutcome, RecordSession
 from .plan import Plan, Statement
+from .refusals import NoSuchSession
+from .sessions import no_such_session
 
 _STATES: Final[LiteralString] = """
     update bot_sessions as session
@@ -93,10 +95,7 @@ def record_facts(write: RecordFacts) -> Plan:
 
     def read(rows: Sequence[DictRow]) -> tuple[NoSuchSession | None, ...]:
         known = {row["id"] for row in rows}
-        return tuple(
-            None if session in known else NoSuchSession(f"there is no session {session} on record")
-            for session in sessions
-        )
+        return tuple(None if session in known else no_such_session(session) for session in sessions)
 
     answer = Statement(
         sql="select id from bot_sessions where id = any(%(ids)s::uuid[])",

@@ -23,8 +23,10 @@ from runtime import Actor, Address, AskFailed, Deferred, MailboxFull, Refusal
 
 from .errors import JournalUnusable
 from .journal_file import Entry, JournalFile
+from .journal_messages import FactWrite, JournalMessage, KeepFact, RecordFacts, SettleJournal
 from .journal_text import Unreadable, read_text, write_text
-from .messages import FactWrite, JournalMessage, KeepFact, RecordAway, RecordFacts, SettleJournal, Write
+from .messages import Write
+from .refusals import RecordAway
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("journal")
 T = TypeVar("T")

@@ -9,7 +9,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from .messages import FactWrite, RecordOutcome, RecordSession, WriteRefused
+from .journal_messages import FactWrite, RecordOutcome, RecordSession
+from .refusals import WriteRefused
 
 _ADAPTERS: Final[dict[str, TypeAdapter[RecordSession] | TypeAdapter[RecordOutcome]]] = {
     RecordSession.__name__: TypeAdapter(RecordSession),

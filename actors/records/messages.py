@@ -7,29 +7,29 @@ whose answer was lost sends it again, and the record is the same as after one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
-from runtime import Refusal, Request
+from runtime import Request
 
 from .analytics_messages import AnalyticsQuery, DashboardQuery, HourlyQuery
 from .configuration_messages import (
     ActivateConfiguration,
     ChangeConfiguration,
+    ConfigurationQuery,
     ConfigurationsQuery,
     CreateConfiguration,
 )
+from .journal_messages import RecordFacts, RecordOutcome, RecordSession
 from .rows import (
-    ConfigurationRow,
     Decision,
     Desired,
     EventRow,
     JobRow,
     JobStatus,
     SessionRow,
-    Settled,
     TaskRow,
 )
 from .session_messages import (
@@ -40,21 +40,6 @@ from .session_messages import (
     SystemLogsQuery,
     UnendedQuery,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """An event of a session, written in the same transaction as what it tells of."""
-
-    type: str
-    data: dict[str, object]
-    timestamp: datetime
-    id: UUID = field(default_factory=uuid4)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
 
 # Writes
 
@@ -79,25 +64,6 @@ class WishSession(Request[SessionRow]):
 
     id: UUID
     desired: Desired
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordSession(Request[SessionRow]):
-    """Set a session's state. Checks never go down; ``end_time`` None clears it.
-
-    Refused with ``NoSuchSession``.
-    """
-
-    id: UUID
-    status: str
-    login_status: str
-    total_checks: int
-    end_time: datetime | None = None
-    facts: tuple[Fact, ...] = ()
-    at: datetime = field(default_factory=_now)
-    """When it was so; it may be written much later."""
-    owner: str | None = None
-    """Who says so: the state is not taken from an instance that lost the session to another one."""
 
 
 class Claim(StrEnum):
@@ -136,25 +102,6 @@ class RecordIntent(Request[Claim]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordOutcome(Request[SessionRow]):
-    """Commit how a click ended, and answer with the session's new totals.
-
-    Counted once, however often it is sent: a job that has an outcome keeps it,
-    and whoever comes later with another changes nothing and adds no facts.
-    """
-
-    session_id: UUID
-    portal: str
-    job_ref: str
-    status: JobStatus
-    settled: Settled
-    reason: str | None
-    facts: tuple[Fact, ...] = ()
-    at: datetime = field(default_factory=_now)
-    """When it was so; it may be written much later."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordLog(Request[None]):
     """A line for ``system_logs``."""
 
@@ -164,17 +111,6 @@ class RecordLog(Request[None]):
     component: str
     created_at: datetime
     id: UUID = field(default_factory=uuid4)
-
-
-FactWrite: TypeAlias = RecordSession | RecordOutcome
-"""What happened already, so that it cannot be refused: the journal keeps it while PostgreSQL is away."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordFacts(Request[tuple["WriteRefused | None", ...]]):
-    """Commit what comes out of the journal, in this order; one answer each, None where all is well."""
-
-    facts: tuple[FactWrite, ...]
 
 
 Write: TypeAlias = (
@@ -191,30 +127,6 @@ Write: TypeAlias = (
     | CreateConfiguration
     | ActivateConfiguration
 )
-
-
-# The journal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepFact(Request[None]):
-    """Keep what happened, answered when it is on disk here; it reaches the record in the order of keeping.
-
-    Refused with ``WriteRefused`` where it is nothing that can be kept.
-    """
-
-    fact: FactWrite
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettleJournal(Request[None]):
-    """Answered when everything that was kept before is on record.
-
-    Refused with ``RecordAway`` when PostgreSQL turns out to be away meanwhile.
-    """
-
-
-JournalMessage: TypeAlias = KeepFact | SettleJournal
 
 
 # Queries
@@ -260,14 +172,6 @@ class EventsQuery(Request[list[EventRow]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigurationQuery(Request[ConfigurationRow]):
-    """One configuration. Refused with ``NoSuchConfiguration``."""
-
-    config_id: UUID | None = None
-    """None means the active one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TasksByIdQuery(Request[list[TaskRow]]):
     """These tasks, as far as they are on record, in no particular order."""
 
@@ -303,30 +207,3 @@ Query: TypeAlias = (
     | TasksByIdQuery
     | TasksInSightQuery
 )
-
-
-# Refusals
-
-
-class WriteRefused(Refusal):
-    """The record cannot hold this, now or later. Nothing of it was written; other writes were."""
-
-
-class QueryRefused(Refusal):
-    """The question makes no sense to the record, as a negative limit."""
-
-
-class NoSuchSession(WriteRefused, QueryRefused):
-    """The session is not on record."""
-
-
-class NoSuchConfiguration(WriteRefused, QueryRefused):
-    """The configuration is not on record."""
-
-
-class ConfigurationNameTaken(WriteRefused):
-    """Another configuration has that name."""
-
-
-class RecordAway(Refusal):
-    """PostgreSQL is away, so nothing can be read or changed; ask again later."""

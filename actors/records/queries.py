@@ -9,10 +9,10 @@ from psycopg.rows import DictRow
 
 from .analytics import analytics, dashboard, hourly
 from .analytics_messages import AnalyticsQuery, DashboardQuery, HourlyQuery
-from .configuration_messages import ConfigurationsQuery
+from .configuration_messages import ConfigurationQuery, ConfigurationsQuery
 from .configurations import configuration, configurations
+from .jobs import job
 from .messages import (
-    ConfigurationQuery,
     EventsQuery,
     JobsQuery,
     OpenIntentsQuery,
@@ -24,6 +24,7 @@ from .messages import (
 from .plan import (
     EVENT,
     JOB,
+    LOG,
     RUNS,
     SESSION,
     TASK,
@@ -32,11 +33,12 @@ from .plan import (
     Statement,
     event_row,
     job_row,
+    log_row,
     session_row,
     task_row,
 )
 from .session_messages import JobQuery, SessionQuery, SystemLogsQuery, UnendedQuery
-from .sessions import job, session, system_logs, unended
+from .sessions import session, unended
 
 T = TypeVar("T")
 
@@ -146,6 +148,19 @@ def events(query: EventsQuery) -> Plan:
         """,
         {"session_id": query.session_id, "limit": query.limit},
         event_row,
+    )
+
+
+def system_logs(query: SystemLogsQuery) -> Plan:
+    return _list(
+        f"""
+        select {LOG} from system_logs
+        where (%(session_id)s::uuid is null or session_id = %(session_id)s)
+        order by created_at desc, id desc
+        limit %(limit)s offset %(offset)s
+        """,
+        {"session_id": query.session_id, "limit": query.limit, "offset": query.offset},
+        log_row,
     )
 
 

@@ -1,22 +1,93 @@
-"""The SQL of leases on sessions, and of questions about one session: one function a message. Pure."""
+"""The SQL of the row that a session is: its beginning, its states, and whose it is. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, LiteralString
+from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from .messages import NoSuchSession
-from .plan import JOB, LOG, SESSION, Plan, Statement, job_row, log_row, session_row
-from .rows import JobRow, LogRow, SessionRow
+from .bot_events import told
+from .journal_messages import RecordSession
+from .messages import OpenSession, WishSession
+from .plan import SESSION, Plan, Statement, session_row
+from .refusals import NoSuchSession
+from .rows import SessionRow
 from .session_messages import (
-    JobQuery,
     LeaseSessions,
     ReleaseSessions,
     SessionQuery,
-    SystemLogsQuery,
     UnendedQuery,
 )
+
+HELD: Final[LiteralString] = "(%(owner)s::text is null or owner is null or owner = %(owner)s)"
+"""Whether a session is not another instance's by now."""
+
+
+def open_session(write: OpenSession) -> Plan:
+    insert = Statement(
+        sql="""
+            insert into bot_sessions (
+                id, session_name, portal, start_time, desired, status, login_status, config_id, owner,
+                lease_until
+            )
+            values (
+                %(id)s, %(session_name)s, %(portal)s, %(start_time)s, 'running', 'starting', 'not_started',
+                %(config_id)s, %(owner)s,
+                case when %(owner)s::text is not null
+                    then now() + make_interval(secs => %(lease_seconds)s) end
+            )
+            on conflict (id) do nothing
+        """,
+        parameters={
+            "id": write.id,
+            "session_name": write.session_name,
+            "portal": write.portal,
+            "start_time": write.start_time,
+            "config_id": write.config_id,
+            "owner": write.owner,
+            "lease_seconds": write.lease_seconds,
+        },
+    )
+    return then_session(write.id, insert)
+
+
+def wish_session(write: WishSession) -> Plan:
+    update = Statement(
+        sql="""
+            update bot_sessions set desired = %(desired)s, updated_at = now()
+            where id = %(id)s and desired <> %(desired)s
+        """,
+        parameters={"id": write.id, "desired": write.desired.value},
+    )
+    return then_session(write.id, update)
+
+
+def record_session(write: RecordSession) -> Plan:
+    update = Statement(
+        sql=f"""
+            update bot_sessions
+            set status = %(status)s,
+                login_status = %(login_status)s,
+                total_checks = greatest(total_checks, %(total_checks)s),
+                end_time = %(end_time)s,
+                owner = case when %(status)s::varchar <> 'stopped' then owner end,
+                lease_until = case when %(status)s::varchar <> 'stopped' then lease_until end,
+                updated_at = greatest(updated_at, %(at)s)
+            where id = %(id)s and {HELD}
+        """,
+        parameters={
+            "id": write.id,
+            "status": str(write.status),
+            "login_status": str(write.login_status),
+            "total_checks": write.total_checks,
+            "end_time": write.end_time,
+            "at": write.at,
+            "owner": write.owner,
+        },
+    )
+    return then_session(write.id, update, *told(write.id, write.facts))
 
 
 def lease_sessions(write: LeaseSessions) -> Plan:
@@ -70,15 +141,7 @@ def release_sessions(write: ReleaseSessions) -> Plan:
 
 
 def session(query: SessionQuery) -> Plan:
-    def read(rows: Sequence[DictRow]) -> SessionRow:
-        if not rows:
-            raise NoSuchSession(f"there is no session {query.id} on record")
-        return session_row(rows[0])
-
-    statement = Statement(
-        sql=f"select {SESSION} from bot_sessions where id = %(id)s", parameters={"id": query.id}
-    )
-    return Plan(statements=(statement,), read=read)
+    return then_session(query.id)
 
 
 def unended(query: UnendedQuery) -> Plan:
@@ -97,28 +160,19 @@ def unended(query: UnendedQuery) -> Plan:
     return Plan(statements=(statement,), read=read)
 
 
-def job(query: JobQuery) -> Plan:
-    def read(rows: Sequence[DictRow]) -> JobRow | None:
-        return job_row(rows[0]) if rows else None
+def then_session(session_id: UUID, *statements: Statement) -> Plan:
+    """These statements, and the session's row as it is after them for a reply."""
 
-    statement = Statement(
-        sql=f"select {JOB} from job_records where portal = %(portal)s and job_ref = %(job_ref)s",
-        parameters={"portal": query.portal, "job_ref": query.job_ref},
+    def read(rows: Sequence[DictRow]) -> SessionRow:
+        if not rows:
+            raise no_such_session(session_id)
+        return session_row(rows[0])
+
+    answer = Statement(
+        sql=f"select {SESSION} from bot_sessions where id = %(id)s", parameters={"id": session_id}
     )
-    return Plan(statements=(statement,), read=read)
+    return Plan(statements=(*statements, answer), read=read)
 
 
-def system_logs(query: SystemLogsQuery) -> Plan:
-    def read(rows: Sequence[DictRow]) -> list[LogRow]:
-        return [log_row(row) for row in rows]
-
-    statement = Statement(
-        sql=f"""
-            select {LOG} from system_logs
-            where (%(session_id)s::uuid is null or session_id = %(session_id)s)
-            order by created_at desc, id desc
-            limit %(limit)s offset %(offset)s
-        """,
-        parameters={"session_id": query.session_id, "limit": query.limit, "offset": query.offset},
-    )
-    return Plan(statements=(statement,), read=read)
+def no_such_session(session_id: UUID) -> NoSuchSession:
+    return NoSuchSession(f"there is no session {session_id} on record")

@@ -11,26 +11,21 @@ import trio
 from runtime import Address, AskFailed, MailboxFull, Refusal, Request
 
 from ..portals.job import Job
-from ..records.messages import (
-    Claim,
-    ConfigurationQuery,
+from ..records.configuration_messages import ConfigurationQuery
+from ..records.journal_messages import (
     Fact,
     FactWrite,
     JournalMessage,
     KeepFact,
-    NoSuchConfiguration,
-    OpenIntentsQuery,
-    Query,
-    RecordAway,
-    RecordIntent,
     RecordOutcome,
     RecordSession,
     SettleJournal,
-    Write,
-    WriteRefused,
 )
+from ..records.messages import Claim, OpenIntentsQuery, Query, RecordIntent, Write
+from ..records.refusals import NoSuchConfiguration, RecordAway, WriteRefused
 from ..records.rows import Decision, JobRow, JobStatus, SessionRow
 from ..records.session_messages import JobQuery
+from .claims import Claims
 from .dates import parse_date, parse_moment, parse_time
 from .look import Ending
 from .rules import Rules
@@ -79,13 +74,16 @@ class Books:
     left for later.
     """
 
-    def __init__(self, row: SessionRow, owner: str | None, desks: Desks, teller: Teller) -> None:
+    def __init__(
+        self, row: SessionRow, owner: str | None, desks: Desks, teller: Teller, claims: Claims
+    ) -> None:
         self.row = row
         self.status = SessionStatus.STARTING
         self.login = LoginStatus.NOT_STARTED
         self.teller = teller
         self._owner = owner
         self._desks = desks
+        self._claims = claims
 
     # Reading
 
@@ -186,13 +184,18 @@ class Books:
         Raises:
             RecordAway: it may be on record or not; do not click, and decide again at the next look.
         """
+        if self._claims.is_anothers(intent.portal, intent.job_ref, intent.session_id):
+            return Claim.ANOTHERS
         try:
-            return await self._desks.writer.ask(intent, timeout=CLAIM_TIMEOUT)
+            claim = await self._desks.writer.ask(intent, timeout=CLAIM_TIMEOUT)
         except WriteRefused as refusal:
             self.teller.unrecordable(intent.job_ref, str(refusal))
             return None
         except (AskFailed, MailboxFull) as error:
             raise RecordAway(f"nothing is clicked that cannot be recorded first: {error}") from error
+        if claim is Claim.OURS:
+            self._claims.note(intent.portal, intent.job_ref, intent.session_id)
+        return claim
 
     async def record_ending(self, ref: str, ending: Ending) -> None:
         """Keep how a job of ours ended, with its event and the session's totals."""

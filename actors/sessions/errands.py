@@ -17,7 +17,7 @@ from ..portals.errors import (
     PortalUnavailable,
     SessionExpired,
 )
-from ..records.messages import RecordAway
+from ..records.refusals import RecordAway
 from ..records.rows import Decision, JobStatus
 from .album_messages import AlbumMessage, KeepScreenshot
 from .look import Ending, Look

@@ -11,7 +11,8 @@ import trio
 
 from runtime import Address, AskFailed, MailboxFull
 
-from ..records.messages import RecordAway, RecordLog, Write, WriteRefused
+from ..records.messages import RecordLog, Write
+from ..records.refusals import RecordAway, WriteRefused
 
 COMPONENT: Final = "session"
 MOST_WAITING: Final = 200

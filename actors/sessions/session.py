@@ -11,13 +11,13 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 import trio
 
-from runtime import Actor, Address, Bus, Deferred
+from runtime import Actor, Address, Bus, Deferred, Exit
 
 from ..portals.errors import (
     LoginRefused,
@@ -29,10 +29,11 @@ from ..portals.errors import (
 )
 from ..portals.portal import Portal
 from ..records.events import ConfigurationChanged, ConfigurationRefreshRequested
-from ..records.messages import RecordAway
+from ..records.refusals import RecordAway
 from ..records.rows import SessionRow
 from .album_messages import AlbumMessage
 from .books import Books, Desks, new_fact
+from .claims import Claims
 from .clicks import Clicks
 from .errands import Errands
 from .logbook import Logbook
@@ -40,6 +41,7 @@ from .orders import Order, OrderFailed
 from .reports import Reports
 from .rules import Rules
 from .teller import Teller
+from .turnstile import Turnstile
 from .visit import Visit
 
 RULES_PERIOD: Final = 30.0
@@ -69,6 +71,10 @@ class Assignment:
     """Where changes of the configuration are heard of."""
     owner: str | None = None
     """The instance that has the session."""
+    claims: Claims = field(default_factory=Claims)
+    """What is known of all claims in this house."""
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    """What all looks of this house go through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +103,15 @@ class Session(Actor[Order]):
         given, nursery = self._assignment, self.context.nursery
         logbook = Logbook(given.row.id, given.desks.writer)
         teller = Teller(given.row, given.engine, self.context, logbook)
-        self._books = Books(given.row, given.owner, given.desks, teller)
+        self._books = Books(given.row, given.owner, given.desks, teller, given.claims)
         self._reports = Reports(self._books, given.desks.reader)
         await nursery.start(self._follow_configuration)
         nursery.start_soon(logbook.write_forever)
         nursery.start_soon(self._work)
         nursery.start_soon(self._limit_clicks_at_stop)
+
+    async def stopped(self, reason: Exit) -> None:
+        self._assignment.claims.forget(self._assignment.row.id)
 
     async def handle(self, message: Order) -> None:
         if len(self._orders) >= MOST_ORDERS:
@@ -125,6 +134,7 @@ class Session(Actor[Order]):
             errands = Errands(visit, books.row.id, self._assignment.album)
             self._clicks = visit.clicks
             while True:
+                await self._assignment.turnstile.pass_through()
                 began, pause = trio.current_time(), None
                 rules = await self._fresh_rules(rules)
                 try:

@@ -12,7 +12,8 @@ import trio
 
 from runtime import AskFailed, MailboxFull, Refusal
 
-from ..records.messages import Fact, KeepFact, RecordSession, SettleJournal, WriteRefused
+from ..records.journal_messages import Fact, KeepFact, RecordSession, SettleJournal
+from ..records.refusals import WriteRefused
 from ..records.rows import SessionRow
 from ..records.session_messages import LeaseSessions
 from .books import Desks, new_fact
@@ -27,6 +28,7 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
 
 ASK_TIMEOUT: Final = 5.0
 COMMIT_TIMEOUT: Final = 2.0
+"""Seconds until a command that cannot be kept is refused: an operator should not wait for PostgreSQL."""
 
 
 class Staff:

@@ -11,7 +11,7 @@ import structlog
 from runtime import Context
 
 from ..portals.job import Job
-from ..records.messages import Fact
+from ..records.journal_messages import Fact
 from ..records.rows import SessionRow
 from .events import CycleCompleted, FactRecorded, JobProcessed, LookBegan, SessionChanged, SessionTroubled
 from .logbook import Logbook

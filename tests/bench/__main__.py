@@ -15,7 +15,7 @@ import structlog
 
 from .figures import Figure, as_table
 
-BENCHMARKS = ("actors", "queue", "records", "web")
+BENCHMARKS = ("actors", "queue", "records", "sessions", "web")
 
 
 def main() -> int:

@@ -20,16 +20,15 @@ import trio
 
 from actors.records.db_writer import DbWriter
 from actors.records.journal import Journal
-from actors.records.messages import (
+from actors.records.journal_messages import (
     Fact,
     JournalMessage,
     KeepFact,
-    OpenSession,
     RecordFacts,
     RecordSession,
     SettleJournal,
-    Write,
 )
+from actors.records.messages import OpenSession, Write
 from actors.services import PostgresServer, open_data_dir
 from actors.settings import DatabaseSettings
 from runtime import Address, ChildSpec, SupervisorSpec, open_system

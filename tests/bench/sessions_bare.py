@@ -71,7 +71,7 @@ class HttpScript:
     async def sign_in(self) -> None:
         page = LexborHTMLParser((await self._client.get("/login")).text)
         answer = await self._client.post("/login", data=_hidden(page.css_first("form#login")) | ACCOUNT)
-        assert "form id=\"logout\"" in answer.text
+        assert 'form id="logout"' in answer.text
 
     async def jobs(self) -> list[Job]:
         answer = await self._client.get("/jobs")

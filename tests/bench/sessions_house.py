@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -39,7 +39,7 @@ class Hands:
         self._client = client
         self.sampled: list[str] = []
 
-    async def rules(self) -> dict[str, object]:
+    async def rules(self) -> Mapping[str, object]:
         """What the bare script is to decide by."""
         configured = (await self._client.get("/api/bot/configuration")).json()
         names = ("job_type_filter", "exclude_types", "max_accept_per_run")
@@ -52,17 +52,14 @@ class Hands:
 
         async def start_some() -> None:
             for _ in left:
-                while (answer := await self._client.post("/api/sessions", json={})).status_code == 503:
-                    await trio.sleep(0.2)  # the monitor has not seen all services yet
-                assert answer.status_code == 201, answer.text
-                self.sampled = [*self.sampled, answer.json()["id"]][:SAMPLED]
+                self.sampled = [*self.sampled, await self._start()][:SAMPLED]
 
         async with trio.open_nursery() as nursery:
             for _ in range(STARTERS):
                 nursery.start_soon(start_some)
         query = "select count(*) from bot_sessions where login_status = 'success' and total_checks > 0"
         with trio.fail_after(2 * HANG):
-            while (await self._sql(query)) < number:
+            while (await self._sql(query)) < number:  # noqa: ASYNC110 - a table tells nobody
                 await trio.sleep(0.2)
         await self.pace(LONGEST)
 
@@ -108,9 +105,28 @@ class Hands:
                         ends[frame["data"]["session_id"]].append(at)
         return list(ends.values())
 
+    async def _start(self) -> str:
+        while True:
+            answer = await self._client.post("/api/sessions", json={})
+            if answer.status_code != 503:  # the monitor has not seen all services yet
+                session: str = answer.raise_for_status().json()["id"]
+                return session
+            await trio.sleep(0.2)
+
     async def _sql(self, query: str) -> int:
         ((value,),) = await trio.to_thread.run_sync(self.house.sql, query)
         return int(value)
+
+
+async def idle_lags(seconds: float) -> list[float]:
+    """How late this process's own event loop was, measured as the house does."""
+    lags: list[float] = []
+    with trio.move_on_after(seconds):
+        while True:
+            due = trio.current_time() + LAG_PERIOD
+            await trio.sleep_until(due)
+            lags.append(trio.current_time() - due)
+    return lags
 
 
 @asynccontextmanager

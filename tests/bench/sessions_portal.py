@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve
+from hypercorn.trio import serve  # pyright: ignore[reportUnknownVariableType] - WSGI's part
 from quart import request
 
 from web.practice import ledger

@@ -36,7 +36,8 @@ from web.announcements import announcements
 from web.frames import Position, encode
 from web.listener import serve
 
-from ..web.parts import House, job_processed, living, session_view, web_settings
+from ..web.parts.house import House, living
+from ..web.parts.views import job_processed, session_view, web_settings
 
 SESSION = UUID(int=7)
 CONNECTIONS = 4

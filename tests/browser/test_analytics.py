@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 
 from actors.records.analytics_messages import AnalyticsQuery, HourlyQuery
 
-from ..web.parts import House, job_processed, living
+from ..web.parts.house import House, living
+from ..web.parts.views import job_processed
 from .looking import card, looking, opened
 
 

@@ -6,7 +6,8 @@ from playwright.sync_api import expect
 from actors.monitor.events import ServiceChanged
 from actors.monitor.status import OverallStatus, ServiceName, ServiceStatus
 
-from ..web.parts import NOON, House, living, service_health
+from ..web.parts.house import House, living
+from ..web.parts.views import NOON, service_health
 from .looking import looking, opened
 
 

@@ -10,7 +10,8 @@ from actors.monitor.status import OverallStatus, ServiceName, ServiceStatus
 from actors.records.rows import JobStatus
 from actors.sessions.events import SessionChanged, SessionTroubled
 
-from ..web.parts import NOON, House, job_processed, living, service_health, session_view
+from ..web.parts.house import House, living
+from ..web.parts.views import NOON, job_processed, service_health, session_view
 from .looking import answer, card, looking, opened
 
 

@@ -10,18 +10,9 @@ from actors.records.rows import Desired, JobStatus, LogRow
 from actors.sessions.album_messages import KeepScreenshot
 from actors.sessions.events import SessionTroubled
 
-from ..web.parts import (
-    NOON,
-    Break,
-    House,
-    job_processed,
-    job_row,
-    living,
-    session_row,
-    session_view,
-    task_view,
-    web_settings,
-)
+from ..web.parts.actors import Break
+from ..web.parts.house import House, living
+from ..web.parts.views import NOON, job_processed, job_row, session_row, session_view, task_view, web_settings
 from .looking import SIZES, card, check_readable, go, looking, opened
 from .pixel import PIXEL
 

@@ -11,7 +11,8 @@ from actors.queue.messages import TaskState
 from actors.records.rows import Desired, EventRow, JobStatus, LogRow
 from actors.sessions.album_messages import KeepScreenshot
 
-from ..web.parts import NOON, House, job_processed, job_row, living, session_row, session_view
+from ..web.parts.house import House, living
+from ..web.parts.views import NOON, job_processed, job_row, session_row, session_view
 from .looking import answer, card, looking, opened
 from .pixel import PIXEL
 

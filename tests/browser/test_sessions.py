@@ -9,7 +9,8 @@ from actors.records.rows import Desired
 from actors.sessions.events import SessionChanged
 from actors.sessions.messages import LoginStatus
 
-from ..web.parts import CONFIGURATION, NOON, House, living, session_row, session_view
+from ..web.parts.house import House, living
+from ..web.parts.views import CONFIGURATION, NOON, session_row, session_view
 from .looking import answer, looking, opened
 
 

@@ -4,7 +4,8 @@ from playwright.sync_api import expect
 
 from actors.queue.messages import CancelTask, PauseTasks, RetryTask, TaskState
 
-from ..web.parts import House, living, task_view
+from ..web.parts.house import House, living
+from ..web.parts.views import task_view
 from .looking import looking, opened
 
 

@@ -6,7 +6,8 @@ from playwright.sync_api import expect
 from runtime import ChildFailed, ChildStarted
 from runtime.testing import next_event
 
-from ..web.parts import Break, House, living
+from ..web.parts.actors import Break
+from ..web.parts.house import House, living
 from .looking import go, looking, opened
 
 

@@ -15,7 +15,7 @@ from web.app import create_app
 from web.docs import Description
 from web.doors import Doors
 
-from ..web.parts import web_settings
+from ..web.parts.views import web_settings
 
 
 def models() -> dict[str, Any]:

@@ -18,6 +18,18 @@ async def test_listeners_get_what_they_asked_for_in_order() -> None:
         assert everything.drain() == [1, "a", 2]
 
 
+async def test_who_comes_later_hears_what_was_told_before_to_others() -> None:
+    """Who listens is not fixed by the first event of a type; a subtype counts as its type."""
+    bus = Bus()
+    with bus.subscribe(int) as first:
+        bus.publish(1)
+        with bus.subscribe(int) as second:
+            bus.publish(True)
+        bus.publish(3)
+        assert first.drain() == [1, True, 3]
+        assert second.drain() == [True]
+
+
 async def test_a_slow_listener_loses_the_oldest_and_knows_it() -> None:
     """Publishing never waits and never grows without bound."""
     bus = Bus()

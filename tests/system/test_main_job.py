@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from .house import QUIET, House, alive, descendants, none_left, open_house
+from .house import HANG, QUIET, House, alive, descendants, none_left, open_house
 
 PRACTICE = tuple(f"practice.{setting}" for setting in QUIET)
 SESSION = "botvisor/sessions/fleet/session."
@@ -153,6 +153,22 @@ async def test_a_signal_stops_everything_in_order(data_dir, engine, number) -> N
         assert "Traceback" not in house.log.read_text()
     async with open_house(data_dir, f"sessions.engine={engine}", *PRACTICE) as house:
         await house.accepted()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_is_heard_as_soon_as_it_is_said_to_be(data_dir, number) -> None:
+    """Also while the parts of the house are still being loaded: exit code 0, and nothing but that word."""
+    process, log = House.spawn(data_dir, "sessions.engine=http")
+    try:
+        with trio.fail_after(HANG):
+            while "Ctrl-C stops it" not in log.read_text():
+                await trio.sleep(0.01)
+            process.send_signal(number)
+            assert await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in log.read_text()
 
 
 async def test_stop_and_start_by_rest(data_dir) -> None:

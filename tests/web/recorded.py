@@ -14,7 +14,7 @@ from web.doors import Doors
 from web.server import WebServer
 
 from ..actors.records.records import Record, open_record
-from .parts import web_settings
+from .parts.views import web_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

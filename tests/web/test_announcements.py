@@ -13,7 +13,7 @@ from runtime import ChildFailed, ChildStarted, ChildStopped
 from web.announcements import announcements
 from web.realtime import RealtimeUpdate
 
-from .parts import NOON, configuration_row, job_processed, service_health
+from .parts.views import NOON, configuration_row, job_processed, service_health
 
 
 def test_an_accepted_job_is_told_twice():

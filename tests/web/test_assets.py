@@ -6,7 +6,7 @@ import pytest
 
 from web.assets import FOLDER
 
-from .parts import House, client, living
+from .parts.house import House, client, living
 
 FILES = sorted(path.name for path in FOLDER.iterdir())
 

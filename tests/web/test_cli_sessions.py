@@ -14,7 +14,8 @@ import trio
 
 from actors.records.rows import Desired, EventRow, LogRow
 
-from .parts import CONFIGURATION, NOON, House, living, session_row, session_view
+from .parts.house import House, living
+from .parts.views import CONFIGURATION, NOON, session_row, session_view
 
 ROOT = Path(__file__).parents[2]
 

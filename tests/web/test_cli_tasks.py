@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from actors.queue.messages import AddTasks, PauseTasks, ResumeTasks, RetryTask, TaskState
 
-from .parts import House, living, task_view, web_settings
+from .parts.house import House, living
+from .parts.views import task_view, web_settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from web.configuration_params import READ_ONLY, configuration_changes
 from web.configuration_schemas import configuration
 from web.errors import Problem
 
-from .parts import CONFIGURATION, configuration_row
+from .parts.views import CONFIGURATION, configuration_row
 
 ROW = configuration_row()
 SECONDS = "check_interval_seconds must be a number from 0.1 to 86400 with at most three decimals"

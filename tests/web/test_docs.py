@@ -6,7 +6,7 @@ import re
 
 import httpx
 
-from .parts import House, client, living
+from .parts.house import House, client, living
 
 
 async def described() -> tuple[dict, httpx.Response]:

@@ -9,7 +9,7 @@ from web.frames import FrameLog, Position, encode
 from web.topics import EVERYTHING, Interest, Topic
 
 from . import wire
-from .parts import NOON
+from .parts.views import NOON
 
 
 def test_the_envelope_is_the_contracts_with_a_position():

@@ -8,7 +8,8 @@ from trio_websocket import ConnectionRejected
 from web.guard import COOKIE
 
 from . import wire
-from .parts import House, client, living, web_settings
+from .parts.house import House, client, living
+from .parts.views import web_settings
 
 TOKEN = 'open; sesame="1"'
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -10,7 +10,7 @@ from runtime import ChildState, Kind, MailboxStatistics, Node
 from web.health_schemas import KEEPERS, check, detailed, health, is_started, out_of_sight, unready
 from web.schemas import Json
 
-from .parts import NOON, service_health
+from .parts.views import NOON, service_health
 
 DATABASE, REDIS, PORTAL = ServiceName.DATABASE, ServiceName.REDIS, ServiceName.EXTERNAL_API
 

@@ -19,7 +19,8 @@ from web.hub import HISTORY, TURNS, Attach, HubMessage, LiveHub, TooManyClients
 from web.topics import Interest, Topic
 
 from . import wire
-from .parts import NOON, Desk, Mute, dashboard_row, job_processed, session_view, web_settings
+from .parts.actors import Desk, Mute
+from .parts.views import NOON, dashboard_row, job_processed, session_view, web_settings
 
 
 class Figures(Actor[Query]):

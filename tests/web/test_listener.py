@@ -11,13 +11,14 @@ import trio
 from quart import request, websocket
 from quart_trio import QuartTrio
 
-from web.connection import Limits
 from web.errors import AddressInUse, CannotListen
 from web.http1 import MAX_MESSAGE
+from web.limits import Limits
 from web.listener import serve
 
 from . import wire
-from .parts import House, client, job_processed, living
+from .parts.house import House, client, living
+from .parts.views import job_processed
 from .wire import BINARY, CLOSE, HANDSHAKE, PING, TEXT, connected, frame, read_all, read_until, upgraded
 
 GET = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -175,6 +176,20 @@ async def test_an_answer_arrives_although_the_client_still_sends():
             nursery.start_soon(send, stream, b"a" * 1_000_000)
             assert (await read_until(stream, b"\r\n")).startswith(b"HTTP/1.1 413")
             nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("sent", "ends"), [(b"", True), (b"{}", False)])
+async def test_an_answer_before_the_whole_request_says_that_it_is_the_last(sent, ends):
+    """Else the client sends its next request into a connection that is about to be closed."""
+    head = b"POST /health/force-check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
+    house = House()
+    async with living(house), connected(house.port) as stream:
+        await stream.send_all(head + sent)
+        answer = await read_until(stream, b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert (b"connection: close" in answer.lower()) is ends
+        if ends:
+            await read_all(stream)
 
 
 async def test_who_sends_half_a_request_is_not_waited_for():

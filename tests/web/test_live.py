@@ -15,7 +15,9 @@ from runtime.testing import next_event
 from web.topics import Topic
 
 from . import wire
-from .parts import NOON, Break, House, client, job_processed, living, session_view, web_settings
+from .parts.actors import Break
+from .parts.house import House, client, living
+from .parts.views import NOON, job_processed, session_view, web_settings
 
 
 async def test_a_client_sees_what_happens_in_order():

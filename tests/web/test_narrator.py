@@ -9,7 +9,7 @@ from actors.sessions.events import FactRecorded, LookBegan, SessionChanged
 from actors.sessions.messages import LoginStatus, SessionStatus
 from web.narrator import Narrator
 
-from .parts import NOON, job_processed, session_view
+from .parts.views import NOON, job_processed, session_view
 
 
 def changed(view):

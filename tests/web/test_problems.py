@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import ImATeapot
 
-from actors.records.messages import (
+from actors.records.refusals import (
     ConfigurationNameTaken,
     NoSuchConfiguration,
     NoSuchSession,
@@ -16,7 +16,8 @@ from web.errors import Problem
 from web.hub import TooManyClients
 from web.problems import problem_of
 
-from .parts import House, client, living, web_settings
+from .parts.house import House, client, living
+from .parts.views import web_settings
 
 
 class Unforeseen(Refusal):

@@ -15,7 +15,8 @@ from web.hub import Attach
 from web.queue_news import RETRY, TICK, QueueNews
 
 from . import wire
-from .parts import House, client, living, queue_stats
+from .parts.house import House, client, living
+from .parts.views import queue_stats
 
 
 class Tally(Actor[QueueMessage]):

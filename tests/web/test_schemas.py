@@ -8,7 +8,7 @@ import pytest
 from actors.sessions.messages import SessionStatus
 from web.schemas import bot_session, bot_status, job_record
 
-from .parts import job_row, session_row, session_view
+from .parts.views import job_row, session_row, session_view
 
 CONTRACT_STATUS = {
     "is_running",

@@ -10,7 +10,8 @@ from runtime import StartFailed
 from web.errors import AddressInUse
 
 from . import wire
-from .parts import House, client, living, web_settings
+from .parts.house import House, client, living
+from .parts.views import web_settings
 
 
 async def test_it_is_ready_when_it_listens():

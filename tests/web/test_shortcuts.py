@@ -10,7 +10,8 @@ from runtime import AskTimeout
 from web.shortcuts import LONGEST_HEAD, MOST_HEADS, Shortcuts
 
 from . import wire
-from .parts import House, living, session_view, web_settings
+from .parts.house import House, living
+from .parts.views import session_view, web_settings
 
 ASK = b"GET /api/bot/status HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"99"), (b"x-after", b"1")]

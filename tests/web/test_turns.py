@@ -5,7 +5,7 @@ from uuid import UUID
 from actors.sessions.events import LookBegan, SessionTroubled
 from web.turns import Turns
 
-from .parts import NOON
+from .parts.views import NOON
 
 ONE, TWO, THREE = (UUID(int=n) for n in (1, 2, 3))
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from quart import Blueprint, request
 
-from actors.records.messages import JobsQuery, NoSuchConfiguration, SessionsQuery
+from actors.records.messages import JobsQuery, SessionsQuery
+from actors.records.refusals import NoSuchConfiguration
 from actors.records.rows import JobStatus
 from actors.sessions.messages import (
     NoActiveSession,

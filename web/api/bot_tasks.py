@@ -63,7 +63,8 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
         if kind is None:
             raise unfit("task_type", f"one of {', '.join(sorted(CONTRACT_TYPES))}", None)
         if kind not in CONTRACT_TYPES:
-            raise Problem(400, "invalid_task_type", f"Invalid task type: {kind[:100]}")
+            shown = kind[:100] if kind.isprintable() else f"{kind[:100]!a}"
+            raise Problem(400, "invalid_task_type", f"Invalid task type: {shown}")
         priority = whole_number(request.args, "priority", 0, least=-LARGEST, most=LARGEST)
         body = {"type": kind, "priority": from_number(priority), "data": await json_object(request)}
         tasks = new_tasks(body, request.headers.get("Idempotency-Key"))

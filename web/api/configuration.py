@@ -10,11 +10,11 @@ from quart import Blueprint, request
 from actors.records.configuration_messages import (
     ActivateConfiguration,
     ChangeConfiguration,
+    ConfigurationQuery,
     ConfigurationsQuery,
     CreateConfiguration,
 )
 from actors.records.events import ConfigurationRefreshRequested
-from actors.records.messages import ConfigurationQuery
 
 from ..configuration_params import configuration_changes
 from ..configuration_schemas import configuration

@@ -8,7 +8,8 @@ from uuid import UUID
 from quart import Blueprint, Response, request
 from quart_schema import hide
 
-from actors.records.messages import EventsQuery, NoSuchConfiguration, SessionsQuery
+from actors.records.messages import EventsQuery, SessionsQuery
+from actors.records.refusals import NoSuchConfiguration
 from actors.records.rows import Desired, SessionRow
 from actors.records.session_messages import SessionQuery, SystemLogsQuery
 from actors.sessions.album_messages import ScreenshotQuery, ScreenshotsQuery
@@ -35,7 +36,7 @@ from ..models.sessions import (
     SessionsQueryModel,
     SomeModel,
 )
-from ..params import choice, identifier, json_object, short_text, whole_number
+from ..params import choice, identifier, json_object, only, short_text, whole_number
 from ..readiness import require_healthy
 from ..schemas import Json, session_event
 from ..session_schemas import log_lines, screenshot_facts, session_facts
@@ -88,7 +89,7 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
     @described(SessionModel, body=NewSessionBody, status=201)
     async def start() -> tuple[Json, int]:
         """Start one more session, beside those that run."""
-        body = await json_object(request)
+        body = only(await json_object(request), "session_name", "config_id", "portal")
         command = StartSession(
             session_name=short_text(body, "session_name", most=255),
             config_id=identifier(body, "config_id"),

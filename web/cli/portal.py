@@ -26,9 +26,10 @@ from actors.portals import (
 from actors.portals.browser import open_browser_portal
 from actors.portals.browser_host import BrowserHost, BrowserQuery
 from actors.portals.chromium import find_chromium
+from actors.portals.findings import Finding, Sample, State
 from actors.portals.given import credentials_of
 from actors.portals.http import open_http_portal
-from actors.portals.inspection import Finding, Sample, State, inspect
+from actors.portals.inspection import inspect
 from actors.portals.sheet import ReadablePortal
 from actors.services import DataDirFault, read_instance
 from runtime import Address, ChildSpec, StartFailed, SupervisorSpec, open_system

@@ -4,8 +4,8 @@ const HEIGHT = 220;
 const LEFT = 44;
 const BOTTOM = 26;
 const TOP = 10;
-/** What a label below the axis takes. */
-const NARROW = 60;
+/** The width of a label below the axis, with some room around it. */
+const LABEL = 56;
 
 /**
  * @typedef {{ name: string, class: string }} Series
@@ -34,10 +34,10 @@ export function chart({ label, width, series, bars }) {
       svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, value.toLocaleString()),
     ]),
     ...bars.map((bar, i) => drawBar(bar, series, x(i), step, y)),
-    ...hourLabels(bars, Math.floor(inside.width / NARROW)).map(({ i, text }) => {
-      // The last one would be cut off.
-      const last = x(i) > width - NARROW;
-      return svg("text", { x: last ? width : x(i), y: HEIGHT - 8, "text-anchor": last ? "end" : "start" }, text);
+    ...hourLabels(bars, Math.floor(inside.width / LABEL)).map(({ i, text }) => {
+      // The last one must not be cut off.
+      const middle = Math.min(x(i) + step / 2, width - LABEL / 2);
+      return svg("text", { x: middle, y: HEIGHT - 8, "text-anchor": "middle" }, text);
     }),
   );
 }

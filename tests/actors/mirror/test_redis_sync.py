@@ -27,7 +27,8 @@ from actors.mirror.redis_sync import RedisSync
 from actors.queue.events import TaskAdded, TaskStarted
 from actors.records.db_reader import DbReader
 from actors.records.journal import Journal
-from actors.records.messages import Fact, JournalMessage, Query, RecordSession
+from actors.records.journal_messages import Fact, JournalMessage, RecordSession
+from actors.records.messages import Query
 from actors.records.rows import TaskRow
 from actors.services import DataDir, PostgresServer, ValkeyServer, open_data_dir
 from actors.sessions.events import FactRecorded, SessionChanged

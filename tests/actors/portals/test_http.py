@@ -61,6 +61,19 @@ async def test_the_whole_job_on_a_calm_portal(state):
             assert await portal.outcome("AZ-1") is Outcome.UNKNOWN
 
 
+async def test_a_table_that_did_not_change_reads_the_same(state):
+    """Its jobs can be decided on as before, and what was decided shows."""
+    with portal_process(state, initial_jobs=2, arrival_seconds=0) as site:
+        async with signed_in(site.url) as portal:
+            jobs = await portal.jobs()
+            assert await portal.jobs() == jobs
+            await portal.accept("AZ-100001")
+            assert [job.ref for job in await portal.jobs()] == ["AZ-100002"]
+            assert [job.ref for job in await portal.jobs()] == ["AZ-100002"]
+            await portal.reject("AZ-100002", "no")
+            assert await portal.jobs() == await portal.jobs() == []
+
+
 async def test_a_decision_made_twice_is_made_once(state):
     """Accepting our own job again is fine, deciding it otherwise is too late; a stranger to the table too."""
     with portal_process(state, initial_jobs=2) as site:

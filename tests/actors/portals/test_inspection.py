@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from actors.portals import Credentials, load_definition
+from actors.portals.findings import Finding, Sample, State
 from actors.portals.http import open_http_portal
-from actors.portals.inspection import Finding, Sample, State, inspect
+from actors.portals.inspection import inspect
 
 from ...web.practice.portal_process import PortalProcess, portal_process
 

@@ -18,17 +18,9 @@ from psycopg.rows import DictRow, dict_row
 from actors.records.db_reader import DbReader
 from actors.records.db_writer import DbWriter
 from actors.records.journal import Journal
-from actors.records.messages import (
-    Fact,
-    JournalMessage,
-    OpenSession,
-    Query,
-    RecordAway,
-    RecordIntent,
-    RecordOutcome,
-    SettleJournal,
-    Write,
-)
+from actors.records.journal_messages import Fact, JournalMessage, RecordOutcome, SettleJournal
+from actors.records.messages import OpenSession, Query, RecordIntent, Write
+from actors.records.refusals import RecordAway
 from actors.records.rows import Decision, JobStatus, SessionRow, Settled
 from actors.settings import DatabaseSettings
 from runtime import (

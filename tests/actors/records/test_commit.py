@@ -9,8 +9,10 @@ import pytest
 
 from actors.records.commit import GaveUp, commit
 from actors.records.connection import Link, Server
-from actors.records.messages import Claim, NoSuchSession, RecordOutcome, Write, WriteRefused
+from actors.records.journal_messages import RecordOutcome
+from actors.records.messages import Claim, Write
 from actors.records.migrations import load_migrations, migrate
+from actors.records.refusals import NoSuchSession, WriteRefused
 from actors.records.rows import JobStatus, SessionRow
 
 from .records import fact, intent, open_session, outcome, rows, settings

@@ -15,16 +15,17 @@ from actors.records.configuration_messages import (
     ActivateConfiguration,
     ChangeConfiguration,
     ConfigurationChanges,
+    ConfigurationQuery,
     ConfigurationsQuery,
     CreateConfiguration,
 )
 from actors.records.configurations import NAMES
 from actors.records.connection import Link, Server
 from actors.records.events import ConfigurationChanged
-from actors.records.messages import ConfigurationNameTaken, ConfigurationQuery, NoSuchConfiguration
 from actors.records.migrations import load_migrations, migrate
 from actors.records.plan import Told
 from actors.records.queries import plan_query
+from actors.records.refusals import ConfigurationNameTaken, NoSuchConfiguration
 from actors.records.rows import ConfigurationRow
 from runtime import Bus
 from runtime.testing import next_event

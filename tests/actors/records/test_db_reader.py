@@ -8,7 +8,8 @@ import pytest
 import trio
 
 from actors.records.db_reader import DbReader
-from actors.records.messages import EventsQuery, JobsQuery, Query, QueryRefused, RecordAway, SessionsQuery
+from actors.records.messages import EventsQuery, JobsQuery, Query, SessionsQuery
+from actors.records.refusals import QueryRefused, RecordAway
 from actors.services import PostgresServer, open_data_dir
 from runtime import Address, AskTimeout, Bus, ChildStarted
 from runtime.testing import next_event, run_actor

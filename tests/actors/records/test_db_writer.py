@@ -10,8 +10,9 @@ import trio
 import trio.testing
 
 from actors.records.errors import DatabaseAway, DatabaseRefused, SchemaFault
-from actors.records.messages import Claim, EventsQuery, JobsQuery, SessionsQuery, WriteRefused
+from actors.records.messages import Claim, EventsQuery, JobsQuery, SessionsQuery
 from actors.records.migrations import load_migrations
+from actors.records.refusals import WriteRefused
 from actors.records.rows import JobStatus
 from actors.services import PostgresServer, open_data_dir
 from runtime import (

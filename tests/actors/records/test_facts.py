@@ -10,8 +10,10 @@ import pytest
 
 from actors.records.commit import commit
 from actors.records.connection import Link, Server
-from actors.records.messages import FactWrite, NoSuchSession, RecordFacts, RecordSession, Write, WriteRefused
+from actors.records.journal_messages import FactWrite, RecordFacts, RecordSession
+from actors.records.messages import Write
 from actors.records.migrations import load_migrations, migrate
+from actors.records.refusals import NoSuchSession, WriteRefused
 from actors.records.rows import JobStatus
 
 from .records import NOW, fact, intent, open_session, outcome, settings

@@ -13,17 +13,8 @@ import trio
 
 from actors.records.journal import FILE, Journal
 from actors.records.journal_file import JournalFile
-from actors.records.messages import (
-    EventsQuery,
-    FactWrite,
-    JobsQuery,
-    JournalMessage,
-    KeepFact,
-    RecordSession,
-    SessionsQuery,
-    SettleJournal,
-    Write,
-)
+from actors.records.journal_messages import FactWrite, JournalMessage, KeepFact, RecordSession, SettleJournal
+from actors.records.messages import EventsQuery, JobsQuery, SessionsQuery, Write
 from actors.records.rows import JobStatus
 from actors.services import DataDir, PostgresServer, open_data_dir
 from runtime import Address, AskTimeout, StartFailed, System

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from actors.records.journal_messages import FactWrite, RecordSession
 from actors.records.journal_text import Unreadable, read_text, write_text
-from actors.records.messages import FactWrite, RecordSession, WriteRefused
+from actors.records.refusals import WriteRefused
 
 from .records import NOW, fact, outcome
 

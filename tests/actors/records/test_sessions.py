@@ -1,4 +1,4 @@
-"""Leases on sessions, and questions about one session, against a real PostgreSQL."""
+"""The row that a session is, and whose it is, against a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from actors.records.messages import (
-    Claim,
-    JobsQuery,
-    NoSuchSession,
-    OpenSession,
-    RecordFacts,
-    RecordLog,
-    RecordSession,
-    SessionsQuery,
-    WishSession,
-)
+from actors.records.journal_messages import RecordFacts, RecordSession
+from actors.records.messages import Claim, JobsQuery, OpenSession, RecordLog, SessionsQuery, WishSession
+from actors.records.refusals import NoSuchSession
 from actors.records.rows import Desired, JobStatus, SessionRow
 from actors.records.session_messages import (
     JobQuery,
@@ -29,7 +21,7 @@ from actors.records.session_messages import (
     UnendedQuery,
 )
 
-from .records import NOW, Record, intent, open_record, outcome
+from .records import NOW, Record, intent, open_record, open_session, outcome
 
 
 @pytest.fixture
@@ -52,6 +44,48 @@ async def lease(
 
 def state(session: UUID, status: str, *, owner: str | None = None) -> RecordSession:
     return RecordSession(id=session, status=status, login_status="success", total_checks=5, owner=owner)
+
+
+async def test_a_session_is_opened_once(record: Record) -> None:
+    """It should run from the beginning; a second time with the same id changes nothing."""
+    write = open_session(name="first")
+    row = await record.write(write)
+    assert (row.id, row.session_name, row.portal, row.desired) == (
+        write.id,
+        "first",
+        "practice",
+        Desired.RUNNING,
+    )
+    assert (row.status, row.login_status, row.start_time, row.end_time) == (
+        "starting",
+        "not_started",
+        NOW,
+        None,
+    )
+    assert await record.write(replace(write, session_name="second")) == row
+    assert await record.read(SessionsQuery()) == [row]
+
+
+async def test_checks_never_go_down_and_an_end_can_be_cleared(record: Record) -> None:
+    """What a late or repeated message says cannot undo what is known."""
+    session = await record.session()
+    state = RecordSession(
+        id=session.id, status="running", login_status="success", total_checks=7, end_time=NOW
+    )
+    row = await record.write(state)
+    assert (row.status, row.login_status, row.total_checks, row.end_time) == ("running", "success", 7, NOW)
+    assert row.updated_at > session.updated_at
+    row = await record.write(replace(state, total_checks=3, end_time=None))
+    assert (row.total_checks, row.end_time) == (7, None)
+
+
+async def test_what_the_operator_wants_is_a_column(record: Record) -> None:
+    """And can be asked for."""
+    session, other = await record.session(), await record.session("two")
+    row = await record.write(WishSession(id=session.id, desired=Desired.STOPPED))
+    assert row.desired is Desired.STOPPED
+    assert await record.write(WishSession(id=session.id, desired=Desired.STOPPED)) == row
+    assert [s.id for s in await record.read(SessionsQuery(desired=Desired.RUNNING))] == [other.id]
 
 
 async def test_a_free_session_is_taken_by_one(record: Record) -> None:

@@ -37,7 +37,7 @@ from actors.sessions.orders import (
 from runtime import Actor, Address, AskTimeout
 from runtime.testing import next_event, run_actor
 
-from ...web.parts import NOON, task_view
+from ...web.parts.views import NOON, task_view
 from .board import PICTURE, Board
 from .test_session import ONSITE, job, on_stage
 

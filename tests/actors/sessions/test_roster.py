@@ -11,7 +11,8 @@ import trio
 import trio.testing
 
 from actors.queue.handler import Gate
-from actors.records.messages import NoSuchConfiguration, NoSuchSession, RecordAway, SessionsQuery
+from actors.records.messages import SessionsQuery
+from actors.records.refusals import NoSuchConfiguration, NoSuchSession, RecordAway
 from actors.records.rows import SessionRow
 from actors.sessions.duty import child_name
 from actors.sessions.events import FactRecorded, SessionChanged

@@ -15,14 +15,8 @@ import trio
 from actors.portals.errors import LoginRefused, OutcomeUnknown, PortalUnavailable, SessionExpired
 from actors.portals.job import Job
 from actors.portals.portal import Outcome
-from actors.records.messages import (
-    EventsQuery,
-    JobsQuery,
-    OpenSession,
-    RecordSession,
-    SessionsQuery,
-    WishSession,
-)
+from actors.records.journal_messages import RecordSession
+from actors.records.messages import EventsQuery, JobsQuery, OpenSession, SessionsQuery, WishSession
 from actors.records.rows import Desired, JobRow, JobStatus, SessionRow, Settled
 from actors.services import PostgresServer, open_data_dir
 from actors.sessions.album_messages import AlbumMessage

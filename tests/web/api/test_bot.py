@@ -8,16 +8,8 @@ from actors.monitor.status import ServiceName, ServiceStatus
 from actors.records.messages import JobsQuery, SessionsQuery
 from actors.records.rows import JobStatus
 
-from ..parts import (
-    CONFIGURATION,
-    House,
-    client,
-    job_row,
-    living,
-    service_health,
-    session_row,
-    session_view,
-)
+from ..parts.house import House, client, living
+from ..parts.views import CONFIGURATION, job_row, service_health, session_row, session_view
 from ..test_schemas import CONTRACT_STATUS, JOB, SESSION
 
 

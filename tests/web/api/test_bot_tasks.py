@@ -8,7 +8,9 @@ from actors.queue.messages import AddTasks, NewTask, TaskState
 from actors.records.messages import EventsQuery
 from actors.records.rows import EventRow
 
-from ..parts import NOON, Break, House, client, living, session_row, session_view, task_view
+from ..parts.actors import Break
+from ..parts.house import House, client, living
+from ..parts.views import NOON, session_row, session_view, task_view
 
 
 async def test_tasks_are_counted_beside_the_bot():
@@ -47,6 +49,7 @@ async def test_a_task_of_the_contract_is_added():
     [
         ("?task_type=odd", 400, "Invalid task type: odd"),
         ("?task_type=", 400, "Invalid task type: "),
+        ("?task_type=%0A", 400, "Invalid task type: '\\n'"),
         ("", 422, "task_type must be one of job_accept, job_check,"),
         ("?task_type=login&priority=high", 422, "priority must be a whole number from"),
     ],

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 import trio
 
+from actors.records.configuration_messages import ConfigurationQuery
 from actors.records.events import ConfigurationChanged, ConfigurationRefreshRequested
-from actors.records.messages import ConfigurationQuery
 from actors.records.rows import ConfigurationRow
 from runtime.testing import next_event
 

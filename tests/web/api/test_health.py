@@ -13,7 +13,9 @@ from runtime import ChildFailed
 from runtime.testing import next_event
 from web.health_schemas import find
 
-from ..parts import Break, House, client, living, service_health, web_settings
+from ..parts.actors import Break
+from ..parts.house import House, client, living
+from ..parts.views import service_health, web_settings
 
 TOKEN = "a token of sixteen characters"
 FACTS = {"status", "last_check", "retry_count", "latency_ms", "error", "evidence", "warning"}

@@ -9,7 +9,8 @@ from runtime.testing import next_event
 from web.api.realtime import MOST_BYTES
 from web.realtime import REALTIME_TYPES, RealtimeUpdate
 
-from ..parts import NOON, House, client, living
+from ..parts.house import House, client, living
+from ..parts.views import NOON
 
 PATH = "/api/bot/realtime-update"
 
@@ -110,3 +111,16 @@ def test_the_houses_own_words_are_not_among_them():
         "queue_update",
         "supervisor_event",
     }
+
+
+async def test_a_number_that_no_json_has_reaches_nobody():
+    """Every client would have to give up on the frame."""
+    house = House()
+    async with living(house), client(house) as http:
+        body = '{"type": "metric_update", "data": {"figure": [-1e400]}}'
+        answer = await http.post(PATH, content=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
+        assert answer.json()["detail"] == "The body must be JSON: a number in it is too large."
+        odd = await http.post(PATH, content='{"type": "metric_update", "\\n\\u0000": 1}')
+        assert odd.status_code == 422
+        assert odd.json()["detail"].isprintable()

@@ -9,7 +9,8 @@ from actors.records.messages import EventsQuery, SessionsQuery
 from actors.records.rows import Desired, EventRow, LogRow
 from actors.sessions.album_messages import KeepScreenshot
 
-from ..parts import CONFIGURATION, NOON, House, client, living, session_row, session_view
+from ..parts.house import House, client, living
+from ..parts.views import CONFIGURATION, NOON, session_row, session_view
 from ..test_schemas import SESSION
 
 OURS = {"portal", "config_id", "on_duty", "engine", "message", "desired", "owner", "lease_until"}
@@ -47,6 +48,9 @@ async def test_a_session_is_started_beside_others():
         assert started.json()["config_id"] == str(CONFIGURATION)
         nowhere = await http.post("/api/sessions", json={"portal": "nowhere"})
         assert (nowhere.status_code, nowhere.json()["code"]) == (422, "no_such_portal")
+        misspelt = await http.post("/api/sessions", json={"portl": "practice"})
+        assert misspelt.status_code == 422
+        assert misspelt.json()["detail"].startswith("portl must be left out, as it is not known here")
     assert len(house.sessions) == 2
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from runtime import ChildFailed
 from runtime.testing import next_event
 
-from ..parts import Break, House, client, living
+from ..parts.actors import Break
+from ..parts.house import House, client, living
 
 
 async def test_the_whole_tree_is_shown():

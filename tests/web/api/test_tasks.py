@@ -21,7 +21,8 @@ from actors.queue.messages import (
     TaskState,
 )
 
-from ..parts import House, client, living, task_view
+from ..parts.house import House, client, living
+from ..parts.views import task_view
 
 
 async def test_a_task_is_added_and_told_where_it_is():

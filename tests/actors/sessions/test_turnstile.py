@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import trio
+
+from actors.sessions.turnstile import Turnstile
+
+
+async def test_with_each_round_of_the_loop_one_comes_through():
+    """In the order in which they came, while the others in the house get their turns."""
+    turnstile, rounds, through = Turnstile(), 0, dict[int, int]()
+
+    async def look(number: int) -> None:
+        await turnstile.pass_through()
+        through[number] = rounds
+
+    async def count() -> None:
+        nonlocal rounds
+        while len(through) < 100:
+            rounds += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count)
+        for number in range(100):
+            nursery.start_soon(look, number)
+    assert len(set(through.values())) == 100
+    assert rounds < 400
+
+
+async def test_alone_nobody_waits():
+    """It is a checkpoint, and that is all."""
+    turnstile = Turnstile()
+    for _ in range(1000):
+        await turnstile.pass_through()
+
+
+async def test_who_leaves_the_queue_holds_nobody_up():
+    """Cancelled before its turn."""
+    turnstile = Turnstile()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await turnstile.pass_through()
+    with trio.fail_after(1):
+        await turnstile.pass_through()
