@@ -215,6 +215,8 @@ class BrowserPortal:
                 raise JobTaken(ref)
             found = tab.form_in_row(jobs.row, jobs.fields.ref, ref, form.form)
             if not await self._visitor.call(tab.fill, found, values):
+                if await self._visitor.call(tab.has, found, values):
+                    raise PortalUnavailable(f"the form of job {ref} was not ready in time")
                 raise PageChanged(jobs.path, form.form)
             await self._send(tab, ref, found, form)
 

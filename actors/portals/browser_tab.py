@@ -163,6 +163,11 @@ class Tab:
             return False
         return True
 
+    async def has(self, form: Locator, values: Mapping[str, str]) -> bool:
+        """Whether the form is there, with a button and these fields, usable or not."""
+        parts = [_SUBMIT, *(f'css=[name="{_quoted(name)}"]' for name in values)]
+        return all([await form.locator(part).count() for part in parts])
+
     async def submit(self, form: Locator, question: Question) -> Answer:
         """Send a form by its button and read the page that answers.
 

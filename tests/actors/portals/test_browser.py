@@ -283,7 +283,7 @@ async def test_a_portal_that_is_not_there_is_unavailable(house: House) -> None:
 
 
 async def test_reading_from_a_failing_portal(house: House) -> None:
-    """5xx and silence are `PortalUnavailable`; a page that lacks what was defined is `PageChanged`."""
+    """5xx, silence and what is not ready are `PortalUnavailable`; what lacks its parts is `PageChanged`."""
     with misbehaving() as (site, definition):
         async with house.portal(definition) as portal:
             await portal.login()
@@ -302,6 +302,10 @@ async def test_reading_from_a_failing_portal(house: House) -> None:
                 await portal.jobs()
             site.pages["GET /jobs"] = Page(TABLE.replace("<button", "<span"))
             with pytest.raises(PageChanged, match=r"form\.accept"):
+                await portal.accept("A-1")
+            site.pages["GET /jobs"] = Page(TABLE.replace("<button", "<button disabled"))
+            await portal.jobs()
+            with pytest.raises(PortalUnavailable, match="was not ready in time"):
                 await portal.accept("A-1")
             site.pages["GET /login"] = Page("<p>Welcome</p>")
             with pytest.raises(PageChanged, match="form#login"):
