@@ -200,7 +200,7 @@ def _figures(engine: str, measured: Measured) -> Iterator[Figure]:
     yield alone("memory a session", grown, "MB", peer=bare_grown)
     for percent, most in ((50, None), (99, 50.0)):
         lag, idle = (1000 * _percentile(lags, percent) for lags in (measured.lags, measured.idle_lags))
-        yield alone(f"event-loop lag, p{percent}, beside an idle one", lag, "ms", goal=most, peer=idle)
+        yield alone(f"loop lag p{percent} (peer: idle loop)", lag, "ms", goal=most, peer=idle)
     yield alone("status route, p50", 1000 * median(measured.status), "ms")
     yield alone("status route, p99", 1000 * _percentile(measured.status, 99), "ms")
 
