@@ -72,7 +72,7 @@ async def test_with_every_quirk_on_no_job_is_lost_or_doubled(
 
 
 async def work(portal: Portal, *, enough: int, troubles: set[str]) -> dict[str, Outcome]:
-    """Decide every job that is there, until enough are decided, none is in doubt, and all troubles were met."""
+    """Decide every job, until enough are decided, none is in doubt, and all troubles were met."""
     book: dict[str, Outcome] = {}
     in_doubt: set[str] = set()
     met: set[str] = set()
