@@ -16,8 +16,9 @@ async def test_the_whole_tree_is_shown():
         answer = (await http.get("/api/supervisor/status")).json()
     tree = answer["tree"]
     assert datetime.fromisoformat(answer["timestamp"]).tzinfo is not None
-    assert [child["id"] for child in tree["children"]] == ["records", "mirror", "queue", "sessions", "web"]
-    hub, server = tree["children"][4]["children"]
+    names = [child["id"] for child in tree["children"]]
+    assert names == ["records", "mirror", "monitor", "queue", "sessions", "web"]
+    hub, server = tree["children"][-1]["children"]
     assert hub["path"] == "botvisor/web/hub"
     assert hub["mailbox"].keys() == {"depth", "capacity", "high_water"}
     assert server["detail"] == {"url": house.url}
