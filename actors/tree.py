@@ -1,4 +1,4 @@
-"""The whole tree as one literal, and the addresses through which its actors know each other.
+"""The whole tree as one literal.
 
 Start runs from top to bottom, each child ready before the next begins; stop
 runs from bottom to top. The practice portal stands above the sessions, although
@@ -7,36 +7,30 @@ it is only scenery: at a stop it must outlive the clicks that are under way.
 
 from __future__ import annotations
 
-import math
 import os
 import socket
-from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final, Never, TypeVar
+from typing import Final, Never
 from uuid import UUID, uuid4
 
-from runtime import Actor, Address, Backoff, Bus, ChildSpec, SupervisorMessage, SupervisorSpec
+from runtime import Address, Bus, ChildSpec, SupervisorSpec
 
+from .addresses import Addresses
 from .analytics.analyst import Analyst
-from .mirror.messages import MirrorMessage
+from .grower import Grower
 from .mirror.redis_sync import RedisSync
-from .monitor.messages import CheckNow, MonitorMessage
 from .monitor.probes import Surroundings, make_board, make_probe
-from .monitor.status import ServiceName
+from .plan import Plan
 from .portals.browser import open_browser_portal
-from .portals.browser_host import BrowserHost, BrowserQuery
-from .portals.definition import PortalDefinition
+from .portals.browser_host import BrowserHost
 from .portals.http import open_http_portal
-from .portals.login_store import LoginStore
-from .portals.portal import Credentials, Portal
+from .portals.portal import Portal
 from .practice import PracticePortal
-from .queue.handler import Gate, Handler
+from .queue.handler import Gate
 from .queue.herald import Herald
-from .queue.messages import QueueMessage
 from .queue.reaper import Reaper
 from .queue.task_queue import TaskQueue
 from .queue.workers import Workers
@@ -44,83 +38,24 @@ from .records.db_reader import DbReader
 from .records.db_writer import DbWriter
 from .records.janitor import Janitor
 from .records.journal import Journal
-from .records.journal_messages import JournalMessage
-from .records.messages import Query, Write
 from .records.rows import SessionRow
-from .services import DataDir, PostgresServer, ValkeyServer
+from .services import PostgresServer, ValkeyServer
 from .sessions.album import Album
-from .sessions.album_messages import AlbumMessage
 from .sessions.books import Desks
 from .sessions.claims import Claims
 from .sessions.duty import NOBODY, child_name
 from .sessions.handlers import session_handlers
 from .sessions.lease_return import LeaseReturn
-from .sessions.messages import RosterMessage
 from .sessions.orders import Order
 from .sessions.roster import Roster
 from .sessions.session import MOST_ORDERS, Assignment, Session
 from .sessions.terms import LEAVE, Terms
 from .sessions.turnstile import Turnstile
 from .sessions.workplaces import Workplace, Workplaces
-from .settings import EMBEDDED, Settings, portal_file
+from .settings import EMBEDDED, portal_file
 
 WRITER_PAUSE: Final = 2.0
 """Longest wait in seconds before the writer tries PostgreSQL again: all commands and facts wait for it."""
-M = TypeVar("M")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """Every mailbox that somebody other than its owner writes to, made before the first actor."""
-
-    root: Address[SupervisorMessage] = field(default_factory=lambda: Address("botvisor"))
-    db_writer: Address[Write] = field(default_factory=lambda: Address("db_writer", capacity=1000))
-    db_reader: Address[Query] = field(default_factory=lambda: Address("db_reader", capacity=256))
-    journal: Address[JournalMessage] = field(default_factory=lambda: Address("journal", capacity=1000))
-    redis_sync: Address[MirrorMessage] = field(default_factory=lambda: Address("redis_sync"))
-    probes: Mapping[ServiceName, Address[CheckNow]] = field(
-        default_factory=lambda: {name: Address(f"probe.{name}") for name in ServiceName}
-    )
-    board: Address[MonitorMessage] = field(default_factory=lambda: Address("board", capacity=256))
-    task_queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue", capacity=1000))
-    browser_host: Address[BrowserQuery] = field(default_factory=lambda: Address("browser_host"))
-    roster: Address[RosterMessage] = field(default_factory=lambda: Address("roster", capacity=256))
-    fleet: Address[SupervisorMessage] = field(default_factory=lambda: Address("fleet"))
-    album: Address[AlbumMessage] = field(default_factory=lambda: Address("album", capacity=64))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What the settings came to: the choices that are made once, before the tree is planted."""
-
-    settings: Settings
-    data_dir: DataDir
-    definition: PortalDefinition
-    credentials: Credentials
-    logins: LoginStore
-    """The log-ins of all sessions, kept over restarts."""
-    chromium: Path | None
-    """The browser for the sessions; None runs them on the http engine."""
-    practice: tuple[str, ...]
-    """The program that is the practice portal."""
-    handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])
-    """Who does the tasks of each type, in this instance."""
-    owner: str = EMBEDDED
-    """This instance, for all who share its database, and the same after its restart."""
-
-    @property
-    def engine(self) -> str:
-        return "http" if self.chromium is None else "browser"
-
-    @property
-    def dsn(self) -> str:
-        url = self.settings.database.url
-        return PostgresServer(self.data_dir).dsn if url == EMBEDDED else url
-
-    @property
-    def redis_url(self) -> str:
-        url = self.settings.redis.url
-        return ValkeyServer(self.data_dir).url if url == EMBEDDED else url
 
 
 def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> SupervisorSpec:
@@ -238,50 +173,6 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
         ),
         web,
     )
-
-
-class Grower:
-    """Makes specs with the limits that the settings give to all of them."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._runtime = settings.runtime
-        self.backoff = Backoff(
-            minimum=settings.backoff.minimum_seconds,
-            maximum=settings.backoff.maximum_seconds,
-            factor=settings.backoff.factor,
-            jitter=settings.backoff.jitter,
-        )
-
-    def branch(
-        self, address: Address[SupervisorMessage], *children: ChildSpec | SupervisorSpec | None
-    ) -> SupervisorSpec:
-        """A supervisor; None stands for a child that the settings leave out."""
-        return SupervisorSpec(
-            address=address,
-            children=tuple(child for child in children if child is not None),
-            max_restarts=self._runtime.max_restarts,
-            period=self._runtime.restart_period_seconds,
-            backoff=self.backoff,
-        )
-
-    def worker(
-        self,
-        address: Address[M],
-        start: Callable[[], Actor[M]],
-        *,
-        start_timeout: float = 30.0,
-        shutdown: float = 5.0,
-        longest_pause: float = math.inf,
-    ) -> ChildSpec:
-        """An actor on its address."""
-        maximum = max(self.backoff.minimum, min(self.backoff.maximum, longest_pause))
-        return ChildSpec(
-            address=address,
-            start=start,
-            start_timeout=start_timeout,
-            shutdown=shutdown,
-            backoff=replace(self.backoff, maximum=maximum),
-        )
 
 
 def surroundings(plan: Plan, to: Addresses, bus: Bus) -> Surroundings:

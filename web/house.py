@@ -16,6 +16,9 @@ from typing import Final, Never
 import structlog
 import trio
 
+from actors.addresses import Addresses
+from actors.grower import Grower
+from actors.plan import Plan
 from actors.portals.chromium import find_chromium
 from actors.portals.definition_file import load_definition
 from actors.portals.errors import DefinitionError, SecretKeyUnusable
@@ -24,7 +27,7 @@ from actors.portals.login_store import open_login_store
 from actors.queue.handler import Handler
 from actors.services import DataDir, DataDirFault, Instance, open_data_dir, remove_instance, write_instance
 from actors.settings import EMBEDDED, Settings, SettingsError, mask_url, portal_file
-from actors.tree import Addresses, Grower, Plan, tree
+from actors.tree import tree
 from runtime import (
     Address,
     Bus,

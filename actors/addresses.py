@@ -1,0 +1,38 @@
+"""The addresses through which the actors know each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runtime import Address, SupervisorMessage
+
+from .mirror.messages import MirrorMessage
+from .monitor.messages import CheckNow, MonitorMessage
+from .monitor.status import ServiceName
+from .portals.browser_host import BrowserQuery
+from .queue.messages import QueueMessage
+from .records.journal_messages import JournalMessage
+from .records.messages import Query, Write
+from .sessions.album_messages import AlbumMessage
+from .sessions.messages import RosterMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Every mailbox that somebody other than its owner writes to, made before the first actor."""
+
+    root: Address[SupervisorMessage] = field(default_factory=lambda: Address("botvisor"))
+    db_writer: Address[Write] = field(default_factory=lambda: Address("db_writer", capacity=1000))
+    db_reader: Address[Query] = field(default_factory=lambda: Address("db_reader", capacity=256))
+    journal: Address[JournalMessage] = field(default_factory=lambda: Address("journal", capacity=1000))
+    redis_sync: Address[MirrorMessage] = field(default_factory=lambda: Address("redis_sync"))
+    probes: Mapping[ServiceName, Address[CheckNow]] = field(
+        default_factory=lambda: {name: Address(f"probe.{name}") for name in ServiceName}
+    )
+    board: Address[MonitorMessage] = field(default_factory=lambda: Address("board", capacity=256))
+    task_queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue", capacity=1000))
+    browser_host: Address[BrowserQuery] = field(default_factory=lambda: Address("browser_host"))
+    roster: Address[RosterMessage] = field(default_factory=lambda: Address("roster", capacity=256))
+    fleet: Address[SupervisorMessage] = field(default_factory=lambda: Address("fleet"))
+    album: Address[AlbumMessage] = field(default_factory=lambda: Address("album", capacity=64))
