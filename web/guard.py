@@ -131,9 +131,7 @@ class Guard:
             if origin is not None and self.is_allowed(origin):
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Access-Control-Allow-Credentials"] = "true"
-                response.headers["Access-Control-Allow-Headers"] = (
-                    "Authorization, Content-Type, Idempotency-Key"
-                )
+                response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
                 response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
         return response
 

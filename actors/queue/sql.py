@@ -8,11 +8,11 @@ dearest part of the whole statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
-from ..records.connection import Link
+from ..records.connection import Link, tuples
 from .messages import TaskState, TaskView
 
 # Any: the columns' types are the table's, and nobody here can check them.
@@ -25,11 +25,6 @@ TASK: Final[LiteralString] = (
 )
 
 _STATES: Final = {state.value: state for state in TaskState}
-
-
-def tuples(_: object) -> Callable[[Sequence[Any]], Row]:
-    """A row factory: dictionaries would cost as much as the statement."""
-    return tuple
 
 
 def fetch(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
@@ -11,7 +10,7 @@ import trio
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready, Wait
 
-from .connection import Link
+from .connection import Link, tuples
 
 T = TypeVar("T")
 
@@ -32,7 +31,7 @@ class Wire(psycopg.AsyncConnection[tuple[Any, ...]]):
     """
 
     def __init__(self, link: Link) -> None:
-        super().__init__(link.pgconn, row_factory=_tuples)
+        super().__init__(link.pgconn, row_factory=tuples)
         self._end = math.inf
         self._scope = trio.CancelScope()
 
@@ -75,7 +74,3 @@ class Wire(psycopg.AsyncConnection[tuple[Any, ...]]):
         # The protocol is in the middle of something that nobody will end.
         self.pgconn.finish()
         raise psycopg.OperationalError("the statement was given up while the server was at it")
-
-
-def _tuples(_: object) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    return tuple

@@ -27,7 +27,6 @@ ORDER_TIMEOUT: Final = 120.0
 """Seconds for an order to wait for its turn and be carried out; the task's own limit, if that is less."""
 ELSEWHERE_SECONDS: Final = 5.0
 """Until a task for a session that is not on duty here is offered again."""
-LONGEST_REASON: Final = 500
 LONGEST_TEXT: Final = 2000
 
 Data = Mapping[str, Json]
