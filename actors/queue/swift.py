@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final, LiteralString, cast
 from uuid import UUID
+
+import trio
 
 from ..records.connection import Link, is_away
 from ..records.wire import Wire
@@ -24,8 +27,13 @@ from .holding import RUNS
 from .ids import new_ids
 from .messages import Added, AddTasks, ClaimTasks, CompleteTasks, InvalidTask, NewTask
 from .planting import KIND_COLUMNS, KIND_VALUES
-from .sql import NOW, Row, fetch, numbers, texts, uuids
+from .sql import NOW, Row, numbers, texts, uuids
 from .store import Policy
+from .waiting import size_of
+
+SMALL: Final = 256
+"""Rows that are planned in less time than a thread takes to be handed to, with nobody kept waiting."""
+_planners: Final = trio.CapacityLimiter(2)
 
 
 class _Left(Enum):
@@ -94,7 +102,7 @@ class Plan:
     binary: bool = False
 
 
-def carry_out_swiftly(link: Link, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
+async def carry_out_swiftly(wire: Wire, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
     """Do what can be done at once; all are of one kind, and claims come alone.
 
     Raises:
@@ -103,37 +111,29 @@ def carry_out_swiftly(link: Link, changes: Sequence[Change], policy: Policy, flo
     first = changes[0]
     try:
         if isinstance(first, ClaimTasks):
-            return _claim(link, first, policy, floors)
-        plan = _plan(changes, policy, floors)
-        return plan.done(fetch(link, plan.sql, plan.parameters, binary=plan.binary))
-    except (InvalidTask, ValueError, TypeError):
-        pass
-    except Link.Error as error:
-        if link.closed or is_away(error):
-            raise
-    # One of them cannot be kept, or others were in the way.
-    return _undone(changes)
-
-
-async def send_swiftly(wire: Wire, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
-    """The same without a thread, for a few rows and no claim: it is planned on trio's time.
-
-    Raises:
-        Link.Error: as above.
-    """
-    try:
-        plan = _plan(changes, policy, floors)
+            return await _claim(wire, first, policy, floors)
+        plan = await _planned(changes, policy, floors)
         return plan.done(await wire.fetch(plan.sql, plan.parameters, binary=plan.binary))
     except (InvalidTask, ValueError, TypeError):
         pass
     except Link.Error as error:
         if wire.closed or is_away(error):
             raise
+    # One of them cannot be kept, or others were in the way.
     return _undone(changes)
 
 
 def _undone(changes: Sequence[Change]) -> Done:
     return Done(replies=[UNDONE] * len(changes))
+
+
+async def _planned(changes: Sequence[Change], policy: Policy, floors: Floors) -> Plan:
+    plan = partial(_plan, changes, policy, floors)
+    left = SMALL
+    for change in changes:
+        left -= size_of(change)
+    # Nobody else should wait for the planning of thousands.
+    return plan() if left >= 0 else await trio.to_thread.run_sync(plan, limiter=_planners)
 
 
 def _plan(changes: Sequence[Change], policy: Policy, floors: Floors) -> Plan:
@@ -207,25 +207,24 @@ def _completing(requests: Sequence[CompleteTasks]) -> Plan:
     )
 
 
-def _claim(link: Link, request: ClaimTasks, policy: Policy, floors: Floors) -> Done:
+async def _claim(wire: Wire, request: ClaimTasks, policy: Policy, floors: Floors) -> Done:
     look = floors.look(request.types)
-    rows = _take(link, request, policy, look, request.limit)
+    rows = await _take(wire, request, policy, look, request.limit)
     if rows:
         # The rows are in order: the first of each type is written last.
         floors.found(look, {row[1]: row[-1] for row in reversed(rows)})
     if len(rows) < request.limit and not look.whole:
         floors.forget()
-        rows += _take(link, request, policy, floors.look(request.types), request.limit - len(rows))
+        rows += await _take(wire, request, policy, floors.look(request.types), request.limit - len(rows))
     if not rows:
-        return Done(replies=[UNDONE])
+        return _undone([request])
     leases = leases_of(rows)
     event = TaskStarted(ids=tuple([lease.task.id for lease in leases]), owner=request.owner)
     return Done(replies=[leases], events=[event])
 
 
-def _take(link: Link, request: ClaimTasks, policy: Policy, look: Look, limit: int) -> list[Row]:
-    return fetch(
-        link,
+async def _take(wire: Wire, request: ClaimTasks, policy: Policy, look: Look, limit: int) -> list[Row]:
+    return await wire.fetch(
         _CLAIM,
         {
             "types": texts(request.types),

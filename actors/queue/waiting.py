@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from runtime import Deferred
@@ -12,35 +11,21 @@ from runtime import Deferred
 from .batch import Change
 from .messages import AddTasks, ClaimTasks, CompleteTasks
 
+SHARE: Final = 16
+"""Messages that are worth a statement and a commit of their own while more writers are free."""
+
 Asked: TypeAlias = tuple[Change, Deferred[object]]
 
-SMALL: Final = 256
-"""Rows of a statement that is sent without a thread."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Messages that are carried out together."""
-
-    asked: list[Asked]
-    swift: bool
-    """Whether one statement may do, see `swift.py`."""
-
-    @property
-    def small(self) -> bool:
-        """Whether it is planned in less time than a thread takes to be handed to."""
-        if not self.swift:
-            return False
-        left = SMALL
-        for change, _ in self.asked:
-            match change:
-                case AddTasks(tasks=tasks):
-                    left -= len(tasks)
-                case CompleteTasks(completions=completions):
-                    left -= len(completions)
-                case _:
-                    return False
-        return left >= 0
+def size_of(change: Change) -> int:
+    """The rows that it is about."""
+    match change:
+        case AddTasks(tasks=tasks):
+            return len(tasks)
+        case CompleteTasks(completions=completions):
+            return len(completions)
+        case _:
+            return 1
 
 
 class Waiting:
@@ -63,14 +48,14 @@ class Waiting:
         """Whether there is a batch of them."""
         return len(self) >= self._batch_size
 
-    def put(self, change: Change, deferred: Deferred[object]) -> None:
-        """Let it wait among its like."""
+    def put(self, change: Change, deferred: Deferred[object]) -> bool:
+        """Let it wait among its like; True where one statement may do, see `swift.py`."""
         match change:
             case AddTasks():
                 for task in change.tasks:
                     if task.idempotency_key is not None or task.children or task.dedup_seconds:
                         self._others.append((change, deferred))
-                        return
+                        return False
                 self._adds.append((change, deferred))
             case CompleteTasks():
                 self._completions.append((change, deferred))
@@ -78,22 +63,30 @@ class Waiting:
                 self._claims.append((change, deferred))
             case _:
                 self._others.append((change, deferred))
+                return False
+        return True
 
     def put_to_others(self, change: Change, deferred: Deferred[object]) -> None:
         """It was less simple than it looked."""
         self._others.append((change, deferred))
 
-    def take(self, *, others: bool) -> Batch | None:
-        """What is to be done next, up to the size of a batch in rows; ``others`` where that is wanted."""
-        if others and self._others:
-            return Batch(asked=self._rows(self._others), swift=False)
+    def take_swift(self, writers: int) -> list[Asked]:
+        """Messages of one kind that a statement may do, see `swift.py`; a fair share for one of so many.
+
+        Whoever waits for a commit has nothing else to do: two halves whose
+        commits overlap are done sooner than the whole.
+        """
         for _ in range(len(self._swift)):
             kind = self._swift[0]
             self._swift.rotate(-1)
             if kind:
-                # Each claim is a statement of its own, best left to as many writers as there are.
-                return Batch(asked=[kind.popleft()] if kind is self._claims else self._rows(kind), swift=True)
-        return None
+                # Each claim is a statement of its own.
+                return self._rows(kind, 1 if kind is self._claims else max(SHARE, -(-len(kind) // writers)))
+        return []
+
+    def take_others(self) -> list[Asked]:
+        """The messages that take several statements."""
+        return self._rows(self._others, len(self._others))
 
     def take_all(self) -> Iterator[Asked]:
         """Everything, for it to be refused."""
@@ -101,17 +94,11 @@ class Waiting:
             while kind:
                 yield kind.popleft()
 
-    def _rows(self, kind: deque[Asked]) -> list[Asked]:
+    def _rows(self, kind: deque[Asked], most: int) -> list[Asked]:
         asked: list[Asked] = []
         left = self._batch_size
-        while kind and left > 0:
+        while kind and len(asked) < most and left > 0:
             one = kind.popleft()
             asked.append(one)
-            match one[0]:
-                case AddTasks(tasks=tasks):
-                    left -= len(tasks)
-                case CompleteTasks(completions=completions):
-                    left -= len(completions)
-                case _:
-                    left -= 1
+            left -= size_of(one[0])
         return asked

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pytest
+
 from actors.queue.batch import Change
 from actors.queue.messages import (
     AddTasks,
@@ -14,7 +16,7 @@ from actors.queue.messages import (
     PauseTasks,
     PromoteTask,
 )
-from actors.queue.waiting import Batch, Waiting
+from actors.queue.waiting import SHARE, Asked, Waiting
 from runtime import Deferred
 
 ADD = AddTasks(tasks=(NewTask(type="work"),))
@@ -33,48 +35,64 @@ def waiting(*changes: Change, batch_size: int = 10) -> Waiting:
     return line
 
 
-def told(batch: Batch | None) -> tuple[list[Change], bool] | None:
-    return None if batch is None else ([change for change, _ in batch.asked], batch.swift)
+def told(asked: list[Asked]) -> list[Change]:
+    return [change for change, _ in asked]
 
 
 def test_like_goes_with_like():
     """Each kind in its order; claims one by one, so that each writer takes one."""
     line = waiting(CLAIM, ADD, DONE, CLAIM, ADD)
     assert len(line) == 5
-    assert [told(line.take(others=True)) for _ in range(5)] == [
-        ([ADD, ADD], True),
-        ([DONE], True),
-        ([CLAIM], True),
-        ([CLAIM], True),
-        None,
-    ]
+    assert [told(line.take_swift(1)) for _ in range(5)] == [[ADD, ADD], [DONE], [CLAIM], [CLAIM], []]
 
 
-def test_what_takes_several_statements_is_for_one_writer_at_a_time():
-    """The others do what is simple meanwhile."""
-    line = waiting(KEYED, ADD, FLOW, PAUSE, PROMOTE)
-    assert told(line.take(others=False)) == ([ADD], True)
-    assert line.take(others=False) is None
-    assert told(line.take(others=True)) == ([KEYED, FLOW, PAUSE, PROMOTE], False)
+def test_what_takes_several_statements_waits_by_itself():
+    """Those who put it are told which of the two it is."""
+    line = Waiting(10)
+    simple = [line.put(change, Deferred[object](0.0)) for change in (KEYED, ADD, FLOW, PAUSE, PROMOTE)]
+    assert simple == [False, True, False, False, False]
+    assert told(line.take_swift(1)) == [ADD]
+    assert told(line.take_swift(1)) == []
+    assert told(line.take_others()) == [KEYED, FLOW, PAUSE, PROMOTE]
+    assert told(line.take_others()) == []
 
 
 def test_a_batch_has_an_end():
     """It is counted in rows; one message is never divided."""
     many = AddTasks(tasks=ADD.tasks * 7)
     line = waiting(many, many, many, batch_size=10)
-    assert told(line.take(others=True)) == ([many, many], True)
-    assert told(line.take(others=True)) == ([many], True)
+    assert told(line.take_swift(1)) == [many, many]
+    assert told(line.take_swift(1)) == [many]
+    keyed = AddTasks(tasks=KEYED.tasks * 7)
+    line = waiting(keyed, keyed, keyed, batch_size=10)
+    assert told(line.take_others()) == [keyed, keyed]
+    assert told(line.take_others()) == [keyed]
+
+
+@pytest.mark.parametrize(
+    ("waits", "writers", "takes"),
+    [
+        (2 * SHARE, 2, SHARE),
+        (5 * SHARE, 2, 3 * SHARE - SHARE // 2),
+        (SHARE + 1, 2, SHARE),
+        (3, 2, 3),
+        (99, 1, 99),
+    ],
+)
+def test_each_writer_takes_its_share(waits: int, writers: int, takes: int):
+    """But not so little that it is not worth a commit."""
+    line = waiting(*[ADD] * waits, batch_size=1000)
+    assert len(line.take_swift(writers)) == takes
+    assert len(line) == waits - takes
 
 
 def test_nobody_is_passed_over_for_ever():
     """Kinds take turns, however much of one of them comes."""
     line = waiting(ADD, CLAIM, DONE)
-    first = line.take(others=True)
+    first = line.take_swift(1)
     line.put(ADD, Deferred[object](0.0))
-    assert told(first) == ([ADD], True)
-    assert told(line.take(others=True)) == ([DONE], True)
-    assert told(line.take(others=True)) == ([CLAIM], True)
-    assert told(line.take(others=True)) == ([ADD], True)
+    assert told(first) == [ADD]
+    assert [told(line.take_swift(1)) for _ in range(3)] == [[DONE], [CLAIM], [ADD]]
 
 
 def test_everything_can_be_refused():
