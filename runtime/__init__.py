@@ -57,6 +57,7 @@ from ._errors import (
 )
 from ._events import ChildFailed, ChildStarted, ChildStopped, LifecycleEvent
 from ._exit import Cause, Exit, traceback_hash
+from ._heap import freeze_heap
 from ._intensity import RestartIntensity
 from ._ledger import Ledger, Outcome, RestartEntry, RestartRecorded
 from ._letters import DeadLetter, DeadLetters, NoSuchLetter, Repeatable, Undelivered
@@ -166,6 +167,7 @@ __all__ = [
     "comes_back",
     "crashes_to_exit",
     "describe",
+    "freeze_heap",
     "open_system",
     "run",
     "shuts_down",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -41,6 +40,7 @@ from runtime import (
     StartFailed,
     SupervisorSpec,
     describe,
+    freeze_heap,
     open_system,
 )
 
@@ -53,9 +53,6 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("house")
 
 LAG_PERIOD: Final = 0.5
 """Seconds between two measurements of how late the event loop is."""
-COLLECTIONS: Final = 1000
-"""Partial collections of garbage before a full one, which stops everybody for as long as there is much to
-walk through: a quarter of a second with 500 sessions, every five seconds by Python's default of 10."""
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 PRACTICE: Final = (sys.executable, "-m", "web.practice")
 
@@ -68,7 +65,6 @@ def run(settings: Settings, path: Path, *, handlers: Mapping[str, Handler] | Non
     What keeps it from running is told in one sentence on standard error.
     """
     configure_logs(settings.runtime.log_level)
-    gc.set_threshold(*gc.get_threshold()[:2], COLLECTIONS)
     try:
         with open_data_dir(path) as data_dir:
             trio.run(_live, replace(plan(settings, data_dir), handlers=handlers or {}))
@@ -137,6 +133,7 @@ async def _live(chosen: Plan) -> None:
             try:
                 stop_timeout = chosen.settings.runtime.stop_timeout_seconds
                 async with open_system(house, bus=bus, stop_timeout=stop_timeout, lag_period=LAG_PERIOD):
+                    freeze_heap()
                     _announce(chosen, listening[-1])
                     await trio.sleep_forever()
             except (StartFailed, IntensityReached) as error:
