@@ -55,10 +55,10 @@ class Analyst(Actor[Never]):
         self._dsn = dsn
         self._keep = keep
         self._clock = clock
-        self._threads = Threads(1)
 
     async def started(self) -> None:
         self._server = Server(self._database, self._dsn, "botvisor analyst")
+        self._threads = Threads(1, limit=self._server.hang)
         self.context.detail.update(counted=0, updated=0, unsettled=0, last_look=None)
         self.context.nursery.start_soon(self._look_forever)
 

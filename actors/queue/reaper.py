@@ -76,7 +76,7 @@ class Reaper(Actor[Never]):
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         server = Server(self._database, self._dsn, "botvisor reaper")
-        self._threads = Threads(1)
+        self._threads = Threads(1, limit=server.hang)
         link = await self._threads.connect(server)
         try:
             await self._threads.run(link, lambda link: link.execute(SESSION))

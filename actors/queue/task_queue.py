@@ -21,6 +21,8 @@ from .store import Policy
 from .waiting import Asked
 from .writers import Writers
 
+MOST_LOOKING: Final = 100
+"""Queries under way, those included that wait for a connection."""
 _RECONNECT: Final = Backoff(minimum=0.1, maximum=5.0, factor=2.0, jitter=0.2)
 
 
@@ -58,6 +60,7 @@ class TaskQueue(Actor[QueueMessage]):
         self._away: str | None = None
         self._stale = 0
         self._readers = Readers(settings.lease_seconds)
+        self._looking = 0
         self._reading = trio.Semaphore(READERS)
 
     async def started(self) -> None:
@@ -74,7 +77,10 @@ class TaskQueue(Actor[QueueMessage]):
         if self._away is not None:
             raise QueueAway(self._away)
         if isinstance(message, Query):
-            await self._reading.acquire()
+            # Not one after the other here: a long look would hold up the renewal of leases.
+            if self._looking == MOST_LOOKING:
+                raise QueueAway(f"{MOST_LOOKING} others wait to look at the queue already")
+            self._looking += 1
             self.context.nursery.start_soon(self._answer, message, self.context.defer())
             return
         # While a batch in the making is full, requests wait in the mailbox.
@@ -143,10 +149,11 @@ class TaskQueue(Actor[QueueMessage]):
     async def _answer(self, query: Query, deferred: Deferred[object]) -> None:
         try:
             with trio.move_on_at(deferred.deadline):
-                deferred.set(await self._readers.read(self._server, query, self._stale))
+                async with self._reading:
+                    deferred.set(await self._readers.read(self._server, query, self._stale))
         except Refusal as refusal:
             deferred.fail(refusal)
         except DatabaseAway as fault:
             deferred.fail(QueueAway(str(fault)))
         finally:
-            self._reading.release()
+            self._looking -= 1

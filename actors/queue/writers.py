@@ -51,7 +51,6 @@ class Writers:
         self._done = done
         self._waiting = Waiting(batch_size)
         self._floors = Floors()
-        self._threads = Threads(1)
         self._swift_writers = trio.lowlevel.ParkingLot()
         self._careful_writer = trio.lowlevel.ParkingLot()
         self._free = 0
@@ -89,19 +88,18 @@ class Writers:
         Raises:
             DatabaseAway, DatabaseRefused: it never returns without one of them.
         """
+        threads = Threads(1)
         async with AsyncExitStack() as stack:
-            links = [
-                stack.enter_context(closing(await self._threads.connect(server))) for _ in range(1 + WIRES)
-            ]
+            links = [stack.enter_context(closing(await threads.connect(server))) for _ in range(1 + WIRES)]
             try:
-                await self._threads.run(links[0], _migrate)
+                await threads.run(links[0], _migrate)
                 for link in links:
-                    await self._threads.run(link, _prepare)
+                    await threads.run(link, _prepare)
             except Link.Error as error:
                 raise server.fault(error) from None
             connected()
             careful, *swift = links
-            wires = [Wire(link) for link in swift]
+            wires = [Wire(link, limit=server.hang) for link in swift]
             faults: list[DatabaseAway | DatabaseRefused] = []
             async with trio.open_nursery() as nursery:
 
@@ -113,7 +111,7 @@ class Writers:
                         nursery.cancel_scope.cancel()
 
                 self._free = WIRES
-                nursery.start_soon(until_lost, self._write_carefully(careful))
+                nursery.start_soon(until_lost, self._write_carefully(careful, Threads(1, limit=server.hang)))
                 for wire in wires:
                     nursery.start_soon(until_lost, self._write_swiftly(wire))
                     nursery.start_soon(_hurry_at_stop, wire)
@@ -147,7 +145,7 @@ class Writers:
         self._careful_writer.unpark()
         return left, Done(replies=replies, events=done.events)
 
-    async def _write_carefully(self, link: Link) -> None:
+    async def _write_carefully(self, link: Link, threads: Threads) -> None:
         while True:
             taken = self._waiting.take_others()
             if not taken:
@@ -155,7 +153,8 @@ class Writers:
             elif asked := self._still_asked(taken):
                 changes = [change for change, _ in asked]
                 work = partial(carry_out, changes=changes, policy=self._policy, random=self._random)
-                done = await self._known(self._threads.run(link, work, patience=STOP_PATIENCE), asked)
+                doing = threads.run(link, work, patience=STOP_PATIENCE)
+                done = await self._known(doing, asked)
                 if not all(isinstance(change, _NOTHING_NEW) for change in changes):
                     self._floors.forget()
                 self._done(asked, done)

@@ -62,6 +62,10 @@ _NO_ADDRESS: Final = "the address of the database is not one that libpq understa
 _PORTS: Final = re.compile(r"^[\d, ]*$")
 
 
+_HANG: Final = 2.0
+"""So many statement timeouts without a word, and a server that keeps none of its own limits is away."""
+
+
 class Server:
     """Where the record is, and how this actor gets in."""
 
@@ -86,6 +90,8 @@ class Server:
         )
         self._statement_timeout = max(1, round(settings.statement_timeout_seconds * 1000))
         self.place = _place(given)
+        self.hang = _HANG * settings.statement_timeout_seconds
+        """Seconds without an answer to a statement after which the server counts as away."""
 
     def connect(self) -> Link:
         """Open a connection in autocommit mode, whose statements are limited in time.
@@ -120,6 +126,11 @@ class Server:
         if is_away(error) or is_conflict(error):
             return DatabaseAway(f"PostgreSQL at {self.place} is away: {_reason(error)}")
         return DatabaseRefused(f"PostgreSQL at {self.place} refuses what we need: {_reason(error)}")
+
+
+def no_answer(seconds: float) -> psycopg.OperationalError:
+    """The error of a statement that was given up after so long; `is_away` knows it."""
+    return psycopg.OperationalError(f"no answer within {seconds:g} s")
 
 
 def tuples(_: object) -> Callable[[Sequence[Any]], tuple[Any, ...]]:

@@ -27,8 +27,6 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("db_writer")
 
 STOP_PATIENCE: Final = 2.0
 """Seconds that a commit under way gets to end when the actor is to stop."""
-HANG: Final = 2.0
-"""So many statement timeouts without a word, and a server that keeps none of its own limits is away."""
 
 
 class DbWriter(Actor[Write]):
@@ -74,24 +72,20 @@ class DbWriter(Actor[Write]):
                 version = await threads.run(link, lambda link: migrate(link, migrations))
                 self.context.detail["schema"] = version
                 task_status.started()
+                limited = Threads(1, limit=server.hang)
                 async for first in self._batches:
-                    await self._write(threads, link, [first, *self._waiting()])
+                    await self._write(limited, link, [first, *self._waiting()])
             except psycopg.Error as error:
                 raise server.fault(error) from error
 
     async def _write(self, threads: Threads, link: Link, batch: list[tuple[Write, Deferred[object]]]) -> None:
-        limit = HANG * self._settings.statement_timeout_seconds
         work = partial(
             commit,
             writes=[write for write, _ in batch],
             # Asked on the thread: a flag that only goes up can be read from there.
             gave_up=lambda place: batch[place][1].done,
         )
-        try:
-            with trio.fail_after(limit):
-                replies = await threads.run(link, work, patience=STOP_PATIENCE)
-        except trio.TooSlowError:
-            raise DatabaseAway(f"PostgreSQL gave no answer to a commit within {limit:g} s") from None
+        replies = await threads.run(link, work, patience=STOP_PATIENCE)
         writes = refused = given_up = 0
         for (write, deferred), reply in zip(batch, replies, strict=True):
             if isinstance(reply, GaveUp):

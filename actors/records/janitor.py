@@ -58,10 +58,10 @@ class Janitor(Actor[Never]):
         self._database = database
         self._dsn = dsn
         self._clock = clock
-        self._threads = Threads(1)
 
     async def started(self) -> None:
         self._server = Server(self._database, self._dsn, "botvisor janitor")
+        self._threads = Threads(1, limit=self._server.hang)
         self.context.detail.update(stopped_sessions=0, last_look=None)
         self.context.detail.update({f"forgotten_{what}": 0 for what in FORGETTING})
         self.context.nursery.start_soon(self._look_forever)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import outcome
 import psycopg
 import trio
 
-from .connection import Link, Server
+from .connection import Link, Server, no_answer
 
 T = TypeVar("T")
 
@@ -23,7 +25,9 @@ CANCEL_LIMIT: Final = 2.0
 class Threads:
     """So many threads at once, of our own: a stalled database keeps nobody else's work waiting."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, limit: float = math.inf) -> None:
+        """Let one piece of work take ``limit`` seconds; see `Server.hang`."""
+        self._limit = limit
         self._limiter = trio.CapacityLimiter(most)
 
     async def connect(self, server: Server) -> Link:
@@ -46,14 +50,19 @@ class Threads:
         then the server is asked to cancel it, and one that does not obey has
         its connection cut. What the work returned in spite of a cancellation
         is returned: whoever has committed must be able to say so.
+
+        Raises:
+            psycopg.OperationalError: it was ended in this way because its time was over.
         """
         async with self._limiter:
-            job = _Job(link, work, patience)
-            result = await job.done()
-        if isinstance(result, outcome.Error) and job.interrupted:
-            # Whatever it failed with, it failed because of us.
-            await trio.lowlevel.checkpoint_if_cancelled()
-        return result.unwrap()
+            with trio.move_on_after(self._limit) as time:
+                job = _Job(link, work, lambda: 0.0 if time.cancel_called else patience)
+                result = await job.done()
+                if isinstance(result, outcome.Error) and job.interrupted:
+                    # Whatever it failed with, it failed because of us.
+                    await trio.lowlevel.checkpoint_if_cancelled()
+                return result.unwrap()
+        raise no_answer(self._limit)
 
 
 class _Attempt:
@@ -83,7 +92,7 @@ class _Attempt:
 class _Job(Generic[T]):
     """Work on a thread, and perhaps a second thread that ends it."""
 
-    def __init__(self, link: Link, work: Callable[[Link], T], patience: float) -> None:
+    def __init__(self, link: Link, work: Callable[[Link], T], patience: Callable[[], float]) -> None:
         self._link = link
         self._work = work
         self._patience = patience
@@ -106,7 +115,8 @@ class _Job(Generic[T]):
 
         def abort(_: Callable[[], None]) -> trio.lowlevel.Abort:
             self.interrupted = True
-            trio.lowlevel.start_thread_soon(self._interrupt, _ignore, name="record: interrupt")
+            interrupt = partial(self._interrupt, self._patience())
+            trio.lowlevel.start_thread_soon(interrupt, _ignore, name="record: interrupt")
             return trio.lowlevel.Abort.FAILED
 
         trio.lowlevel.start_thread_soon(self._run, deliver, name="record: work")
@@ -120,8 +130,8 @@ class _Job(Generic[T]):
             with self._interrupting:
                 self._ended.set()
 
-    def _interrupt(self) -> None:
-        if self._ended.wait(self._patience):
+    def _interrupt(self, patience: float) -> None:
+        if self._ended.wait(patience):
             return
         with self._interrupting:
             if not self._ended.is_set():

@@ -10,7 +10,7 @@ import trio
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready, Wait
 
-from .connection import Link, tuples
+from .connection import Link, no_answer, tuples
 
 T = TypeVar("T")
 
@@ -30,8 +30,10 @@ class Wire(psycopg.AsyncConnection[tuple[Any, ...]]):
     must be able to say so. `hurry` sets an end to that.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, limit: float) -> None:
+        """Give up a statement, and the connection with it, after ``limit`` seconds; see `Server.hang`."""
         super().__init__(link.pgconn, row_factory=tuples)
+        self._limit = limit
         self._end = math.inf
         self._scope = trio.CancelScope()
 
@@ -52,13 +54,14 @@ class Wire(psycopg.AsyncConnection[tuple[Any, ...]]):
     def hurry(self, patience: float) -> None:
         """Whatever is not answered within so many seconds is given up, and the connection with it."""
         self._end = trio.current_time() + patience
-        self._scope.deadline = self._end
+        self._scope.deadline = min(self._end, self._scope.deadline)
 
     async def wait(self, gen: PQGen[T], interval: float = 0.0, timeout: float | None = None) -> T:
         """Run one of psycopg's protocol generators to its end; its own limits are not for here."""
         await trio.lowlevel.checkpoint_if_cancelled()
         descriptor = self.pgconn.socket
-        with trio.CancelScope(shield=True, deadline=self._end) as self._scope:
+        deadline = min(self._end, trio.current_time() + self._limit)
+        with trio.CancelScope(shield=True, deadline=deadline) as self._scope:
             try:
                 state = next(gen)
                 while True:
@@ -73,4 +76,6 @@ class Wire(psycopg.AsyncConnection[tuple[Any, ...]]):
                 return result
         # The protocol is in the middle of something that nobody will end.
         self.pgconn.finish()
-        raise psycopg.OperationalError("the statement was given up while the server was at it")
+        if self._end < math.inf:
+            raise psycopg.OperationalError("the statement was given up while the server was at it")
+        raise no_answer(self._limit)

@@ -15,10 +15,10 @@ from .records import settings
 
 
 @asynccontextmanager
-async def wired(dsn: str) -> AsyncGenerator[tuple[Link, Wire], None]:
+async def wired(dsn: str, *, limit: float = 60.0) -> AsyncGenerator[tuple[Link, Wire], None]:
     link = await trio.to_thread.run_sync(Server(settings(), dsn, "test wire").connect)
     with closing(link):
-        wire = Wire(link)
+        wire = Wire(link, limit=limit)
         yield link, wire
 
 
@@ -112,3 +112,12 @@ async def busy(link: Link, pid: int) -> None:
     with trio.fail_after(30):
         while link.execute(query, [pid]).fetchone() != {"busy": True}:  # noqa: ASYNC110 - no event tells it
             await trio.sleep(0.01)
+
+
+async def test_a_server_that_gives_no_answer_is_given_up(database: str) -> None:
+    """And so is the connection, which is in the middle of something."""
+    async with wired(database, limit=0.2) as (_, wire):
+        with pytest.raises(Link.Error, match=r"^no answer within 0\.2 s$") as error:
+            await wire.fetch("select pg_sleep(9)", {})
+        assert is_away(error.value)
+        assert wire.closed
