@@ -56,6 +56,12 @@ class Context:
         """
         return self._promises.take()
 
+    def count(self, **more: int) -> None:
+        """Add to numbers in ``detail``; one that is not there yet begins at 0."""
+        for key, number in more.items():
+            before = self.detail.get(key, 0)
+            self.detail[key] = number + (before if isinstance(before, int) else 0)
+
     def stop(self) -> None:
         """End without an error after the message in hand (Erlang's ``{stop, normal, ...}``).
 

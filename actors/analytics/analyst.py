@@ -85,11 +85,7 @@ class Analyst(Actor[Never]):
         self.context.detail["unsettled"] = len(periods)
         for period in periods:
             news = await self._threads.run(link, partial(count, period=period, now=now))
-            self._add("counted", 1)
+            self.context.count(counted=1)
             if news is not None:
-                self._add("updated", 1)
+                self.context.count(updated=1)
                 self.context.publish(news)
-
-    def _add(self, key: str, number: int) -> None:
-        before = self.context.detail[key]
-        self.context.detail[key] = number + (before if isinstance(before, int) else 0)

@@ -101,7 +101,7 @@ class Reaper(Actor[Never]):
         self._due = trio.current_time() + pause
         reaped = await self._until_done(link, partial(upkeep.reap, limit=_LIMIT))
         ripened = await self._until_done(link, partial(upkeep.ripen, limit=_LIMIT))
-        self._count(reaped=reaped, ripened=ripened)
+        self.context.count(reaped=reaped, ripened=ripened)
         due = await self._threads.run(link, upkeep.next_due)
         if due is not None:
             self._due = min(self._due, trio.current_time() + max(0.001, due))
@@ -130,10 +130,4 @@ class Reaper(Actor[Never]):
                 if number < _LIMIT:
                     break
         await self._threads.run(link, partial(upkeep.relabel, lease_seconds=settings.lease_seconds))
-        self._count(forgotten=forgotten)
-
-    def _count(self, **more: int) -> None:
-        detail = self.context.detail
-        for key, number in more.items():
-            before = detail[key]
-            detail[key] = number + (before if isinstance(before, int) else 0)
+        self.context.count(forgotten=forgotten)

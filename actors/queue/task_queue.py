@@ -134,15 +134,9 @@ class TaskQueue(Actor[QueueMessage]):
                 if isinstance(change, CompleteTasks):
                     stale += len(cast("frozenset[UUID]", reply))
         self._stale += stale
-        self._count(requests=len(asked), commits=1, refused=refused, stale=stale)
+        self.context.count(requests=len(asked), commits=1, refused=refused, stale=stale)
         for event in done.events:
             self.context.publish(event)
-
-    def _count(self, **more: int) -> None:
-        detail = self.context.detail
-        for key, number in more.items():
-            before = detail[key]
-            detail[key] = number + (before if isinstance(before, int) else 0)
 
     # Reading
 

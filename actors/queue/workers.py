@@ -99,10 +99,7 @@ class Workers(Actor[Never]):
 
     def count(self, **more: int) -> None:
         """So many more have ended in each way."""
-        detail = self.context.detail
-        for key, number in more.items():
-            before = detail[key]
-            detail[key] = number + (before if isinstance(before, int) else 0)
+        self.context.count(**more)
 
     # Claiming
 

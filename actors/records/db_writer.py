@@ -101,7 +101,7 @@ class DbWriter(Actor[Write]):
                 self.context.publish(reply.event)
             else:
                 deferred.set(reply)
-        self._count(writes=writes, commits=1, refused=refused, given_up=given_up)
+        self.context.count(writes=writes, commits=1, refused=refused, given_up=given_up)
 
     def _waiting(self) -> list[tuple[Write, Deferred[object]]]:
         """What else waits already and fits into the batch."""
@@ -112,9 +112,3 @@ class DbWriter(Actor[Write]):
             except trio.WouldBlock:
                 break
         return waiting
-
-    def _count(self, **more: int) -> None:
-        detail = self.context.detail
-        for key, number in more.items():
-            before = detail[key]
-            detail[key] = number + (before if isinstance(before, int) else 0)

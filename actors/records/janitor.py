@@ -79,7 +79,7 @@ class Janitor(Actor[Never]):
         with closing(await self._threads.connect(self._server)) as link:
             try:
                 stopped = await self._threads.run(link, partial(stop_abandoned, before=before))
-                self._add("stopped_sessions", stopped)
+                self.context.count(stopped_sessions=stopped)
                 gone = {
                     what: await self._forget(link, what, work, before) for what, work in FORGETTING.items()
                 }
@@ -97,9 +97,5 @@ class Janitor(Actor[Never]):
             if not number:
                 return total
             total += number
-            self._add(f"forgotten_{what}", number)
+            self.context.count(**{f"forgotten_{what}": number})
             await trio.sleep(min(LONGEST_REST, REST * (trio.current_time() - began)))
-
-    def _add(self, key: str, number: int) -> None:
-        before = self.context.detail[key]
-        self.context.detail[key] = number + (before if isinstance(before, int) else 0)

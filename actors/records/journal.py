@@ -95,7 +95,7 @@ class Journal(Actor[JournalMessage]):
         with closing(await self._call(partial(JournalFile, self._path))) as file:
             depth = await self._call(file.depth)
             self._kept = depth.last
-            self._tell(
+            self.context.detail.update(
                 waiting=depth.waiting,
                 oldest_at=None if depth.oldest is None else depth.oldest.isoformat(),
                 refused=depth.refused,
@@ -119,7 +119,7 @@ class Journal(Actor[JournalMessage]):
             bodies = [kept.body for kept in batch if kept.body is not None]
             if bodies:
                 self._kept = await self._call(partial(file.append, bodies))
-                self._tell(waiting=self._number("waiting") + len(bodies))
+                self.context.count(waiting=len(bodies))
             for kept in batch:
                 if kept.body is None:
                     self._settling.append((self._kept, kept.deferred))
@@ -160,10 +160,10 @@ class Journal(Actor[JournalMessage]):
         kept = self._kept
         entries = await self._call(partial(file.oldest, BATCH))
         if not entries:
-            self._tell(waiting=0, oldest_at=None, away=None)
+            self.context.detail.update(waiting=0, oldest_at=None, away=None)
             self._settle(kept)
             return False
-        self._tell(oldest_at=entries[0].kept_at.isoformat())
+        self.context.detail.update(oldest_at=entries[0].kept_at.isoformat())
         facts, refusals = _read(entries)
         answers = await self._writer.ask(
             RecordFacts(facts=tuple(fact for _, fact in facts)), timeout=RECORD_TIMEOUT
@@ -177,12 +177,8 @@ class Journal(Actor[JournalMessage]):
         await self._call(partial(file.remove, recorded, refusals))
         for entry, reason in refusals:
             LOGGER.warning("fact_set_aside", place=entry.place, reason=reason, fact=entry.body)
-        self._tell(
-            waiting=self._number("waiting") - len(entries),
-            recorded=self._number("recorded") + len(recorded),
-            refused=self._number("refused") + len(refusals),
-            away=None,
-        )
+        self.context.count(waiting=-len(entries), recorded=len(recorded), refused=len(refusals))
+        self.context.detail["away"] = None
         self._settle(entries[-1].place)
         return True
 
@@ -203,19 +199,10 @@ class Journal(Actor[JournalMessage]):
         """The writer is away: facts wait, and who waits for them is told."""
         if self.context.detail["away"] is None:
             LOGGER.warning("facts_wait", facts=self.context.detail["waiting"], reason=str(error))
-        self._tell(away=str(error))
+        self.context.detail.update(away=str(error))
         refused, self._settling = self._settling, []
         for _, deferred in refused:
             deferred.fail(RecordAway(f"facts wait to be recorded: {error}"))
-
-    # Telling
-
-    def _tell(self, **detail: str | int | None) -> None:
-        self.context.detail.update(detail)
-
-    def _number(self, key: str) -> int:
-        value = self.context.detail[key]
-        return value if isinstance(value, int) else 0
 
     async def _call(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(work, limiter=self._limiter)

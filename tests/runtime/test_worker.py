@@ -139,3 +139,20 @@ async def test_an_ask_to_a_restarting_actor_waits(autojump_clock) -> None:
         began = trio.current_time()
         assert await spec.address.ask(Ping(), timeout=5) == 2
         assert trio.current_time() - began == pytest.approx(1)
+
+
+async def test_counts_stand_beside_the_actor() -> None:
+    """They begin at 0, go down as well as up, and replace what was no number."""
+
+    class Counter(Actor[Ping]):
+        async def handle(self, message: Ping) -> None:
+            self.context.detail["odd"] = "none"
+            self.context.count(even=2, odd=1)
+            self.context.count(even=-1)
+
+    counter: Address[Ping] = Address("counter")
+    async with open_system(root(ChildSpec(address=counter, start=Counter))) as system:
+        for _ in range(3):
+            await counter.ask(Ping(), timeout=1)
+        (child,) = system.snapshot().children
+        assert child.detail == {"even": 3, "odd": 1}
