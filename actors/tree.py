@@ -23,6 +23,7 @@ from .analytics.analyst import Analyst
 from .grower import Grower
 from .mirror.redis_sync import RedisSync
 from .monitor.probes import Surroundings, make_board, make_probe
+from .news.herald import Herald
 from .plan import Plan
 from .portals.browser import open_browser_portal
 from .portals.browser_host import BrowserHost
@@ -30,7 +31,6 @@ from .portals.http import open_http_portal
 from .portals.portal import Portal
 from .practice import PracticePortal
 from .queue.handler import Gate
-from .queue.herald import Herald
 from .queue.reaper import Reaper
 from .queue.task_queue import TaskQueue
 from .queue.workers import Workers
@@ -41,8 +41,8 @@ from .records.journal import Journal
 from .records.rows import SessionRow
 from .services import PostgresServer, ValkeyServer
 from .sessions.album import Album
-from .sessions.books import Desks
 from .sessions.claims import Claims
+from .sessions.desks import Desks
 from .sessions.duty import NOBODY, child_name
 from .sessions.handlers import session_handlers
 from .sessions.lease_return import LeaseReturn
@@ -103,15 +103,19 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
             grow.worker(to.board, lambda: make_board(to.probes, settings)),
         ),
         grow.branch(
-            Address("queue"),
-            grow.worker(to.task_queue, lambda: TaskQueue(settings.queue, settings.database, plan.dsn)),
-            grow.worker(
-                Address[Never]("reaper"), lambda: Reaper(settings.queue, settings.database, plan.dsn, bus)
-            ),
+            Address("news"),
+            # Above all who go by what it hears.
             grow.worker(
                 Address[Never]("herald"),
                 lambda: Herald(settings.database, plan.dsn, bus),
                 longest_pause=WRITER_PAUSE,
+            ),
+        ),
+        grow.branch(
+            Address("queue"),
+            grow.worker(to.task_queue, lambda: TaskQueue(settings.queue, settings.database, plan.dsn)),
+            grow.worker(
+                Address[Never]("reaper"), lambda: Reaper(settings.queue, settings.database, plan.dsn, bus)
             ),
             grow.worker(Address[Never]("workers"), lambda: workers(plan, to, bus, on_duty)),
         ),
@@ -193,7 +197,7 @@ def surroundings(plan: Plan, to: Addresses, bus: Bus) -> Surroundings:
 def workers(plan: Plan, to: Addresses, bus: Bus, on_duty: Gate) -> Workers:
     """Those who do the tasks; each incarnation is another owner of leases.
 
-    The contract's types are for the sessions, unless this instance was given another handler for them.
+    The types of the Compatibility API are for the sessions, unless this instance was given other handlers.
     """
     settings = plan.settings.queue
     return Workers(
@@ -219,7 +223,7 @@ def browser_host(plan: Plan, chromium: Path) -> BrowserHost:
     )
 
 
-def session_spec(
+async def session_spec(
     plan: Plan,
     to: Addresses,
     grow: Grower,
@@ -234,7 +238,7 @@ def session_spec(
     Raises:
       NoSuchPortal: this instance cannot work it.
     """
-    place = workplaces.find(row.portal)
+    place = await workplaces.find(row.portal)
     definition, credentials = place.definition, place.credentials
     saved = plan.logins.of(str(row.id), base_url=definition.base_url, username=credentials.username)
 

@@ -67,6 +67,7 @@ from ._node import ChildCounts, ChildInfo, ChildState, Kind, Node
 from ._overflow import Overflow
 from ._reply import Deferred, Request
 from ._run import ExitCode, run
+from ._signals import until_signal
 from ._spec import AnySpec, ChildSpec, Shutdown, SupervisorSpec, check_child_specs
 from ._strategy import AutoShutdown, Restart, Strategy, affected, comes_back, shuts_down
 from ._system import System, open_system
@@ -172,4 +173,5 @@ __all__ = [
     "run",
     "shuts_down",
     "traceback_hash",
+    "until_signal",
 ]

@@ -59,7 +59,8 @@ class Address(Generic[M]):
     async def tell(self, message: M) -> None:
         """Queue a message that wants no reply; with the policy ``wait``, as soon as there is room.
 
-        Yields only when the mailbox is full.
+        Yields only when the mailbox is full, and then waits for as long as it is:
+        the limit, if there is to be one, is the caller's.
 
         Raises:
           MailboxFull: there is no room, and the policy is ``reject``.

@@ -147,5 +147,9 @@ class DeadLetters:
         # With the message itself, which keeps its id from being given to another.
         self.histories[id(message)] = (message, tracebacks)
 
+    def forget(self, message: object) -> None:
+        """The message will not be handled, and not be kept either."""
+        self.histories.pop(id(message), None)
+
     def _history(self, message: object) -> tuple[str, ...]:
         return self.histories.pop(id(message), (message, ()))[1]

@@ -65,8 +65,11 @@ class CoalescingMailbox(Mailbox[M]):
             return super().offer(message, deferred)
         if key in self._latest:
             # In its place, so that a key which changes often is not put off for ever.
-            self._latest[key] = (self._latest[key][0], message)
+            place, replaced = self._latest[key]
+            self._latest[key] = (place, message)
             self.dropped += 1
+            if self._letters is not None:
+                self._letters.forget(replaced)
             return True
         queued = super().offer(message, deferred)
         if queued:

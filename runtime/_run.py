@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import AsyncIterator
 from enum import IntEnum
 
 import trio
 
 from ._bus import Bus
-from ._errors import IntensityReached, InvalidSpec, StartFailed, describe, plain
+from ._errors import IntensityReached, InvalidSpec, StartFailed, describe
+from ._signals import until_signal
 from ._spec import SupervisorSpec
 from ._system import open_system
 
@@ -54,17 +53,5 @@ def run(spec: SupervisorSpec, *, bus: Bus | None = None, stop_timeout: float = 3
 
 async def _until_signal(spec: SupervisorSpec, bus: Bus | None, stop_timeout: float) -> None:
     # The signals come first: one during the start is to be heard too.
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, trio.CancelScope() as life:
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_end_at_signal, signals, life)
-                async with open_system(spec, bus=bus, stop_timeout=stop_timeout) as system:
-                    await system.ended()
-                nursery.cancel_scope.cancel()
-        except ExceptionGroup as group:
-            raise plain(group) from None
-
-
-async def _end_at_signal(signals: AsyncIterator[int], life: trio.CancelScope) -> None:
-    async for _ in signals:
-        life.cancel()
+    async with until_signal(), open_system(spec, bus=bus, stop_timeout=stop_timeout) as system:
+        await system.ended()

@@ -189,6 +189,8 @@ class Worker:
             if deferred is not None:
                 if deferred.done or deferred.deadline <= began:
                     mailbox.expired += 1
+                    if histories:
+                        histories.pop(id(message), None)
                     continue
                 promises.in_hand = deferred
             self._since = began
@@ -234,7 +236,9 @@ class Worker:
             tracebacks = letters.crashed(message, trace)
             again = isinstance(message, Repeatable)
             if again and (not blamed or len(tracebacks) < self._spec.poison_after):
-                if blamed:
+                if not blamed:
+                    tracebacks = tracebacks[:-1]
+                if tracebacks:
                     letters.remember(message, tracebacks)
                 if deferred is not None:
                     self._promises.keep(deferred)

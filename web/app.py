@@ -22,11 +22,14 @@ from .api.sessions import sessions_blueprint
 from .api.supervisor import supervisor_blueprint
 from .api.tasks import tasks_blueprint
 from .assets import Assets
+from .described import asked
 from .docs import docs_blueprint
 from .doors import Doors
 from .errors import Problem
 from .guard import Guard
+from .intake import Intake
 from .live import live_blueprint
+from .models.page import PageQuery
 from .problems import problem_response, register_problems
 
 BODY_TIMEOUT: Final = 10.0
@@ -48,6 +51,7 @@ def create_app(doors: Doors, settings: WebSettings, *, closing: trio.Event | Non
     register_problems(app, max_body=settings.max_body_bytes)
     assets = Assets()
     Guard(settings).install(app)
+    Intake(app).install()
     app.register_blueprint(assets.blueprint())
     app.register_blueprint(docs_blueprint(app))
     app.register_blueprint(bot_blueprint(doors))
@@ -63,6 +67,7 @@ def create_app(doors: Doors, settings: WebSettings, *, closing: trio.Event | Non
     app.register_blueprint(live_blueprint(doors, trio.Event() if closing is None else closing))
 
     @app.get("/")
+    @asked(PageQuery)
     async def page() -> Response:
         return assets.answer("index.html")
 

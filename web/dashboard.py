@@ -64,7 +64,7 @@ class Dashboard:
 
 
 def dashboard_metrics(row: DashboardRow) -> Json:
-    """Today's figures as the contract's ``dashboard_metrics``."""
+    """Today's figures as the Compatibility API's ``dashboard_metrics``."""
     return {
         "active_sessions": row.active_sessions,
         "total_jobs_today": row.total_jobs_today,

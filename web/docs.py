@@ -31,7 +31,7 @@ DESCRIPTION: Final = (
     "503 carries `Retry-After`. What happens is told over the WebSocket at `/ws`."
 )
 VERSION: Final = "2.0.0"
-"""Of the contract."""
+"""Of the Compatibility API."""
 
 TAGS: Final = {
     "bot": "What the bot does, has done, and should do.",
@@ -39,7 +39,7 @@ TAGS: Final = {
     "configuration": "The rules that sessions work by.",
     "analytics": "What came of it.",
     "realtime": "News from programs outside.",
-    "bot_tasks": "Tasks, as the contract knows them.",
+    "bot_tasks": "Tasks, as the Compatibility API knows them.",
     "tasks": "The task queue, whole.",
     "mirror": "Redis, compared with the record.",
     "health": "How the parts are.",

@@ -49,7 +49,7 @@ def encode(
     *,
     session: UUID | None = None,
 ) -> Frame:
-    """Put data into the contract's envelope."""
+    """Put data into the Compatibility API's envelope."""
     envelope = {
         "type": kind,
         "data": data,

@@ -15,7 +15,7 @@ from .schemas import Json, iso
 
 SERVICE: Final = "AtoZ Bot Dashboard API"
 VERSION: Final = "2.0.0"
-"""Of the contract, which its clients read; not of botvisor."""
+"""Of the Compatibility API, which its clients read; not of botvisor."""
 KEEPERS: Final = {ServiceName.DATABASE: "records/db_writer", ServiceName.REDIS: "mirror/redis_sync"}
 """The actors that nothing works without, however well their servers are."""
 MANY: Final = 3
@@ -28,17 +28,17 @@ class Check:
     """What is said of one part."""
 
     status: str
-    """``healthy``, ``unhealthy`` or ``not_configured``: the contract has no more words."""
+    """``healthy``, ``unhealthy`` or ``not_configured``: the Compatibility API has no more words."""
     message: str
 
     @property
     def text(self) -> str:
-        """Both in one, as the contract's ``checks`` have it."""
+        """Both in one, as the Compatibility API's ``checks`` have it."""
         return f"unhealthy: {self.message}" if self.status == "unhealthy" else self.status
 
 
 def health(tree: Node, view: HealthView | None, now: datetime) -> Json:
-    """The contract's two vocabularies of ``/health`` in one body; without a view the monitor gave none."""
+    """Both vocabularies of ``/health`` in one body; without a view the monitor gave none."""
     checks = {name: check(find(tree, path), view, name) for name, path in KEEPERS.items()}
     issues = [f"{name}: {one.text}" for name, one in checks.items() if one.status == "unhealthy"]
     issues += [

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from actors.portals.given import credentials_of
 from actors.portals.login_store import open_login_store
 from actors.queue.handler import Handler
 from actors.services import DataDir, DataDirFault, Instance, open_data_dir, remove_instance, write_instance
-from actors.settings import EMBEDDED, Settings, SettingsError, mask_url, portal_file
+from actors.settings import EMBEDDED, Settings, SettingsError, local_url, mask_url, portal_file
 from actors.tree import tree
 from runtime import (
     Address,
@@ -42,6 +42,7 @@ from runtime import (
     describe,
     freeze_heap,
     open_system,
+    until_signal,
 )
 
 from .doors import Doors
@@ -53,7 +54,6 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("house")
 
 LAG_PERIOD: Final = 0.5
 """Seconds between two measurements of how late the event loop is."""
-STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 PRACTICE: Final = (sys.executable, "-m", "web.practice")
 
 
@@ -89,7 +89,7 @@ def plan(settings: Settings, data_dir: DataDir) -> Plan:
     ours = practice.enabled and definition.name == "practice"
     practice = replace(practice, port=practice.port or _free_port(practice.host))
     web = replace(settings.web, port=settings.web.port or _free_port(settings.web.host))
-    base_url = sessions.portal_url or (f"http://{practice.host}:{practice.port}" if ours else "")
+    base_url = sessions.portal_url or (local_url(practice.host, practice.port) if ours else "")
     chromium = None if sessions.engine == "http" else find_chromium(settings.browser.executable)
     if chromium is None and sessions.engine == "browser":
         raise SettingsError(
@@ -125,17 +125,17 @@ async def _live(chosen: Plan) -> None:
     listening: list[str] = []
     house = tree(chosen, addresses, bus, _front(chosen, addresses, bus, listening.append))
     async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(*STOP_SIGNALS) as signals, trio.CancelScope() as life:
-            # The command line may have held them back; children, which inherit that, are yet to come.
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            await nursery.start(_log_lifecycle, bus)
-            nursery.start_soon(_end_at_signal, signals, life)
+        await nursery.start(_log_lifecycle, bus)
+        # The command line has held signals back until here: before any child is there to inherit that.
+        async with until_signal(_log_signal):
             try:
                 stop_timeout = chosen.settings.runtime.stop_timeout_seconds
-                async with open_system(house, bus=bus, stop_timeout=stop_timeout, lag_period=LAG_PERIOD):
+                async with open_system(
+                    house, bus=bus, stop_timeout=stop_timeout, lag_period=LAG_PERIOD
+                ) as system:
                     freeze_heap()
                     _announce(chosen, listening[-1])
-                    await trio.sleep_forever()
+                    await system.ended()
             except (StartFailed, IntensityReached) as error:
                 failure = error
             finally:
@@ -178,7 +178,7 @@ def _announce(chosen: Plan, web_url: str) -> None:
         pid=os.getpid(),
         started_at=datetime.now(UTC),
         web_url=web_url,
-        practice_url=f"http://{practice.host}:{practice.port}" if practice.enabled else None,
+        practice_url=local_url(practice.host, practice.port) if practice.enabled else None,
         database=mask_url(chosen.dsn),
         redis=mask_url(chosen.redis_url),
     )
@@ -193,10 +193,8 @@ def _announce(chosen: Plan, web_url: str) -> None:
     )
 
 
-async def _end_at_signal(signals: AsyncIterator[int], life: trio.CancelScope) -> None:
-    async for number in signals:
-        LOGGER.info("stopping", signal=signal.Signals(number).name)
-        life.cancel()
+def _log_signal(heard: signal.Signals) -> None:
+    LOGGER.info("stopping", signal=heard.name)
 
 
 async def _log_lifecycle(bus: Bus, *, task_status: trio.TaskStatus[None]) -> None:

@@ -123,7 +123,8 @@ class LiveHub(Actor[HubMessage]):
     async def handle(self, message: HubMessage) -> None:
         self._forget_gone()
         if len(self._feeds) >= self._settings.max_clients:
-            raise TooManyClients(f"{len(self._feeds)} WebSocket clients are connected, which is the limit")
+            connected = f"{len(self._feeds)} WebSocket clients are connected"
+            raise TooManyClients(f"{connected}, as many as web.max_clients allows")
         self._welcome(message.feed)
 
     async def stopped(self, reason: Exit) -> None:

@@ -9,6 +9,8 @@ import trio
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
+from actors.settings import local_url
+
 from .connection import Connection, host_and_port
 from .containment import contained
 from .errors import AddressInUse, CannotListen
@@ -36,7 +38,7 @@ async def serve(
     shortcuts: Shortcuts | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the app until cancelled; the task status is given the bound addresses once it listens.
+    """Serve the app until cancelled; once it listens, the task status is given where this machine reaches it.
 
     When cancelled it stops listening, sets ``closing`` for the app's long
     conversations, and returns when every client is gone, at the latest after
@@ -78,7 +80,7 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
 
 def _url(listener: trio.SocketListener) -> str:
     host, port = host_and_port(listener.socket.getsockname())
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return local_url(host, port)
 
 
 class _Clients:

@@ -9,11 +9,13 @@ import trio
 from quart import Blueprint, websocket
 
 from .connection import Pipe, pipe_of
+from .described import asked
 from .doors import Doors
 from .errors import Problem
 from .feed import Feed
 from .frames import encode
 from .hub import Attach
+from .models.page import LiveQuery
 from .schemas import Json
 from .subscriptions import interest_of, position_of, subscribed, unsubscribed
 
@@ -29,6 +31,7 @@ def live_blueprint(doors: Doors, closing: trio.Event) -> Blueprint:
     blueprint = Blueprint("live", __name__)
 
     @blueprint.websocket("/ws")
+    @asked(LiveQuery)
     async def live() -> None:
         resume = position_of(websocket.args.get("since"))
         with Feed(resume=resume, interest=interest_of(websocket.args)) as feed:

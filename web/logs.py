@@ -19,7 +19,8 @@ def configure_logs(level: str) -> None:
     ]
     renderer: structlog.typing.Processor
     if person:
-        renderer = structlog.dev.ConsoleRenderer()
+        # The usual one shows local variables where rich is installed, and among them are passwords.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         tail: list[structlog.typing.Processor] = [renderer]
     else:
         renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"])

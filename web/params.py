@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, TypeVar, cast
 from uuid import UUID
@@ -21,6 +23,7 @@ Args = MultiDict[str, str]
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _SHOWN: Final = 60
+_TOO_LARGE: Final = "a number in it is too large"
 
 
 def whole_number(args: Args, name: str, default: int, *, least: int, most: int) -> int:
@@ -44,25 +47,23 @@ def choice(args: Args, name: str, kind: type[E]) -> E | None:
         raise unfit(name, f"one of {', '.join(kind)}", text) from None
 
 
-def identifier(given: Args | Json, name: str) -> UUID | None:
-    """A UUID of the query or of a body; None where it is not given."""
-    value = given.get(name)
-    if value is None:
+def identifier(args: Args, name: str) -> UUID | None:
+    """A UUID of the query; None where it is not given."""
+    text = args.get(name)
+    if text is None:
         return None
     try:
-        return UUID(cast("str", value))
-    except (ValueError, AttributeError, TypeError):
-        raise unfit(name, "a UUID", value) from None
+        return UUID(text)
+    except ValueError:
+        raise unfit(name, "a UUID", text) from None
 
 
-def short_text(body: Json, name: str, *, most: int) -> str | None:
-    """A text of a body, of printable characters on one line; None where it is not given."""
-    value = body.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.strip() or len(value) > most or not value.isprintable():
-        raise unfit(name, f"a text of 1 to {most} printable characters", value)
-    return value.strip()
+def flag(args: Args, name: str) -> bool:
+    """True or false of the query; false where it is not given."""
+    text = args.get(name, "false")
+    if text not in ("true", "false"):
+        raise unfit(name, "true or false", text)
+    return text == "true"
 
 
 async def json_object(request: Request) -> Json:
@@ -79,22 +80,16 @@ async def json_body(request: Request) -> object:
     if not content.strip():
         return {}
     try:
-        return cast("object", json.loads(content, parse_constant=_no_constant, parse_float=_finite))
+        return cast(
+            "object",
+            json.loads(content, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer),
+        )
     except RecursionError:
         raise Problem(400, "bad_json", "The body must be JSON, but it is nested too deeply.") from None
     except UnicodeDecodeError:
         raise Problem(400, "bad_json", "The body must be JSON in UTF-8.") from None
     except ValueError as error:
         raise Problem(400, "bad_json", f"The body must be JSON: {error}.") from None
-
-
-def only(body: Json, *known: str) -> Json:
-    """The body of a request, if it has no other fields: a misspelt one must not be taken for left out."""
-    for name, value in body.items():
-        if name not in known:
-            shown = name[:60] if name.isprintable() else f"{name[:60]!a}"
-            raise unfit(shown, f"left out, as it is not known here (known: {', '.join(known)})", value)
-    return body
 
 
 def _no_constant(name: str) -> None:
@@ -106,8 +101,16 @@ def _finite(text: str) -> float:
     # Of 1e400 Python makes an infinity, which no client could read again.
     number = float(text)
     if math.isinf(number):
-        raise ValueError("a number in it is too large")
+        raise ValueError(_TOO_LARGE)
     return number
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        # More digits than Python reads; its own words would tell the client of a Python function.
+        raise ValueError(_TOO_LARGE) from None
 
 
 def unfit(name: str, expected: str, value: object) -> Problem:
@@ -116,3 +119,18 @@ def unfit(name: str, expected: str, value: object) -> Problem:
     if len(shown) > _SHOWN:
         shown = shown[: _SHOWN - 1] + "…"
     return Problem(422, "invalid_value", f"{name} must be {expected}, not {shown}.")
+
+
+def unknown(code: str, name: str, known: Iterable[str], *, before: str = "") -> Problem:
+    """What to raise for a name that nobody reads, with what was perhaps meant; ``before`` stands before it."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name[:100], names, n=1)
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"known are {', '.join(names)}."
+        if names
+        else "there are none."
+    )
+    shown = name[:_SHOWN] if name.isprintable() else f"{name[:_SHOWN]!a}"
+    return Problem(422, code, f"{before}{shown} must be left out, as it is not known here; {hint}")

@@ -1,6 +1,6 @@
 """Every error of a request as one answer: ``application/problem+json`` (RFC 9457) in one sentence.
 
-``detail`` and ``error`` say the same, because some clients of the contract
+``detail`` and ``error`` say the same, because some clients of the Compatibility API
 read the one and some the other; ``code`` names the situation for programs.
 """
 
@@ -12,11 +12,11 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
-from quart import Response
+from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from actors.mirror.messages import MirrorUnknown
+from actors.mirror.messages import MirrorBusy, MirrorUnknown
 from actors.queue.messages import InvalidTask, NoSuchTask, QueueAway, StaleToken, TaskStateForbids
 from actors.records.refusals import (
     ConfigurationNameTaken,
@@ -28,7 +28,7 @@ from actors.records.refusals import (
 )
 from actors.sessions.album_messages import NoSuchScreenshot
 from actors.sessions.messages import AlreadyRunning, NoActiveSession, NoSuchPortal, TooManySessions
-from runtime import AskFailed, MailboxFull, Refusal
+from runtime import ActorCrashed, AskFailed, AskTimeout, MailboxFull, Refusal
 
 from .errors import Problem
 from .hub import TooManyClients
@@ -48,6 +48,7 @@ _REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
     RecordAway: (503, "record_away", None),
     QueueAway: (503, "queue_away", None),
     MirrorUnknown: (503, "mirror_unknown", None),
+    MirrorBusy: (503, "mirror_busy", None),
     NoSuchTask: (404, "no_such_task", None),
     TaskStateForbids: (409, "task_state_forbids", None),
     StaleToken: (409, "stale_token", None),
@@ -58,26 +59,34 @@ _REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
     WriteRefused: (422, "write_refused", None),
     Refusal: (503, "unavailable", None),
 }
-"""Status, code and, where the contract knows it, the sentence."""
+"""Status, code and, where the Compatibility API knows it, the sentence."""
 
 
 def register_problems(app: QuartTrio, *, max_body: int) -> None:
     """Answer every error of the app with a problem."""
 
     async def answer(error: Exception) -> Response:
-        return problem_response(problem_of(error, max_body=max_body))
+        writes = request.method not in ("GET", "HEAD", "OPTIONS")
+        return problem_response(problem_of(error, max_body=max_body, writes=writes))
 
     app.register_error_handler(Exception, answer)
     app.register_error_handler(HTTPException, answer)
 
 
-def problem_of(error: Exception, *, max_body: int) -> Problem:
-    """What a client is told of an error. One that nobody foresaw is logged here, and told without details."""
+def problem_of(error: Exception, *, max_body: int, writes: bool) -> Problem:
+    """What a client is told of an error. One that nobody foresaw is logged here, and told without details.
+
+    Where something was to be changed (``writes``), the client has to know that
+    it may have been.
+    """
     match error:
         case Problem():
             return error
         case Refusal():
             return _refused(error)
+        case AskTimeout() | ActorCrashed() if writes:
+            sentence = f"{_sentence(error)}; what you asked for may be done or not"
+            return Problem(503, "unavailable", sentence, headers=RETRY_AFTER)
         case AskFailed() | MailboxFull():
             return Problem(503, "unavailable", _sentence(error), headers=RETRY_AFTER)
         case RequestEntityTooLarge():

@@ -9,8 +9,8 @@ from runtime import AskFailed, MailboxFull
 
 from .doors import Doors
 from .errors import Problem
+from .patience import LOOK
 
-ASK_TIMEOUT: Final = 2.0
 RETRY_AFTER: Final = {"Retry-After": "5"}
 
 
@@ -21,7 +21,7 @@ async def require_healthy(doors: Doors) -> None:
         Problem: 503 with the reasons.
     """
     try:
-        view = await doors.monitor.ask(HealthQuery(), timeout=ASK_TIMEOUT)
+        view = await doors.monitor.ask(HealthQuery(), timeout=LOOK)
     except (AskFailed, MailboxFull):
         return  # nothing is known, also nothing bad; what is really away will say so itself
     if view.hindrances:

@@ -1,4 +1,4 @@
-"""Rows and views as the JSON that clients read; pure, and exactly the contract's fields."""
+"""Rows and views as the JSON that clients read; pure, and exactly the Compatibility API's fields."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bot_status(session: SessionView | None) -> Json:
 
 
 def bot_session(session: SessionRow | SessionView) -> Json:
-    """A session as the contract's ``BotSession``."""
+    """A session as the Compatibility API's ``BotSession``."""
     return {
         "id": str(session.id),
         "session_name": session.session_name,
@@ -65,7 +65,7 @@ def bot_session(session: SessionRow | SessionView) -> Json:
 
 
 def bot_state(session: SessionView | None, now: datetime) -> Json:
-    """The contract's state of the bot, told by the session that stands for all."""
+    """The Compatibility API's state of the bot, told by the session that stands for all."""
     return {
         "state": "stopped" if session is None else session.status,
         "session_id": None if session is None else str(session.id),
@@ -101,7 +101,7 @@ def session_metrics(session: SessionRow | SessionView, now: datetime) -> Json:
 
 
 def job_record(job: JobRow) -> Json:
-    """A job as the contract's ``JobRecord``: the columns of ``job_records``."""
+    """A job as the Compatibility API's ``JobRecord``: the columns of ``job_records``."""
     return {
         "id": str(job.id),
         "session_id": str(job.session_id),

@@ -20,9 +20,6 @@ from .shortcuts import shortcuts_of
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web")
 
-# An address to listen at that is none to go to, and one that reaches it from this machine.
-_REACHABLE: Final = {"http://0.0.0.0:": "http://127.0.0.1:", "http://[::]:": "http://[::1]:"}
-
 
 class WebServer(Actor[Never]):
     """Serves REST, WebSocket and the page; takes no messages but the runtime's own."""
@@ -56,15 +53,8 @@ class WebServer(Actor[Never]):
             shortcuts=shortcuts_of(app),
         )
         urls: list[str] = await self.context.nursery.start(run)
-        url = _reachable(urls[0])
+        url = urls[0]
         self.context.detail["url"] = url
         LOGGER.info("web_server_listened", url=url)
         if self._on_listening is not None:
             self._on_listening(url)
-
-
-def _reachable(url: str) -> str:
-    for wildcard, local in _REACHABLE.items():
-        if url.startswith(wildcard):
-            return local + url.removeprefix(wildcard)
-    return url

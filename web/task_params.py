@@ -74,12 +74,12 @@ def new_task(fields: Fields) -> NewTask:
     usual = NewTask(type=kind)
     task = NewTask(
         type=kind,
-        data=task_data(fields) or {},
+        data=_data(fields) or {},
         priority=fields.whole("priority", 0, least=LOWEST, most=HIGHEST),
         delay_seconds=fields.number("delay_seconds", 0.0, least=0.0, most=366 * DAY),
         group=fields.text("group", most=LONGEST_NAME),
         max_attempts=fields.whole("max_attempts", usual.max_attempts, least=1, most=1000),
-        retry=_retry(fields.inner("retry")),
+        retry=retry_rule(fields.inner("retry")),
         timeout_seconds=fields.number("timeout_seconds", usual.timeout_seconds, least=0.001, most=DAY),
         idempotency_key=fields.text("idempotency_key", most=LONGEST_KEY),
         dedup=fields.word("dedup", DedupMode.SIMPLE),
@@ -91,9 +91,20 @@ def new_task(fields: Fields) -> NewTask:
     return task
 
 
-def task_data(fields: Fields) -> dict[str, TaskJson] | None:
-    """What the handler gets."""
-    return cast("dict[str, TaskJson] | None", fields.mapping("data"))
+def new_data(fields: Fields) -> dict[str, TaskJson] | None:
+    """What the handler is to get at the new attempts; None leaves it as it is."""
+    data = _data(fields)
+    fields.end()
+    return data
+
+
+def new_priority(fields: Fields) -> int:
+    """The priority that a task is to have."""
+    priority = fields.whole("priority", None, least=LOWEST, most=HIGHEST)
+    if priority is None:
+        raise unfit(fields.name("priority"), f"a whole number from {LOWEST} to {HIGHEST}", None)
+    fields.end()
+    return priority
 
 
 def task_limit(fields: Fields) -> LimitTasks:
@@ -103,21 +114,20 @@ def task_limit(fields: Fields) -> LimitTasks:
     if (name is None) is not (scope is LimitScope.ALL):
         expected = "left out for the scope all" if name else f"the name of a {scope}"
         raise unfit(fields.name("name"), expected, name)
-    # 0 cannot be asked for: to let nothing begin is to pause.
-    most_running = fields.whole("max_running", 0, least=1, most=1_000_000)
-    rate = fields.whole("rate", 0, least=1, most=1_000_000)
     limit = LimitTasks(
         scope=scope,
         name=name or "",
-        max_running=most_running or None,
-        rate=rate or None,
+        # 0 cannot be asked for: to let nothing begin is to pause.
+        max_running=fields.whole("max_running", None, least=1, most=1_000_000),
+        rate=fields.whole("rate", None, least=1, most=1_000_000),
         rate_seconds=fields.number("rate_seconds", 1.0, least=0.001, most=DAY),
     )
     fields.end()
     return limit
 
 
-def _retry(fields: Fields) -> RetryRule:
+def retry_rule(fields: Fields) -> RetryRule:
+    """How long the task waits after a failure."""
     usual = RetryRule()
     rule = RetryRule(
         kind=fields.word("kind", BackoffKind.EXPONENTIAL),
@@ -127,6 +137,10 @@ def _retry(fields: Fields) -> RetryRule:
     )
     fields.end()
     return rule
+
+
+def _data(fields: Fields) -> dict[str, TaskJson] | None:
+    return cast("dict[str, TaskJson] | None", fields.mapping("data"))
 
 
 def _size(task: NewTask) -> int:

@@ -43,6 +43,7 @@ def attempt(made: Attempt) -> Json:
         "error": made.error,
         "started_at": iso(made.started_at),
         "ended_at": iso(made.ended_at),
+        "result": made.result,
     }
 
 

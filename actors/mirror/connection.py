@@ -65,7 +65,8 @@ class Store:
         """Do something with the client.
 
         Raises:
-            RedisAway, RedisRefused
+            RedisAway: nobody answers there; it may be tried again.
+            RedisRefused: Redis answered that it does not do this, or not for us.
         """
         try:
             return work(self._client)

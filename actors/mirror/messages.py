@@ -43,9 +43,10 @@ MOST_DIFFERENCES = 100
 class MirrorStatusQuery(Request[MirrorStatus]):
     """How the mirror stands, really compared with the record.
 
-    Takes as long as reading both: a second or two at most. Refused with
-    ``MirrorUnknown`` while the record cannot be read. While Redis is away
-    nobody answers, so ask with a short timeout.
+    Takes as long as reading both: a second or two at most. All who ask
+    meanwhile share the next comparison. Refused with ``MirrorUnknown`` while
+    the record cannot be read, and with ``MirrorBusy`` to a crowd. While Redis
+    is away nobody answers, so ask with a short timeout.
     """
 
 
@@ -53,7 +54,7 @@ class MirrorStatusQuery(Request[MirrorStatus]):
 class RepairMirror(Request[MirrorStatus]):
     """Write everything anew from the record, now, and answer how the mirror stands after it.
 
-    Refused with ``MirrorUnknown`` while the record cannot be read.
+    Refused like ``MirrorStatusQuery``.
     """
 
 
@@ -62,3 +63,7 @@ MirrorMessage: TypeAlias = MirrorStatusQuery | RepairMirror
 
 class MirrorUnknown(Refusal):
     """The record cannot be read at the moment, so nobody knows what Redis should show; ask again later."""
+
+
+class MirrorBusy(Refusal):
+    """So many wait for an answer already that nobody else is let in; ask again later."""

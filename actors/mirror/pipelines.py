@@ -20,6 +20,7 @@ from redis.client import Pipeline
 from .compare import Contents
 from .keys import MOST_EVENTS, Hash, Keys
 from .picture import Change, SessionShown
+from .server import run_id
 from .shelf import TaskChange, TaskShown
 
 READ_AT_ONCE = 1000
@@ -31,13 +32,6 @@ class Evidence:
 
     marker: str | None
     run_id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """What the server tells of itself that decides whether it can be trusted with our keys."""
-
-    eviction_policy: str | None
 
 
 def write_change(client: redis.Redis, keys: Keys, change: Change) -> str | None:
@@ -80,24 +74,6 @@ def our_keys(client: redis.Redis, keys: Keys) -> set[str]:
         names = cast("Iterator[object]", client.scan_iter(match=pattern, count=1000))
         found.update(str(name) for name in names)
     return found
-
-
-def run_id(client: redis.Redis) -> str | None:
-    """Which run of the server this is; None where it is a secret."""
-    try:
-        facts = client.info("server")
-    except redis.ResponseError:
-        return None
-    return _text(facts.get("run_id"))
-
-
-def server_of(client: redis.Redis) -> Server:
-    """What the server tells of itself."""
-    try:
-        facts = client.info("memory")
-    except redis.ResponseError:
-        return Server(eviction_policy=None)
-    return Server(eviction_policy=_text(facts.get("maxmemory_policy")))
 
 
 def read_all(client: redis.Redis, keys: Keys) -> Contents:

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 import structlog
 import trio
 
-from runtime import Actor, Address, AskFailed, Bus, Deferred, Exit, MailboxFull, Refusal, Subscription
+from runtime import Actor, Address, AskFailed, Bus, Exit, MailboxFull, Refusal, Subscription
 
 from ..queue.events import TaskEvent, TaskProgressed
 from ..records.journal_messages import JournalMessage
@@ -17,9 +17,10 @@ from ..records.messages import Query
 from ..sessions.events import FactRecorded, SessionChanged
 from ..sessions.messages import RosterMessage
 from ..settings import RedisSettings
-from .compare import differences
+from .askers import Askers, Audience
 from .errors import RedisAway
-from .messages import MOST_DIFFERENCES, MirrorMessage, MirrorStatus, MirrorUnknown, RepairMirror
+from .inspection import inspect
+from .messages import MirrorMessage, MirrorStatus, MirrorUnknown
 from .picture import Picture
 from .replica import Replica
 from .shelf import Shelf
@@ -33,8 +34,6 @@ CAPACITY: Final = 10_000
 """Events that may wait; when more are missed, everything is read again."""
 TASK_SHARE: Final = 0.1
 """At most this share of the time goes into mirroring tasks, however many there are."""
-LOOKS: Final = 3
-"""How often a difference must be seen: what is changing just now is none."""
 
 
 class RedisSync(Actor[MirrorMessage]):
@@ -69,7 +68,7 @@ class RedisSync(Actor[MirrorMessage]):
         self._source = Source(roster, reader, journal)
         self._picture = Picture()
         self._shelf = Shelf()
-        self._asked: list[tuple[MirrorMessage, Deferred[object]]] = []
+        self._askers = Askers()
         self._pause = trio.CancelScope()
         self._due = math.inf
         """When to look around, before the heartbeat."""
@@ -94,8 +93,9 @@ class RedisSync(Actor[MirrorMessage]):
             await self.context.nursery.start(self._serve)
 
     async def handle(self, message: MirrorMessage) -> None:
+        self._askers.refuse_crowd()
         # Answered between two flushes, so that nothing changes in the middle.
-        self._asked.append((message, self.context.defer()))
+        self._askers.add(message, self.context.defer())
         self._hurry(trio.current_time())
 
     async def stopped(self, reason: Exit) -> None:
@@ -122,8 +122,8 @@ class RedisSync(Actor[MirrorMessage]):
                         await self._rebuild()
                 if not (await self._flush() and await self._flush_tasks()):
                     beat = trio.current_time()
-                while self._asked:
-                    await self._answer(*self._asked.pop(0))
+                if audience := self._askers.take():
+                    await self._answer(audience)
 
     # Collecting
 
@@ -236,38 +236,23 @@ class RedisSync(Actor[MirrorMessage]):
 
     # Answering
 
-    async def _answer(self, message: MirrorMessage, deferred: Deferred[object]) -> None:
+    async def _answer(self, audience: Audience) -> None:
         try:
-            if isinstance(message, RepairMirror):
+            if audience.wants_repair:
                 LOGGER.info("repair_asked_for")
                 if not await self._rebuild():
                     raise MirrorUnknown("the record cannot be read at the moment; nothing was changed")
-            deferred.set(await self._status())
+            audience.tell(await self._status())
+        except MirrorUnknown as unknown:
+            audience.refuse(unknown)
         except (AskFailed, MailboxFull, Refusal) as error:
-            deferred.fail(
-                error
-                if isinstance(error, MirrorUnknown)
-                else MirrorUnknown(f"the record cannot be compared at the moment: {error}")
-            )
+            audience.refuse(MirrorUnknown(f"the record cannot be compared at the moment: {error}"))
         except RedisAway as away:
-            deferred.fail(MirrorUnknown(str(away)))
+            audience.refuse(MirrorUnknown(str(away)))
             raise
 
     async def _status(self) -> MirrorStatus:
-        size, persistent = 0, dict[str, None]()
-        for look in range(LOOKS):
-            # What is to be written is written first, and Redis read before the record.
-            self._tasks_at = 0.0
-            await self._flush()
-            await self._flush_tasks()
-            contents = await self._replica.contents()
-            expected = await self._source.recorded()
-            found = dict.fromkeys(differences(self._replica.keys, contents, expected))
-            persistent = {one: None for one in found if look == 0 or one in persistent}
-            size = contents.size
-            if not persistent:
-                break
-            await trio.sleep(self._interval)
+        found = await inspect(self._replica, self._source, write_all=self._write_all, pause=self._interval)
         return MirrorStatus(
             server=self._replica.place,
             last_sync=self._last_sync,
@@ -278,9 +263,14 @@ class RedisSync(Actor[MirrorMessage]):
             last_rebuild=self._last_rebuild,
             eviction_policy=self._replica.eviction_policy,
             warning=self._replica.warning,
-            compared=size,
-            differences=tuple(persistent)[:MOST_DIFFERENCES],
+            compared=found.compared,
+            differences=found.differences,
         )
+
+    async def _write_all(self) -> None:
+        self._tasks_at = 0.0
+        await self._flush()
+        await self._flush_tasks()
 
     @property
     def _key_count(self) -> int:

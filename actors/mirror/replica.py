@@ -16,17 +16,8 @@ from .compare import Contents
 from .connection import Store, ping
 from .keys import Keys
 from .picture import Change
-from .pipelines import (
-    Evidence,
-    Server,
-    our_keys,
-    read_all,
-    run_id,
-    server_of,
-    write_change,
-    write_everything,
-    write_tasks,
-)
+from .pipelines import Evidence, our_keys, read_all, write_change, write_everything, write_tasks
+from .server import Server, run_id, server_of
 from .shelf import TaskChange
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("mirror")
@@ -34,7 +25,6 @@ T = TypeVar("T")
 
 TASKS_AT_ONCE: Final = 500
 """Tasks in one round trip."""
-NO_EVICTION: Final = "noeviction"
 
 
 class Replica:
@@ -53,7 +43,8 @@ class Replica:
         # one that was left alone might write old news over what its successor wrote.
         self._limiter = trio.CapacityLimiter(1)
         self._evidence: Evidence | None = None
-        self._server = Server(eviction_policy=None)
+        self._server: Server | None = None
+        """As it was when it was looked at last."""
         self.shown: set[UUID] = set()
         """Sessions that have keys."""
 
@@ -131,16 +122,13 @@ class Replica:
 
     @property
     def eviction_policy(self) -> str | None:
-        """What Redis does when its memory is full; None where that is a secret."""
-        return self._server.eviction_policy
+        """What Redis does when its memory is full; None where that is not known."""
+        return None if self._server is None else self._server.eviction_policy
 
     @property
     def warning(self) -> str | None:
         """Why its keys may vanish, if they may."""
-        policy = self._server.eviction_policy
-        if policy in (None, NO_EVICTION):
-            return None
-        return f"maxmemory-policy of Redis is {policy}, so it may drop keys of ours: set it to {NO_EVICTION}"
+        return None if self._server is None else self._server.warning
 
     async def _call(self, work: Callable[[redis.Redis], T]) -> T:
         return await trio.to_thread.run_sync(self._store.call, work, limiter=self._limiter)

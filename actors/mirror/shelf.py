@@ -52,7 +52,16 @@ class TaskChange:
 class Shelf:
     """Remembers which tasks are shown, and how."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        most_live: int = MOST_LIVE,
+        most_finished: int = MOST_FINISHED,
+        most_changed: int = MOST_CHANGED,
+    ) -> None:
+        self._most_live = most_live
+        self._most_finished = most_finished
+        self._most_changed = most_changed
         self._live: dict[UUID, TaskShown] = {}
         self._finished: dict[UUID, TaskShown] = {}
         self._changed: dict[UUID, None] = {}
@@ -72,7 +81,7 @@ class Shelf:
     @property
     def wants_all(self) -> bool:
         """Whether everything in sight is to be looked at, instead of what changed."""
-        return self._all_changed or (self._left_out and len(self._live) < MOST_LIVE // 2)
+        return self._all_changed or (self._left_out and len(self._live) < self._most_live // 2)
 
     @property
     def left_out(self) -> bool:
@@ -82,14 +91,14 @@ class Shelf:
     @property
     def is_full(self) -> bool:
         """Whether there is no room for another live task."""
-        return len(self._live) >= MOST_LIVE
+        return len(self._live) >= self._most_live
 
     def note(self, ids: Iterable[UUID]) -> None:
         """Something happened to these tasks."""
         if self._all_changed:
             return
         self._changed.update(dict.fromkeys(ids))
-        if len(self._changed) > MOST_CHANGED:
+        if len(self._changed) > self._most_changed:
             self.doubt()
 
     def doubt(self) -> None:
@@ -134,7 +143,7 @@ class Shelf:
             (self._live if row.finished_at is None else self._finished)[row.id] = task
             if task != before:
                 shown.append(task)
-        while len(self._finished) > MOST_FINISHED:
+        while len(self._finished) > self._most_finished:
             oldest = next(iter(self._finished))
             del self._finished[oldest]
             gone.append(oldest)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
-from functools import cache
 from typing import Final
 
 import httpx
 import trio
 
+from ..portals.http_client import http_client
 from .sight import Sight, disconnected, healthy, unhealthy
 from .status import ServiceStatus
 
 USER_AGENT: Final = "botvisor monitor"
 
-# A proxy from the environment is for the world outside, never for a portal on this machine.
-_LOOPBACK: Final[dict[str, None]] = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
 _NO_HEAD: Final = (405, 501)
 _TOO_MANY: Final = 429
 _WORST_LAST: Final = (ServiceStatus.HEALTHY, ServiceStatus.DISCONNECTED, ServiceStatus.UNHEALTHY)
@@ -36,12 +33,7 @@ class PortalsLook:
         async def look(name: str, address: str) -> None:
             seen[name] = await look_at(client, name, address)
 
-        async with (
-            httpx.AsyncClient(
-                verify=_tls(), mounts=_LOOPBACK, headers={"User-Agent": USER_AGENT}, timeout=None
-            ) as client,
-            trio.open_nursery() as nursery,
-        ):
+        async with http_client(USER_AGENT) as client, trio.open_nursery() as nursery:
             for name, address in self._portals.items():
                 nursery.start_soon(look, name, address)
         return worst_of([seen[name] for name in self._portals])
@@ -82,9 +74,3 @@ def worst_of(sights: list[Sight]) -> Sight:
 
 def _words(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Make it once: each takes long to make and holds every root certificate."""
-    return httpx.create_ssl_context()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from runtime import Address, Backoff, Bus, SupervisorMessage
@@ -47,9 +47,9 @@ class Surroundings:
     """Where everything is that is looked at."""
 
     settings: Settings
-    dsn: str
-    redis_url: str
-    portals: Mapping[str, str]
+    dsn: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    portals: Mapping[str, str] = field(repr=False)
     """Addresses by the portals' names."""
     owner: str
     """This instance's name on record."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import Final
 
 import trio
 
 from ..mirror.connection import Store, ping
 from ..mirror.errors import RedisAway, RedisRefused
-from ..mirror.pipelines import server_of
+from ..mirror.server import Server, server_of
 from ..settings import RedisSettings
 from .sight import Sight, disconnected, healthy, unhealthy
 
 MOST_THREADS = 2
 """A look that was cut off leaves its thread behind for a few seconds."""
-NO_EVICTION: Final = "noeviction"
 
 
 class RedisLook:
@@ -31,7 +29,7 @@ class RedisLook:
     async def __call__(self) -> Sight:
         """Connect, ping, ask for the eviction policy, and leave."""
         try:
-            place, policy = await trio.to_thread.run_sync(
+            place, server = await trio.to_thread.run_sync(
                 self._ask, abandon_on_cancel=True, limiter=self._limiter
             )
         except RedisAway as away:
@@ -39,21 +37,12 @@ class RedisLook:
         except RedisRefused as refused:
             return unhealthy(str(refused))
         return healthy(
-            f"Redis at {place} answered PING; its maxmemory-policy is {policy or 'not told'}",
-            warning=warning_of(policy),
+            f"Redis at {place} answered PING; its maxmemory-policy is {server.eviction_policy or 'not told'}",
+            warning=server.warning,
         )
 
-    def _ask(self) -> tuple[str, str | None]:
+    def _ask(self) -> tuple[str, Server]:
         store = Store(self._settings, self._url)
         with closing(store):
             store.call(ping)
-            return store.place, store.call(server_of).eviction_policy
-
-
-def warning_of(policy: str | None) -> str | None:
-    """What is wrong with an eviction policy, if anything."""
-    if policy == NO_EVICTION:
-        return None
-    if policy is None:
-        return f"Redis does not tell its maxmemory-policy, so make sure yourself that it is {NO_EVICTION}"
-    return f"maxmemory-policy of Redis is {policy}, so it may drop keys of ours: set it to {NO_EVICTION}"
+            return store.place, store.call(server_of)

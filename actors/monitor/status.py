@@ -50,7 +50,7 @@ _LEFT_OUT: Final = ServiceName.REDIS
 
 
 def overall_of(services: Iterable[tuple[ServiceName, ServiceStatus]]) -> OverallStatus:
-    """One word for all, as the contract has it: Redis does not count."""
+    """One word for all, as the Compatibility API has it: Redis does not count."""
     found = {status for name, status in services if name is not _LEFT_OUT}
     if found == {ServiceStatus.HEALTHY}:
         return OverallStatus.HEALTHY

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from typing import Final
+from urllib.parse import urlsplit
 
 import trio
 from wsproto import ConnectionType, WSConnection
@@ -19,7 +20,7 @@ from wsproto.events import (
 )
 from wsproto.utilities import RemoteProtocolError
 
-from ..settings import WebSettings
+from ..settings import WebSettings, local_url, reachable_host
 from .sight import Sight, disconnected, healthy, unhealthy
 
 PATH: Final = "/ws"
@@ -27,7 +28,6 @@ PAYLOAD: Final = b"botvisor monitor"
 GOODBYE_SECONDS: Final = 1.0
 """How long the server may take to say goodbye; the connection is closed then in any case."""
 _NORMAL: Final = 1000
-_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class WebSocketLook:
@@ -36,8 +36,9 @@ class WebSocketLook:
     # Not trio-websocket, which leaves the socket open when it is cancelled in the handshake.
 
     def __init__(self, settings: WebSettings) -> None:
-        self._host, self._port = address_of(settings)
-        self._place = f"ws://{_netloc(self._host, self._port)}{PATH}"
+        self._host, self._port = reachable_host(settings.host), settings.port
+        self._netloc = urlsplit(local_url(settings.host, settings.port)).netloc
+        self._place = f"ws://{self._netloc}{PATH}"
         token = settings.token.get_secret_value()
         self._headers = [(b"Authorization", f"Bearer {token}".encode())] if token else []
 
@@ -54,9 +55,7 @@ class WebSocketLook:
             return unhealthy(f"{self._place} broke off the connection")
 
     async def _visit(self, line: Line) -> Sight:
-        await line.send(
-            Request(host=_netloc(self._host, self._port), target=PATH, extra_headers=self._headers)
-        )
+        await line.send(Request(host=self._netloc, target=PATH, extra_headers=self._headers))
         greeted = False
         async with aclosing(line.events()) as events:
             async for event in events:
@@ -111,13 +110,3 @@ class Line:
             raise trio.BrokenResourceError("the server hung up")
         self._protocol.receive_data(bytes(data))
         return self._protocol.events()
-
-
-def address_of(settings: WebSettings) -> tuple[str, int]:
-    """Host and port where this machine reaches its own server."""
-    host = settings.host.strip("[]")
-    return _WILDCARDS.get(host, host), settings.port
-
-
-def _netloc(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -17,6 +17,7 @@ from .errors import (
     PortalPaused,
     PortalUnavailable,
     SessionExpired,
+    UnknownStatus,
 )
 from .job import Job
 from .portal import Credentials, Outcome, Portal
@@ -39,5 +40,6 @@ __all__ = [
     "PortalPaused",
     "PortalUnavailable",
     "SessionExpired",
+    "UnknownStatus",
     "load_definition",
 ]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from typing import NoReturn, ParamSpec, TypeAlias, TypeVar
+from typing import Final, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 import outcome
+import structlog
 import trio
 
 P = ParamSpec("P")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 RaiseCancel: TypeAlias = Callable[[], NoReturn]
 
-logger = logging.getLogger(__name__)
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("portals")
 
 
 class BridgeClosed(Exception):
@@ -112,9 +112,7 @@ class Bridge:
         with trio.CancelScope(shield=True), trio.move_on_after(timeout):
             await self._ended.wait()
         if not self._ended.is_set():
-            logger.error(
-                "asyncio thread %s did not end within %g s and was left behind", self._thread.name, timeout
-            )
+            LOGGER.error("asyncio_thread_left_behind", thread=self._thread.name, waited_seconds=timeout)
         self._finish_all()
 
     # All below runs in the bridge's thread, except where it says otherwise.
@@ -176,6 +174,8 @@ def _log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, object]
     They concern what no call waits for, such as the future that Playwright leaves when its driver dies.
     """
     error = context.get("exception")
-    logger.debug(
-        "asyncio: %s", context.get("message"), exc_info=error if isinstance(error, BaseException) else None
+    LOGGER.debug(
+        "asyncio_complained",
+        message=str(context.get("message")),
+        exc_info=error if isinstance(error, BaseException) else None,
     )

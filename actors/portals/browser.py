@@ -22,7 +22,15 @@ from .browser_tab import Answer, Question, Tab
 from .browser_visitor import BrowserVisitor, refuse_failure
 from .credentials import code_of
 from .definition import AcceptForm, PortalDefinition, RejectForm
-from .errors import JobTaken, LoginRefused, OutcomeUnknown, PageChanged, PortalUnavailable, SessionExpired
+from .errors import (
+    JobTaken,
+    LoginRefused,
+    OutcomeUnknown,
+    PageChanged,
+    PortalUnavailable,
+    SessionExpired,
+    UnknownStatus,
+)
 from .job import Job
 from .login_store import SavedLogin
 from .portal import Credentials, Outcome, place
@@ -130,7 +138,7 @@ class BrowserPortal:
         form = tab.form(selector)
         if not await self._visitor.call(tab.fill, form, values):
             raise PageChanged(page.path, selector)
-        async with self._visitor.manners.visit() as visit:
+        async with self._visitor.request() as visit:
             answer = await self._visitor.call(tab.submit, form, Question(marks=marks))
             visit.redirects = answer.redirects
             refuse_failure(answer, page.path)
@@ -196,7 +204,8 @@ class BrowserPortal:
             return Outcome.UNKNOWN
         meaning = self._definition.status_of(row["status"] or "")
         if meaning is None:
-            raise PageChanged(self._definition.jobs.path, f"status {row['status'] or ''!r}")
+            jobs = self._definition.jobs
+            raise UnknownStatus(jobs.path, jobs.fields.status, row["status"] or "")
         return meaning
 
     async def _decide(
@@ -223,7 +232,7 @@ class BrowserPortal:
     async def _send(self, tab: Tab, ref: str, found: Locator, form: AcceptForm | RejectForm) -> None:
         """Press the button; from here on the portal may have heard us, whatever goes wrong."""
         marks = {"done": form.done, "taken": form.taken, "expired": self._definition.expired.mark}
-        async with self._visitor.manners.visit() as visit:
+        async with self._visitor.request() as visit:
             try:
                 answer = await self._visitor.call(tab.submit, found, Question(marks=marks))
             except PortalUnavailable as error:

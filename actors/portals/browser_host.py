@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
+import structlog
 import trio
 from playwright import __file__ as _playwright_package
 from playwright.async_api import Browser, CDPSession, Playwright, async_playwright
@@ -23,7 +26,9 @@ from runtime import Actor, Refusal, Request
 
 from .bridge import Bridge, BridgeClosed, open_bridge
 from .browser_folder import BrowserFolder, WatchedProcess
-from .live_browser import BrowserDown, LiveBrowser
+from .live_browser import BrowserDown, LiveBrowser, first_line
+
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("portals")
 
 # Playwright's own flags keep Chromium mostly to itself; these are for what they leave out. Two services look
 # for their makers whatever the flags say (seen in a net log), so they are sent where nobody answers.
@@ -43,7 +48,20 @@ _QUIET_FLAGS = (
 _DRIVER_SECONDS = 10.0
 _LAUNCH_SECONDS = 15.0
 _CLOSE_SECONDS = 2.0
+_SWEEP_SECONDS = 2.0
 _BEATS_PER_LIMIT = 5
+
+# Chromium's words, and Playwright's for some of them: it is root, may not make namespaces, or cannot use its
+# helper that has root's rights.
+_NO_SANDBOX = re.compile(
+    r"No usable sandbox!|Running as root without --no-sandbox|Failed to move to new namespace"
+    r"|SUID sandbox helper binary|Chromium sandboxing failed!"
+)
+_LOG_PREFIX = re.compile(r"^\s*- (?:\[[^]]*\] ?)+")
+_LONGEST_REASON = 200
+
+# One at a time, as a sweep that was given up goes on, and would take the next life's folder away from it.
+_folder_work: Final = trio.CapacityLimiter(1)
 
 # Playwright finds the driver by an environment variable, which the whole process has only one of.
 _environment = trio.Lock()
@@ -98,14 +116,15 @@ class BrowserHost(Actor[BrowserQuery]):
 
     async def _serve(self, task_status: trio.TaskStatus[LiveBrowser]) -> None:
         """Hold the browser until it is lost, then raise `BrowserDown`."""
-        await trio.to_thread.run_sync(lambda: self._folder.prepare(node=_node(), chromium=self._executable))
+        await _in_thread(lambda: self._folder.prepare(node=_node(), chromium=self._executable))
         try:
             async with open_bridge(name="playwright") as bridge:
                 await self._hold(bridge, task_status)
         finally:
             self.context.detail.update(chromium_pid=None, driver_pid=None, contexts=0)
-            with trio.CancelScope(shield=True):  # limited by what there is to delete
-                await trio.to_thread.run_sync(self._folder.sweep)
+            # What is left then is swept by the next life.
+            with trio.move_on_after(_SWEEP_SECONDS, shield=True):
+                await _in_thread(self._folder.sweep)
 
     async def _hold(self, bridge: Bridge, task_status: trio.TaskStatus[LiveBrowser]) -> None:
         detail = self.context.detail
@@ -141,7 +160,7 @@ class BrowserHost(Actor[BrowserQuery]):
                     return await bridge.call(_start_playwright, self._folder.driver)
                 except Exception as error:  # a bare one when the driver ends at once
                     raise BrowserDown(
-                        f"the browser's driver cannot be started: {_first_line(error)}"
+                        f"the browser's driver cannot be started: {first_line(error)}"
                     ) from error
         raise BrowserDown(f"the browser's driver was not ready within {_DRIVER_SECONDS:g} s")
 
@@ -160,19 +179,28 @@ class BrowserHost(Actor[BrowserQuery]):
             )
             return browser, await browser.new_browser_cdp_session()
 
-        # Chromium refuses its sandbox to root, and has none where the kernel grants it no namespaces.
-        sandbox = os.geteuid() != 0
-        if sandbox:
-            with contextlib.suppress(PlaywrightError):
+        if os.geteuid() == 0:
+            LOGGER.info("chromium_without_sandbox", reason="Chromium refuses it to root")
+        else:
+            try:
                 started = await bridge.call(launch, sandbox=True)
+            except PlaywrightError as error:
+                reason = _why_no_sandbox(error)
+                if not reason:
+                    raise self._not_started(error) from error
+                LOGGER.warning("chromium_without_sandbox", reason=reason)
+            else:
                 self.context.detail["sandbox"] = True
                 return started
         try:
             started = await bridge.call(launch, sandbox=False)
         except PlaywrightError as error:
-            raise BrowserDown(f"{self._executable} cannot be started: {_first_line(error)}") from error
+            raise self._not_started(error) from error
         self.context.detail["sandbox"] = False
         return started
+
+    def _not_started(self, error: PlaywrightError) -> BrowserDown:
+        return BrowserDown(f"{self._executable} cannot be started: {first_line(error)}")
 
 
 async def _watch(live: LiveBrowser, process: WatchedProcess) -> None:
@@ -189,7 +217,7 @@ async def _listen(live: LiveBrowser, heart: CDPSession, limit: float) -> None:
             try:
                 await live.call(_beat, heart)
             except (BrowserDown, PlaywrightError) as error:
-                live.lose(f"the browser does not answer: {_first_line(error)}")
+                live.lose(f"the browser does not answer: {first_line(error)}")
         if patience.cancelled_caught:
             live.lose(f"the browser did not answer for {limit:g} s")
         beat = max(beat + limit / _BEATS_PER_LIMIT, trio.current_time())
@@ -234,5 +262,12 @@ def _node() -> Path:
     raise BrowserDown("there is no Node to run the browser's driver with; name one in PLAYWRIGHT_NODEJS_PATH")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+async def _in_thread(work: Callable[[], None]) -> None:
+    await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=_folder_work)
+
+
+def _why_no_sandbox(error: PlaywrightError) -> str:
+    """Return what Chromium says against its sandbox; "" where it failed of something else."""
+    lines = [_LOG_PREFIX.sub("", line) for line in str(error).splitlines()]
+    found = [line[:_LONGEST_REASON] for line in lines if _NO_SANDBOX.search(line)]
+    return found[-1] if found else ""

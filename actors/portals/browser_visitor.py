@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final, ParamSpec, TypeVar
 
 import trio
@@ -15,8 +16,8 @@ from .browser_host import BrowserQuery
 from .browser_tab import Answer, Question, Tab
 from .definition import PortalDefinition
 from .errors import PortalUnavailable
-from .live_browser import BrowserDown, LiveBrowser
-from .politeness import Manners
+from .live_browser import BrowserDown, LiveBrowser, PageSlot, first_line
+from .politeness import Manners, Visit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,7 +35,9 @@ class BrowserVisitor:
         self._browser: LiveBrowser | None = None
         self._tab: Tab | None = None
         self._tab_failed = False
-        self.manners = Manners(definition.base_url, definition.politeness)
+        self._slot: PageSlot | None = None
+        """Of the present turn."""
+        self._manners = Manners(definition.base_url, definition.politeness)
 
     async def close(self) -> None:
         """Give the page back. Never raises, and is over within seconds even when cancelled."""
@@ -44,36 +47,52 @@ class BrowserVisitor:
 
     async def visit(self, tab: Tab, url: str, path: str, question: Question) -> Answer:
         """Go to a page when that is polite."""
-        async with self.manners.visit() as visit:
+        async with self.request() as visit:
             answer = await self.call(tab.visit, url, question)
             visit.redirects = answer.redirects
             refuse_failure(answer, path)
         return answer
 
+    def request(self) -> AbstractAsyncContextManager[Visit]:
+        """Ask the portal for something when that is polite; until then others may work in the browser."""
+        return self._manners.visit(self._slot)
+
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncGenerator[Tab, None]:
-        """Have the page, new where need be, while it is its turn to work."""
+        """Have the page, new where need be, for one piece of work.
+
+        Room in the browser is taken when the page first works, and kept from there on, but for the time
+        that a `request` has to wait.
+        """
         browser = self._browser
         if browser is None or browser.lost.is_set():
             browser = await self._next_browser()
-        async with browser.turn:
-            if self._tab is None:
-                try:
-                    page = await browser.new_page()
-                except (BrowserDown, PlaywrightError) as error:
-                    raise PortalUnavailable(_first_line(error)) from error
-                # Kept before it is ready: whoever has a page has to close it.
-                settle = self._definition.timeout_seconds / _SETTLES_PER_PAGE
-                self._tab, self._tab_failed = Tab(page, settle_seconds=settle), True
-                await self.call(self._tab.prepare)
-            elif self._tab_failed:
-                try:
-                    await self.call(self._tab.renew)
-                except PortalUnavailable:
-                    await self.close()  # with its cookies; the next turn begins anew
-                    raise
-            self._tab_failed = False
-            yield self._tab
+        self._slot = browser.slot()
+        try:
+            yield await self._ready_tab(browser)
+        finally:
+            self._slot.give_up()
+
+    async def _ready_tab(self, browser: LiveBrowser) -> Tab:
+        assert self._slot is not None
+        if self._tab is None:
+            await self._slot.take()
+            try:
+                page = await browser.new_page()
+            except (BrowserDown, PlaywrightError) as error:
+                raise PortalUnavailable(first_line(error)) from error
+            # Kept before it is ready: whoever has a page has to close it.
+            settle = self._definition.timeout_seconds / _SETTLES_PER_PAGE
+            self._tab, self._tab_failed = Tab(page, settle_seconds=settle), True
+            await self.call(self._tab.prepare)
+        elif self._tab_failed:
+            try:
+                await self.call(self._tab.renew)
+            except PortalUnavailable:
+                await self.close()  # with its cookies; the next turn begins anew
+                raise
+        self._tab_failed = False
+        return self._tab
 
     async def _next_browser(self) -> LiveBrowser:
         self._tab = None
@@ -84,12 +103,14 @@ class BrowserVisitor:
         return self._browser
 
     async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something with the page within the time that one page may take.
+        """Do something with the page, once there is room, within the time that one page may take.
 
         Raises:
             PortalUnavailable: it did not come to an end. After a click that means an unknown outcome.
         """
         assert self._browser is not None
+        assert self._slot is not None
+        await self._slot.take()
         try:
             with trio.fail_after(self._definition.timeout_seconds):
                 return await self._browser.call(function, *args, **kwargs)
@@ -102,14 +123,11 @@ class BrowserVisitor:
             raise PortalUnavailable(str(error)) from error
         except PlaywrightError as error:
             self._tab_failed = True
-            raise PortalUnavailable(_first_line(error)) from error
+            # Not chained: the rest of its text tells what was being filled in, as a password.
+            raise PortalUnavailable(first_line(error)) from None
 
 
 def refuse_failure(answer: Answer, path: str) -> None:
     """Raise PortalUnavailable for an answer that says to come back later."""
     if answer.status >= 500 or answer.status == 429:
         raise PortalUnavailable(f"{path} answered {answer.status}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import cookiejar
 from typing import Literal
 
@@ -18,7 +18,7 @@ class Cookie:
     """One cookie of a portal."""
 
     name: str
-    value: str
+    value: str = field(repr=False)
     domain: str
     """With a leading dot where it is for hosts below, too."""
     path: str = "/"

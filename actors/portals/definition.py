@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from ..settings import mask_url
 from .credentials import CredentialReferences
-from .errors import DefinitionError, ForeignAddress, PageChanged
+from .errors import DefinitionError, ForeignAddress, UnknownStatus
 from .kinds import STRICT, BaseUrl, Cell, Name, PageSeconds, Selector, SitePath, Status
 from .kinds import base_url as checked
 from .politeness import Politeness
@@ -171,7 +172,8 @@ class PortalDefinition:
         try:
             return replace(self, base_url=checked(address))
         except ValueError as error:
-            raise DefinitionError(f"portal {self.name}: base_url is {address!r}, expected {error}") from None
+            sentence = f"portal {self.name}: base_url is {mask_url(address)!r}, expected {error}"
+            raise DefinitionError(sentence) from None
 
     def url(self, path: str) -> str:
         """Return the full address of one of the portal's paths."""
@@ -210,11 +212,11 @@ class PortalDefinition:
         """Return what a status word of the results page means.
 
         Raises:
-            PageChanged: the definition does not know the word; taking it for "unknown" would be a guess.
+            UnknownStatus: the definition does not know the word; taking it for "unknown" would be a guess.
         """
         meaning = self.outcome_of(word)
         if meaning is None:
-            raise PageChanged(self.results.path, f"status {word.strip()!r}")
+            raise UnknownStatus(self.results.path, self.results.fields.status, word.strip())
         return meaning
 
 

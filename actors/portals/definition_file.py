@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..settings import mask_url
 from .definition import PortalDefinition
 from .errors import DefinitionError
 
@@ -78,7 +79,7 @@ def _sentence(error: ErrorDetails) -> str:
         case _:
             expected = error["msg"].removeprefix("Input should be ")
     # What stands in the place of a reference may be the secret itself.
-    value = "no reference" if where[0] == "credentials" else repr(error["input"])
+    value = "no reference" if where[0] == "credentials" else mask_url(repr(error["input"]))
     return f"{key} is {value}, expected {expected}"
 
 

@@ -7,6 +7,7 @@ PortalError                 root of what a Portal raises
 ├── SessionExpired          nothing was changed there: log in again
 ├── LoginRefused            the credentials are wrong: trying again will not help
 ├── PageChanged             the page is not as the definition says: a person must look
+│   └── UnknownStatus       a job's status is no word of the definition: a person must say what it means
 ├── JobTaken                somebody else has the job: go on with the next one
 ├── OutcomeUnknown          the click may or may not have arrived: ask `outcome()`, never click again blindly
 ├── ForeignAddress          that is not on the portal's own host: ask for another page
@@ -66,12 +67,20 @@ class LoginRefused(PortalError):
 
 
 class PageChanged(PortalError):
-    """A page lacks what the definition says is on it; names the page and the selector (or status word)."""
+    """A page is not as the definition says; names the page and the selector."""
 
-    def __init__(self, page: str, selector: str) -> None:
-        super().__init__(f"{page} has changed: nothing there matches {selector}")
+    def __init__(self, page: str, selector: str, *, how: str | None = None) -> None:
+        super().__init__(f"{page} has changed: {how or f'nothing there matches {selector}'}")
         self.page = page
         self.selector = selector
+
+
+class UnknownStatus(PageChanged):
+    """A page gives a job a status of which the definition does not say what it means."""
+
+    def __init__(self, page: str, selector: str, word: str) -> None:
+        super().__init__(page, selector, how=f"[outcomes] does not say what its status {word!r} means")
+        self.word = word
 
 
 class JobTaken(PortalError):

@@ -13,6 +13,7 @@ def credentials_of(settings: Settings, definition: PortalDefinition) -> Credenti
     ours = practice.enabled and definition.name == "practice"
     return Credentials(
         username=sessions.username or (practice.username if ours else ""),
-        password=sessions.password.get_secret_value() or (practice.password if ours else ""),
-        totp_secret=practice.totp_secret if ours else "",
+        password=sessions.password.get_secret_value()
+        or (practice.password.get_secret_value() if ours else ""),
+        totp_secret=practice.totp_secret.get_secret_value() if ours else "",
     )

@@ -6,11 +6,9 @@ fields and all. Scripts are not run, so a portal that needs them is for the brow
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 
 import httpx
 from selectolax.lexbor import LexborNode
@@ -25,7 +23,9 @@ from .errors import (
     OutcomeUnknown,
     PageChanged,
     SessionExpired,
+    UnknownStatus,
 )
+from .http_client import http_client
 from .http_visitor import HttpVisitor
 from .job import Job
 from .login_store import SavedLogin
@@ -38,9 +38,6 @@ USER_AGENT = "botvisor"
 KEEPALIVE_SECONDS = 2.0
 """Shorter than any server's: a click into a connection that is just being closed has an unknown outcome."""
 
-# A proxy from the environment is for the world outside, never for a portal on this machine.
-LOOPBACK: dict[str, None] = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
-
 
 @asynccontextmanager
 async def open_http_portal(
@@ -50,20 +47,9 @@ async def open_http_portal(
 
     With ``saved``, the log-in is kept for a later life, and that of an earlier one taken up.
     """
-    async with httpx.AsyncClient(
-        verify=_tls(),
-        mounts=LOOPBACK,
-        limits=httpx.Limits(max_connections=2, keepalive_expiry=KEEPALIVE_SECONDS),
-        headers={"User-Agent": USER_AGENT},
-        timeout=None,  # a limit for the whole page is set around each; httpx's start afresh with every piece
-    ) as client:
+    limits = httpx.Limits(max_connections=2, keepalive_expiry=KEEPALIVE_SECONDS)
+    async with http_client(USER_AGENT, limits) as client:
         yield HttpPortal(definition, credentials, client, saved)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Share one context among all sessions: each takes long to make and holds every root certificate."""
-    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +153,7 @@ class HttpPortal:
         if row is None:
             return Outcome.UNKNOWN
         if row.outcome is None:
-            raise PageChanged(row.page.path, f"status {row.status!r}")
+            raise UnknownStatus(row.page.path, self._definition.jobs.fields.status, row.status)
         return row.outcome
 
     async def read(self, path: str) -> Sheet:

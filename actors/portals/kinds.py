@@ -20,6 +20,7 @@ def base_url(value: str) -> str:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        usable = usable and parts.username is None  # it is shown everywhere
     except ValueError:  # a port that is no number, an unclosed [
         usable = False
     if not usable or value.endswith("/"):

@@ -26,6 +26,31 @@ class BrowserDown(Exception):
     """The browser died, hangs or was stopped; what was in it is lost. Ask the host for the next one."""
 
 
+def first_line(error: Exception) -> str:
+    """Return what Playwright says went wrong, without the log of its calls that follows."""
+    return str(error).partition("\n")[0]
+
+
+class PageSlot:
+    """Room for one page to work, which is given up while the page only waits; see `politeness.Slot`."""
+
+    def __init__(self, turn: trio.CapacityLimiter) -> None:
+        self._turn = turn
+        self._taken = False
+
+    async def take(self) -> None:
+        """Wait for room, first come, first served; whoever has it already goes on."""
+        if not self._taken:
+            await self._turn.acquire_on_behalf_of(self)
+            self._taken = True
+
+    def give_up(self) -> None:
+        """Let another page work. Does nothing where it is not taken."""
+        if self._taken:
+            self._turn.release_on_behalf_of(self)
+            self._taken = False
+
+
 class LiveBrowser:
     """The browser of one incarnation of the host, for any number of sessions at once.
 
@@ -48,10 +73,14 @@ class LiveBrowser:
         self._contexts = 0
         self._calls: set[trio.CancelScope] = set()
         self.turn = trio.CapacityLimiter(max_active)
-        """Hold it (`async with browser.turn:`) while a page works; more at once only slow each other."""
+        """Have a `slot` of it while a page works; more at once only slow each other."""
         self.lost = trio.Event()
         self.loss = ""
         """Why the browser is lost, once it is."""
+
+    def slot(self) -> PageSlot:
+        """Return room for one page to work; it is not taken yet."""
+        return PageSlot(self.turn)
 
     def lose(self, reason: str) -> None:
         """Fail all calls, now and from now on; the first reason given stays."""
@@ -75,7 +104,7 @@ class LiveBrowser:
                 return await self._bridge.call(function, *args, **kwargs)
             except BridgeClosed:
                 raise BrowserDown(self.loss or "the browser host has ended") from None
-            except PlaywrightError as error:
+            except PlaywrightError:
                 # Playwright may hear the end of a pipe before we hear of the process behind it.
                 for process in self._processes:
                     if process.ended:
@@ -83,7 +112,8 @@ class LiveBrowser:
                 if not self._browser.is_connected():
                     self.lose("the browser has died")
                 if self.lost.is_set():
-                    raise BrowserDown(self.loss) from error
+                    # Not chained: its text tells what was being filled in, as a password.
+                    raise BrowserDown(self.loss) from None
                 raise
             finally:
                 self._calls.discard(scope)

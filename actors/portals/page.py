@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -23,7 +23,8 @@ class Form:
     page: str
     method: str
     url: str
-    fields: tuple[tuple[str, str], ...]
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
+    """Among them the password, once it is filled in."""
 
     def filled(self, values: Mapping[str, str]) -> Form:
         """Return the form with some of its fields filled in.

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -49,6 +50,8 @@ class Host:
     def __init__(self) -> None:
         self.free_at = 0.0
         """When the next request may leave, on trio's clock."""
+        self.line = trio.Lock()
+        """Held by who is next; the others stand behind, first come, first served."""
         self.failures = 0
         """In a row."""
         self.paused_until = 0.0
@@ -65,6 +68,18 @@ def host_of(base_url: str) -> Host:
         hosts = dict[str, Host]()
         _hosts.set(hosts)
     return hosts.setdefault(urlsplit(base_url).netloc.casefold(), Host())
+
+
+class Slot(Protocol):
+    """What a request takes up besides the host, and others want as well: room in the browser."""
+
+    async def take(self) -> None:
+        """Wait for it; whoever has it already goes on."""
+        ...
+
+    def give_up(self) -> None:
+        """Let others have it. Does nothing where it is not taken."""
+        ...
 
 
 class Visit:
@@ -91,14 +106,17 @@ class Manners:
         self._wall = wall
 
     @contextlib.asynccontextmanager
-    async def visit(self) -> AsyncGenerator[Visit, None]:
+    async def visit(self, slot: Slot | None = None) -> AsyncGenerator[Visit, None]:
         """Wait until it is our turn, then ask; requests leave in the order in which they came here.
+
+        With a slot, that is taken when everything else is ready, and given up while it is not. It stays
+        taken afterwards.
 
         Raises:
             PortalClosed, PortalPaused: nothing may be asked now.
         """
         self._refuse()
-        await self._wait()
+        await self._wait(slot)
         self._refuse()  # the hours may have ended, or the portal begun to fail, while we waited
         visit = Visit()
         try:
@@ -120,18 +138,21 @@ class Manners:
         rate = self._politeness.requests_per_second
         return 1 / rate if rate else 0.0
 
-    async def _wait(self) -> None:
+    async def _wait(self, slot: Slot | None) -> None:
         host, interval = self._host, self._interval
         if not interval:
+            if slot is not None:
+                await slot.take()
             return
-        turn = max(host.free_at, trio.current_time())
-        host.free_at = turn + interval
-        try:
-            await trio.sleep_until(turn)
-        except trio.Cancelled:
-            if host.free_at == turn + interval:  # nobody came after us
-                host.free_at = turn
-            raise
+        if slot is not None and (host.line.locked() or host.free_at > trio.current_time()):
+            slot.give_up()
+        async with host.line:
+            while host.free_at > trio.current_time():  # noqa: ASYNC110 - redirects still move it
+                await trio.sleep_until(host.free_at)
+            if slot is not None:
+                # Whoever is behind us waits for this, too: all at once would be more than the rate.
+                await slot.take()
+            host.free_at = max(host.free_at, trio.current_time()) + interval
 
     def _refuse(self) -> None:
         opening = self._hours.opening(self._wall()) if self._hours else None

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from ..services import ChildProcess, Command, ProcessNotReady, ServerProcess
 from ..settings import PracticeSettings
@@ -28,13 +28,21 @@ class PracticePortal(ServerProcess):
 
     async def prepare(self) -> Command:
         settings = asdict(self._settings) | {"state_file": str(self._state_file)}
-        return Command(name="practice", argv=self._program, stdin=json.dumps(settings).encode() + b"\n")
+        del settings["enabled"]  # it is started
+        line = json.dumps(settings, default=_disclosed)
+        return Command(name="practice", argv=self._program, stdin=line.encode() + b"\n")
 
     async def ready(self, process: ChildProcess) -> str:
         greeting = await process.find_line(_greeting)
         if "url" not in greeting:
             raise ProcessNotReady("practice", f"it greeted with {greeting} instead of its url")
         return greeting["url"]
+
+
+def _disclosed(value: object) -> str:
+    """Its own stdin is the one place where the portal can learn its secrets."""
+    assert isinstance(value, SecretStr)
+    return value.get_secret_value()
 
 
 def _greeting(line: str) -> dict[str, str] | None:

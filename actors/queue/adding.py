@@ -9,23 +9,24 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
+from ..records.arrays import numbers, texts, uuids
 from .ids import new_ids
-from .messages import InvalidTask, Json, NewTask
+from .messages import DedupMode, InvalidTask, Json, NewTask
 from .priority import HIGHEST, LOWEST
-from .sql import numbers, texts, uuids
 
 MOST_TASKS: Final = 10_000
 """In one request, children included."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
-_LONGEST: Final = 10 * 365 * 86_400.0
+LONGEST: Final = 10 * 365 * 86_400.0
+"""Seconds that anything may be put off."""
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Seed:
     """One task to be added, with the id that it will have."""
 
@@ -33,6 +34,7 @@ class Seed:
     task: NewTask
     parent: UUID | None
     data: str
+    """A debounced one that is not on record yet takes that of those that come after it."""
 
 
 def to_json(value: Json) -> str:
@@ -62,16 +64,16 @@ def seeds(task: NewTask) -> list[Seed]:
     """The task and all its children, parents first.
 
     Raises:
-        InvalidTask
+        InvalidTask: they are too many, a child has an idempotency key, or data is nothing the record keeps.
     """
     if not task.children:
-        return [Seed(id=new_ids(1)[0], task=task, parent=None, data=to_json(task.data))]
+        return [Seed(id=new_ids(1)[0], task=_waiting(task), parent=None, data=to_json(task.data))]
     flat: list[tuple[NewTask, int | None]] = [(task, None)]
     for place, (parent, _) in enumerate(flat):  # grows while it is walked: breadth first
         flat.extend((child, place) for child in parent.children)
         if len(flat) > MOST_TASKS:
             raise InvalidTask(f"more than {MOST_TASKS} tasks in one request")
-    if any(child.idempotency_key is not None for child, _ in flat[1:]):
+    if any(child.idempotency_key is not None or child.dedup_seconds for child, _ in flat[1:]):
         raise InvalidTask("a child has no idempotency key of its own: its parent's key covers it")
     ids = new_ids(len(flat))
     return [
@@ -96,9 +98,16 @@ def grow(tasks: Sequence[NewTask]) -> list[list[Seed]]:
     if any(task.children for task in tasks):
         return [seeds(task) for task in tasks]
     return [
-        [Seed(id=own, task=task, parent=None, data=to_json(task.data))]
+        [Seed(id=own, task=_waiting(task), parent=None, data=to_json(task.data))]
         for own, task in zip(new_ids(len(tasks)), tasks, strict=True)
     ]
+
+
+def _waiting(task: NewTask) -> NewTask:
+    """A debounced task waits for others that may replace it."""
+    if task.dedup is not DedupMode.DEBOUNCE:
+        return task
+    return replace(task, delay_seconds=max(task.delay_seconds, task.dedup_seconds))
 
 
 class Kinds:
@@ -114,7 +123,7 @@ class Kinds:
         """The number of the task's kind, from 1 as SQL counts.
 
         Raises:
-            InvalidTask
+            InvalidTask: a setting of the task is out of its range.
         """
         key = (
             task.type,
@@ -187,23 +196,36 @@ def rows(all_seeds: Sequence[Seed], kinds: Kinds) -> dict[str, object]:
 
 
 def check_type(name: str) -> None:
-    """Raises InvalidTask where this cannot be the name of a type."""
+    """Refuse what cannot be the name of a type.
+
+    Raises:
+        InvalidTask: it is too long, or has other characters than such names have.
+    """
     if not _NAME.fullmatch(name):
         raise InvalidTask(
             f"{name[:100]!r} is no type: at most 100 lower-case letters, digits, '_', '-' and '.'"
         )
 
 
-def check(task: NewTask) -> None:
-    """Whether the queue can keep a task like this; its data and key aside.
+def check_priority(priority: int) -> None:
+    """Refuse what is no priority of ours.
 
     Raises:
-        InvalidTask
+        InvalidTask: it is out of range.
+    """
+    if not LOWEST <= priority <= HIGHEST:
+        raise InvalidTask(f"priority {priority} is not from {LOWEST} to {HIGHEST}")
+
+
+def check(task: NewTask) -> None:
+    """Refuse a task like this where the queue cannot keep it; its data and key aside.
+
+    Raises:
+        InvalidTask: a setting is out of its range, or does not go with another.
     """
     check_type(task.type)
     retry = task.retry
-    if not LOWEST <= task.priority <= HIGHEST:
-        raise InvalidTask(f"priority {task.priority} is not from {LOWEST} to {HIGHEST}")
+    check_priority(task.priority)
     if not 1 <= task.max_attempts <= 1000:
         raise InvalidTask(f"max_attempts {task.max_attempts} is not from 1 to 1000")
     if task.children and task.delay_seconds:
@@ -214,17 +236,34 @@ def check(task: NewTask) -> None:
         ("retry.seconds", retry.seconds, 0.0),
         ("retry.maximum_seconds", retry.maximum_seconds, 0.0),
     ):
-        if not (math.isfinite(seconds) and least <= seconds <= _LONGEST):
-            raise InvalidTask(f"{name} {seconds:g} is not from {least:g} to {_LONGEST:g}")
+        if not (math.isfinite(seconds) and least <= seconds <= LONGEST):
+            raise InvalidTask(f"{name} {seconds:g} is not from {least:g} to {LONGEST:g}")
     if not 0 <= retry.jitter <= 1:
         raise InvalidTask(f"retry.jitter {retry.jitter:g} is not from 0 to 1")
     if task.group is not None and not 1 <= len(task.group) <= 255:
-        raise InvalidTask("a group's name has from 1 to 255 characters")
+        raise InvalidTask(f"group {task.group[:60]!r} is not from 1 to 255 characters long")
 
 
 def check_key(task: NewTask) -> None:
-    """Raises InvalidTask where the idempotency key is not one."""
+    """Refuse a task by its idempotency key.
+
+    Raises:
+        InvalidTask: the key is too long, the time for which it holds is out of range, or one of
+            them does not go with the other or with the task's children.
+    """
     if task.idempotency_key is not None and not 1 <= len(task.idempotency_key) <= 255:
-        raise InvalidTask("an idempotency key has from 1 to 255 characters")
-    if not (math.isfinite(task.dedup_seconds) and 0 <= task.dedup_seconds <= _LONGEST):
-        raise InvalidTask(f"dedup_seconds {task.dedup_seconds:g} is not from 0 to {_LONGEST:g}")
+        shown = repr(task.idempotency_key[:60])
+        raise InvalidTask(f"idempotency_key {shown} is not from 1 to 255 characters long")
+    if not (math.isfinite(task.dedup_seconds) and 0 <= task.dedup_seconds <= LONGEST):
+        raise InvalidTask(f"dedup_seconds {task.dedup_seconds:g} is not from 0 to {LONGEST:g}")
+    if task.dedup is DedupMode.SIMPLE:
+        if task.dedup_seconds:
+            raise InvalidTask(
+                f"dedup_seconds {task.dedup_seconds:g} is for throttle and debounce; with simple it is 0"
+            )
+    elif task.idempotency_key is None:
+        raise InvalidTask(f"dedup {task.dedup} needs an idempotency_key")
+    elif not task.dedup_seconds:
+        raise InvalidTask(f"dedup {task.dedup} needs dedup_seconds above 0")
+    elif task.dedup is DedupMode.DEBOUNCE and task.children:
+        raise InvalidTask("dedup debounce is not for a task with children, which begin at once")

@@ -9,11 +9,13 @@ from random import Random
 from typing import Final, TypeAlias, TypeVar, assert_never
 from uuid import UUID
 
+import structlog
+
 from runtime import Refusal
 
-from ..records.connection import Link, is_away, is_conflict
+from ..records.connection import UNSENDABLE, Link, first_line, is_conflict, is_hopeless, is_slow
 from .claiming import claim
-from .holding import complete, fail, log, progress, renew
+from .holding import RENEW, complete, fail, log, progress, renewed, renewing
 from .messages import (
     AddTasks,
     CancelTask,
@@ -24,6 +26,7 @@ from .messages import (
     LimitTasks,
     PauseTasks,
     PromoteTask,
+    QueueAway,
     RenewLeases,
     ReportLog,
     ReportProgress,
@@ -33,8 +36,10 @@ from .messages import (
 )
 from .operating import cancel, limit, pause, promote, reprioritize, retry
 from .planting import add
+from .sql import fetch
 from .store import Policy, Store
 
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("task_queue")
 M = TypeVar("M")
 
 Change: TypeAlias = (
@@ -58,9 +63,6 @@ Change: TypeAlias = (
 TRIES: Final = 5
 """Attempts at a batch that others get in the way of: a deadlock has to end for one of them."""
 
-# What the driver raises for a value that it cannot even send.
-_UNSENDABLE: Final = (Link.Error, ValueError, TypeError)
-
 
 @dataclass(slots=True, kw_only=True)
 class Done:
@@ -79,21 +81,31 @@ def carry_out(link: Link, changes: Sequence[Change], policy: Policy, random: Ran
     """
     try:
         return _insist(link, changes, policy, random)
-    except _UNSENDABLE as error:
+    except Exception as error:  # whatever a message may bring about, it is for its own asker
         if _hopeless(link, error):
             raise
+        if len(changes) == 1:
+            return Done(replies=[_refusal(changes[0], error)])
     done = Done(replies=[])
     for change in changes:
-        try:
-            alone = _insist(link, [change], policy, random)
-            done.replies += alone.replies
-            done.events += alone.events
-        except _UNSENDABLE as error:
-            if _hopeless(link, error):
-                raise
-            sentence = f"the record cannot hold this {type(change).__name__}: {_line(error)}"
-            done.replies.append(InvalidTask(sentence))
+        alone = carry_out(link, [change], policy, random)
+        done.replies += alone.replies
+        done.events += alone.events
     return done
+
+
+def _hopeless(link: Link, error: Exception) -> bool:
+    # Others can be served while somebody keeps one statement waiting.
+    return is_hopeless(link, error) and not (is_slow(error) and not link.closed)
+
+
+def _refusal(change: Change, error: Exception) -> Refusal:
+    what = type(change).__name__
+    if is_slow(error):
+        return QueueAway(f"this {what} was kept waiting for too long: {first_line(error)}")
+    if not isinstance(error, UNSENDABLE):
+        LOGGER.error("message_failed", message=what, exc_info=error)
+    return InvalidTask(f"the record cannot hold this {what}: {first_line(error)}")
 
 
 def _insist(link: Link, changes: Sequence[Change], policy: Policy, random: Random) -> Done:
@@ -164,7 +176,8 @@ class _Together:
         store = self._store
         match change:
             case RenewLeases():
-                return renew(store, change)
+                kept = fetch(store.link, RENEW, renewing(change, store.policy))
+                return renewed(change, store.policy, (task_id for (task_id,) in kept))
             case CancelTask():
                 return cancel(store, change)
             case RetryTask():
@@ -192,12 +205,3 @@ def ids_of(change: Change) -> tuple[UUID, ...]:
             return (change.id,)
         case _:
             return ()
-
-
-def _hopeless(link: Link, error: Exception) -> bool:
-    return link.closed or (isinstance(error, Link.Error) and is_away(error))
-
-
-def _line(error: Exception) -> str:
-    text = (isinstance(error, Link.Error) and error.diag.message_primary) or str(error)
-    return text.strip().partition("\n")[0] or type(error).__name__

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Final, LiteralString
 
+from ..records.arrays import texts
 from .events import TaskStarted
 from .messages import ClaimTasks, Json, Lease, LeasedTask
-from .sql import Row, fetch, texts
+from .sql import Row, fetch
 from .store import Store
 
 CLAIMED: Final[LiteralString] = (

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final, LiteralString
 from uuid import UUID
 
+from ..records.arrays import texts
 from ..records.connection import Link
 from .claiming import SELECT_CLAIMABLE
 from .messages import (
@@ -25,7 +26,7 @@ from .messages import (
     WorkerView,
 )
 from .reading import known_task, limits, workers
-from .sql import fetch, texts
+from .sql import fetch
 
 FARTHEST: Final = 1000
 """Places ahead of a task are counted up to here."""
@@ -47,10 +48,18 @@ _HOLDERS: Final[LiteralString] = """
         or (%(scope)s = 'group' and group_name = %(name)s))
     order by owner limit 100
 """
+_AT_WORK: Final[LiteralString] = """
+    select owner, count(*)::int from tasks
+    where state = 'running' and owner = any(%(owners)s::text[]) group by owner
+"""
 
 
 def explain(link: Link, query: ExplainQuery, lease_seconds: float) -> Explanation:
-    """Raises NoSuchTask."""
+    """Every reason why a task does not run at this moment.
+
+    Raises:
+        NoSuchTask: it is not on record.
+    """
     # One moment for all answers: a claim in between would make them contradict each other.
     with link.transaction():
         link.execute("set transaction isolation level repeatable read, read only")
@@ -68,7 +77,7 @@ def explain(link: Link, query: ExplainQuery, lease_seconds: float) -> Explanatio
             if task.state is TaskState.DELAYED:
                 reasons.append(_delay(link, task))
             reasons += _limits(link, task, claimable=claimable)
-            reasons += _workers(task, workers(link, lease_seconds))
+            reasons += _workers(link, task, workers(link, lease_seconds))
             if ahead:
                 number = f"{ahead} or more" if ahead >= FARTHEST else str(ahead)
                 reasons.append(
@@ -130,14 +139,21 @@ def _limits(link: Link, task: TaskView, *, claimable: bool) -> list[Reason]:
     return reasons
 
 
-def _workers(task: TaskView, known: Iterable[WorkerView]) -> list[Reason]:
-    """Why nobody takes tasks of this type, if nobody does."""
+def _workers(link: Link, task: TaskView, known: Iterable[WorkerView]) -> list[Reason]:
+    """Why nobody takes tasks of this type, or who is at work on others, if nobody has room for it."""
     waiting: dict[str, list[str]] = {}
+    taking: dict[str, int] = {}
     for worker in known:
         if task.type in worker.types:
-            return []
-        if task.type in worker.closed:
+            taking[worker.owner] = worker.slots
+        elif task.type in worker.closed:
             waiting.setdefault(worker.closed[task.type], []).append(worker.owner)
+    if taking:
+        busy: dict[str, int] = dict(fetch(link, _AT_WORK, {"owners": texts(list(taking))}))
+        if any(busy.get(owner, 0) < slots for owner, slots in taking.items()):
+            return []
+        text = f"all {sum(taking.values())} slots of those who take {task.type} are taken"
+        return [Reason(kind=ReasonKind.BUSY, text=text, by=tuple(taking))]
     text = (
         f"no worker takes {task.type} at the moment"
         if waiting

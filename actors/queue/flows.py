@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Final, LiteralString
 from uuid import UUID
 
+from ..records.arrays import uuids
 from .events import TaskFailed, TaskRetried
 from .messages import TaskState
-from .sql import NOW, fetch, uuids
+from .sql import NOW, fetch
 from .store import Store
 
 _LOCK_PARENTS: Final[LiteralString] = """

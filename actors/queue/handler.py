@@ -25,6 +25,7 @@ from typing import Protocol, TypeAlias
 
 import trio
 
+from .adding import LONGEST
 from .messages import Json, LeasedTask
 
 
@@ -56,7 +57,8 @@ class Attempt(Protocol):
 Handler: TypeAlias = Callable[[Attempt], Awaitable[Json]]
 """Does one task and returns its result. Any error is a failed attempt, tried again by the task's rule.
 
-It is cancelled when its task is cancelled, runs out of time, or has gone to somebody else.
+It is cancelled when its task is cancelled, runs out of time, or has gone to somebody else. A program is run
+with `program.run_program`, which ends it then, with all that it started.
 """
 
 
@@ -115,8 +117,13 @@ class TryLater(Exception):
     """Raised by a handler: whoever refused us said when to come back."""
 
     def __init__(self, reason: str, *, seconds: float) -> None:
+        """Wait so long; what is longer than `LONGEST` is that.
+
+        Raises:
+            ValueError: ``seconds`` is not a number from 0, such as the text of a header.
+        """
         super().__init__(reason)
-        self.seconds = seconds
+        self.seconds = _wait(seconds)
 
 
 class NotNow(Exception):
@@ -127,5 +134,16 @@ class NotNow(Exception):
     """
 
     def __init__(self, reason: str, *, seconds: float = 1.0) -> None:
+        """As for `TryLater`.
+
+        Raises:
+            ValueError: likewise.
+        """
         super().__init__(reason)
-        self.seconds = seconds
+        self.seconds = _wait(seconds)
+
+
+def _wait(seconds: object) -> float:
+    if isinstance(seconds, int | float) and seconds >= 0:
+        return min(float(seconds), LONGEST)
+    raise ValueError(f"seconds must be a number from 0, not {seconds!r}")

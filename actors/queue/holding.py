@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final, LiteralString
 from uuid import UUID
 
 from runtime import Refusal
 
+from ..records.arrays import numbers, texts, uuids
 from .adding import to_json
 from .events import TaskCompleted, TaskFailed, TaskProgressed, TaskRetried
 from .flows import settle
@@ -25,8 +27,13 @@ from .messages import (
     TaskState,
 )
 from .retry import Failure, next_wait
-from .sql import NOW, Row, fetch, numbers, plain, texts, uuids
-from .store import Store
+from .sql import NOW, Row, fetch, plain
+from .store import Policy, Store
+
+MOST_LINES: Final = 10_000
+"""Log lines that are kept of one task; the oldest go."""
+CUT_AFTER: Final = 100
+"""Lines that a task's log may grow by, on average, until it is cut back."""
 
 # Written so that the index of running tasks is of no use: these statements have to begin with the ids.
 RUNS: Final[LiteralString] = "tasks.state || '' = 'running'"
@@ -83,6 +90,15 @@ _FAIL: Final[LiteralString] = f"""
     returning tasks.id, state, parent_id
 """
 
+# As with _COMPLETED_ALREADY.
+_FAILED_ALREADY: Final[LiteralString] = """
+    select a.task_id, a.token, tasks.state from task_attempts as a
+    join unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) as row (id, token)
+        on a.task_id = row.id and a.token = row.token
+    join tasks on tasks.id = a.task_id
+    where a.outcome = 'failed'
+"""
+
 _PROGRESS: Final[LiteralString] = f"""
     update tasks set progress = row.progress
     from unnest(%(ids)s::uuid[], %(tokens)s::bigint[], %(progress)s::float8[]) as row (id, token, progress)
@@ -101,20 +117,27 @@ _LOG: Final[LiteralString] = f"""
     returning task_id, token
 """
 
-_RENEW: Final[LiteralString] = f"""
+_CUT_LOG: Final[LiteralString] = """
+    delete from task_logs where task_id = %(id)s and seq <= (
+        select seq from task_logs where task_id = %(id)s order by seq desc offset %(most)s limit 1
+    )
+"""
+
+# In one statement, so that it can overtake whatever takes several.
+RENEW: Final[LiteralString] = f"""
+    with seen as (
+        insert into task_workers (owner, types, closed, slots, seen_at)
+        values (%(owner)s, %(types)s::text[], %(closed)s::jsonb, %(slots)s, statement_timestamp())
+        on conflict (owner) do update
+        set types = excluded.types, closed = excluded.closed, slots = excluded.slots,
+            seen_at = excluded.seen_at
+    )
     update tasks set lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
     from (
         select * from unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) as row (id, token) order by id
     ) as row
     where tasks.id = row.id and tasks.token = row.token and {RUNS} and owner = %(owner)s
     returning tasks.id
-"""
-
-_SEEN: Final[LiteralString] = """
-    insert into task_workers (owner, types, closed, seen_at)
-    values (%(owner)s, %(types)s::text[], %(closed)s::jsonb, statement_timestamp())
-    on conflict (owner) do update
-    set types = excluded.types, closed = excluded.closed, seen_at = excluded.seen_at
 """
 
 
@@ -176,8 +199,26 @@ def fail(store: Store, requests: Sequence[FailTask]) -> list[TaskState | Refusal
             due = min(wait for wait in waits.values() if wait is not None)
             store.publish(TaskRetried(ids=again, due_in=due))
         settle(store, (parent for _, state, parent in failed if state == TaskState.FAILED))
+    missing = [key for key in failing if key not in waits]
+    already = {
+        (task_id, token): TaskState(state)
+        for task_id, token, state in (
+            fetch(
+                store.link,
+                _FAILED_ALREADY,
+                {
+                    "ids": uuids(task_id for task_id, _ in missing),
+                    "tokens": numbers(token for _, token in missing),
+                },
+            )
+            if missing
+            else ()
+        )
+    }
     return [
-        states[request.id] if (request.id, request.token) in waits else stale(request.id)
+        states[request.id]
+        if (key := (request.id, request.token)) in waits
+        else already.get(key) or stale(request.id)
         for request in requests
     ]
 
@@ -221,7 +262,7 @@ def progress(store: Store, requests: Sequence[ReportProgress]) -> list[Refusal |
 
 
 def log(store: Store, requests: Sequence[ReportLog]) -> list[Refusal | None]:
-    """Keep log lines."""
+    """Keep log lines, of each task the newest `MOST_LINES` or a little more."""
     done = fetch(
         store.link,
         _LOG,
@@ -232,39 +273,32 @@ def log(store: Store, requests: Sequence[ReportLog]) -> list[Refusal | None]:
             "messages": texts([plain(request.message) for request in requests]),
         },
     )
+    for task_id, lines in Counter[UUID](task_id for task_id, _ in done).items():
+        # To count what there is takes as long as all of it is: it is done once in many lines.
+        if store.random.random() * CUT_AFTER < lines:
+            fetch(store.link, _CUT_LOG, {"id": task_id, "most": MOST_LINES})
     known: set[tuple[UUID, int]] = {(row[0], row[1]) for row in done}
     return [None if (request.id, request.token) in known else stale(request.id) for request in requests]
 
 
-def renew(store: Store, request: RenewLeases) -> Renewed:
-    """Keep the owner's leases; those that it has no more are lost."""
-    ids = [task_id for task_id, _ in request.leases]
-    fetch(
-        store.link,
-        _SEEN,
-        {
-            "owner": request.owner,
-            "types": texts(request.types),
-            "closed": to_json({kind: plain(why) for kind, why in request.closed.items()}),
-        },
-    )
-    kept = (
-        fetch(
-            store.link,
-            _RENEW,
-            {
-                "ids": uuids(ids),
-                "tokens": numbers(token for _, token in request.leases),
-                "owner": request.owner,
-                "lease": store.policy.lease_seconds,
-            },
-        )
-        if ids
-        else []
-    )
+def renewing(request: RenewLeases, policy: Policy) -> dict[str, object]:
+    """The parameters of `RENEW`."""
+    return {
+        "owner": request.owner,
+        "types": texts(request.types),
+        "closed": to_json({kind: plain(why) for kind, why in request.closed.items()}),
+        "slots": request.slots,
+        "ids": uuids(task_id for task_id, _ in request.leases),
+        "tokens": numbers(token for _, token in request.leases),
+        "lease": policy.lease_seconds,
+    }
+
+
+def renewed(request: RenewLeases, policy: Policy, kept: Iterable[UUID]) -> Renewed:
+    """Those that the owner has no more are lost."""
     return Renewed(
-        seconds=store.policy.lease_seconds,
-        lost=frozenset(ids) - {task_id for (task_id,) in kept},
+        seconds=policy.lease_seconds,
+        lost=frozenset(task_id for task_id, _ in request.leases) - frozenset(kept),
     )
 
 

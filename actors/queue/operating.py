@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final, LiteralString
 from uuid import UUID
 
-from .adding import check_type, to_json
+from ..records.arrays import uuids
+from .adding import check_priority, check_type, to_json
 from .events import QueueChanged, TaskCancelled, TaskReprioritized, TaskRetried
 from .flows import settle
 from .messages import (
@@ -23,8 +24,7 @@ from .messages import (
     TaskStateForbids,
     TaskView,
 )
-from .priority import HIGHEST, LOWEST
-from .sql import NOW, TASK, fetch, plain, task_view, uuids
+from .sql import NOW, TASK, fetch, plain, task_view
 from .states import Step, allows, require
 from .store import Store
 
@@ -53,8 +53,13 @@ _CANCEL: Final[LiteralString] = """
     where id = any(%(ids)s::uuid[])
 """
 
-# A cancelled task may still have a handler that has not heard of it. Its lease ends it at the latest.
+# A cancelled task may still have a handler that has not heard of it; its lease, which is kept, ends it.
 _RETRY: Final[LiteralString] = f"""
+    with kept as (
+        insert into task_attempts (task_id, token, owner, outcome, result, started_at, ended_at)
+        select id, token, owner, 'completed', result, started_at, finished_at
+        from tasks where id = %(id)s and state = 'completed'
+    )
     update tasks
     set state = case when waits.yes or lease_until > statement_timestamp() then 'delayed' else 'pending' end,
         run_at = case when not waits.yes then greatest(statement_timestamp(), lease_until) end,
@@ -62,7 +67,7 @@ _RETRY: Final[LiteralString] = f"""
             - priority * %(age)s::bigint,
         data = coalesce(%(data)s::jsonb, data),
         attempts = 0, stalls = 0, progress = 0, result = null, error = null, finished_at = null,
-        lease_until = null
+        lease_until = case when lease_until > statement_timestamp() then lease_until end
     from (
         select exists (
             select from tasks as child where child.parent_id = %(id)s
@@ -74,10 +79,17 @@ _RETRY: Final[LiteralString] = f"""
     returning {TASK}
 """
 
+_UNFINISHED_CHILD: Final[LiteralString] = """
+    select child.id, child.state from tasks as child join tasks as parent on parent.id = child.parent_id
+    where parent.id = %(id)s and parent.on_child_failure = 'fail'
+        and child.state in ('failed', 'cancelled', 'dead')
+    order by child.id limit 1
+"""
+
 _PROMOTE: Final[LiteralString] = f"""
     update tasks set state = 'pending', run_at = statement_timestamp(),
         rank = {NOW} - priority * %(age)s::bigint
-    where id = %(id)s
+    where id = %(id)s and (lease_until is null or lease_until <= statement_timestamp())
     returning {TASK}
 """
 
@@ -129,6 +141,8 @@ def cancel(store: Store, request: CancelTask) -> TaskView:
 def retry(store: Store, request: RetryTask) -> TaskView:
     """Begin anew."""
     require(Step.RETRY, _task(store, request.id).state)
+    for child, state in fetch(store.link, _UNFINISHED_CHILD, {"id": request.id}):
+        raise TaskStateForbids(f"cannot retry a task whose child {child} is {state}; retry that one first")
     data = None if request.data is None else to_json(request.data)
     (row,) = fetch(store.link, _RETRY, {"id": request.id, "data": data, **store.age})
     store.publish(TaskRetried(ids=(request.id,), due_in=0.0))
@@ -141,15 +155,17 @@ def promote(store: Store, request: PromoteTask) -> TaskView:
     require(Step.PROMOTE, task.state)
     if task.run_at is None:
         raise TaskStateForbids("cannot promote a task that waits for its children")
-    (row,) = fetch(store.link, _PROMOTE, {"id": request.id, **store.age})
-    store.publish(TaskRetried(ids=(request.id,), due_in=None))
-    return task_view(row)
+    for row in fetch(store.link, _PROMOTE, {"id": request.id, **store.age}):
+        store.publish(TaskRetried(ids=(request.id,), due_in=None))
+        return task_view(row)
+    raise TaskStateForbids(
+        f"cannot promote a task whose cancelled handler may be at work until {task.lease_until:%H:%M:%S} UTC"
+    )
 
 
 def reprioritize(store: Store, request: ReprioritizeTask) -> TaskView:
     """Move a task to where it would be, had it had this priority from the start."""
-    if not LOWEST <= request.priority <= HIGHEST:
-        raise InvalidTask(f"priority {request.priority} is not from {LOWEST} to {HIGHEST}")
+    check_priority(request.priority)
     require(Step.REPRIORITIZE, _task(store, request.id).state)
     parameters: dict[str, object] = {"id": request.id, "priority": request.priority}
     (row,) = fetch(store.link, _REPRIORITIZE, {**parameters, **store.age})
@@ -172,11 +188,16 @@ def pause(store: Store, request: PauseTasks | ResumeTasks) -> None:
 def limit(store: Store, request: LimitTasks) -> None:
     """Set or lift the limits of a type, a group or all."""
     if (request.scope is LimitScope.ALL) != (not request.name):
-        raise InvalidTask("a limit of all tasks has no name, any other has one")
-    if any(most is not None and not 1 <= most <= 1_000_000 for most in (request.max_running, request.rate)):
-        raise InvalidTask("a limit is from 1 to 1000000")
+        expected = "empty" if request.name else f"the name of a {request.scope}"
+        sentence = f"name {request.name[:60]!r} is not {expected}, as the scope is {request.scope}"
+        raise InvalidTask(sentence)
+    if request.scope is LimitScope.TYPE:
+        check_type(request.name)
+    for field, most in (("max_running", request.max_running), ("rate", request.rate)):
+        if most is not None and not 1 <= most <= 1_000_000:
+            raise InvalidTask(f"{field} {most} is not from 1 to 1000000")
     if not 0.001 <= request.rate_seconds <= 86_400:
-        raise InvalidTask("rate_seconds is from 0.001 to 86400")
+        raise InvalidTask(f"rate_seconds {request.rate_seconds:g} is not from 0.001 to 86400")
     parameters: dict[str, object] = {"scope": request.scope.value, "name": request.name}
     values = {"most": request.max_running, "rate": request.rate, "seconds": request.rate_seconds}
     fetch(store.link, _LIMIT, {**parameters, **values})

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from runtime import Refusal
 
+from ..records.arrays import numbers, texts, uuids
 from .adding import Kinds, Seed, check_key, grow, rows
 from .events import TaskAdded, TaskRetried
 from .messages import Added, AddTasks, DedupMode, InvalidTask
-from .sql import NOW, fetch, numbers, texts, uuids
+from .sql import NOW, fetch
 from .store import Store
 
 # What tasks have in common is sent once, as a kind: see `adding.Kinds`.
@@ -83,10 +84,15 @@ _DEBOUNCE: Final[LiteralString] = f"""
     returning id
 """
 
+# Two instances that both find nothing would both add one.
+_LOCK_KEY: Final[LiteralString] = """
+    insert into task_keys (key, task_id) values (%(key)s, %(id)s)
+    on conflict (key) do update set key = excluded.key
+"""
+
 # The key of a debounced task stands for the newest one that was really added.
 _PUT_KEY: Final[LiteralString] = """
-    insert into task_keys (key, task_id) values (%(key)s, %(id)s)
-    on conflict (key) do update set task_id = excluded.task_id, until = null
+    update task_keys set task_id = %(id)s, until = null where key = %(key)s
 """
 
 
@@ -133,13 +139,20 @@ def _earlier(store: Store, keyed: Sequence[tuple[str, Seed]]) -> dict[UUID, UUID
     """Of the seeds whose keys are taken: the ids of the tasks that have them."""
     earlier: dict[UUID, UUID] = {}
     first: dict[str, Seed] = {}
+    debounced: dict[str, Seed] = {}
     for key, seed in keyed:
         if key in first:
             earlier[seed.id] = first[key].id
+        elif key in debounced:
+            earlier[seed.id] = debounced[key].id
+            if seed.task.dedup is DedupMode.DEBOUNCE:
+                debounced[key].data = seed.data
         elif seed.task.dedup is not DedupMode.DEBOUNCE:
             first[key] = seed
         elif (replaced := _debounce(store, key, seed)) is not None:
             earlier[seed.id] = replaced
+        else:
+            debounced[key] = seed
     if first:
         taken = {
             key
@@ -166,6 +179,7 @@ def _earlier(store: Store, keyed: Sequence[tuple[str, Seed]]) -> dict[UUID, UUID
 
 
 def _debounce(store: Store, key: str, seed: Seed) -> UUID | None:
+    fetch(store.link, _LOCK_KEY, {"key": key, "id": seed.id})
     found = fetch(
         store.link,
         _DEBOUNCE,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, TypeAlias
 
-from ..records.connection import Link, Server, is_away
-from ..records.errors import DatabaseAway
-from ..records.threads import Threads
+import trio
+
+from ..records.connection import Link, Server
+from ..records.pool import Pool
 from . import reading
 from .explain import explain
 from .messages import (
@@ -27,49 +28,32 @@ Query: TypeAlias = TaskQuery | TasksQuery | AttemptsQuery | LogsQuery | QueueSta
 
 
 class Readers:
-    """As many connections as are used at once, kept for the next query."""
+    """Answers queries, a few at once."""
 
-    def __init__(self, lease_seconds: float) -> None:
+    def __init__(self, server: Server, lease_seconds: float) -> None:
         self._lease_seconds = lease_seconds
-        self._threads = Threads(READERS)
-        self._idle: list[Link] = []
+        self._pool = Pool(server, READERS)
+        self._turns = trio.Semaphore(READERS)
 
-    async def read(self, server: Server, query: Query, stale_writes: int) -> object:
-        """What the record answers.
+    async def read(self, query: Query, stale_writes: int) -> object:
+        """What the record answers, when it is this query's turn.
 
         Raises:
-            DatabaseAway, NoSuchTask, InvalidTask
+            DatabaseAway: there is no connection, or it broke.
+            NoSuchTask: the task is not on record.
+            InvalidTask: the query cannot be answered as it stands.
         """
-        try:
-            if self._idle:
-                try:
-                    return await self._read_on(server, self._idle.pop(), query, stale_writes)
-                except DatabaseAway:
-                    # It may have broken long ago, with a server that is back by now.
-                    self.close()
-            link = await self._threads.connect(server)
-            return await self._read_on(server, link, query, stale_writes)
-        except (Link.Error, ValueError) as error:
-            # A ValueError is a text that cannot be sent, such as half a surrogate pair.
-            sentence = f"the record cannot answer this {type(query).__name__}: {error}"
-            raise InvalidTask(sentence) from error
+        async with self._turns:
+            try:
+                return await self._pool.run(partial(self._look, query=query, stale_writes=stale_writes))
+            except (Link.Error, ValueError) as error:
+                # A ValueError is a text that cannot be sent, such as half a surrogate pair.
+                sentence = f"the record cannot answer this {type(query).__name__}: {error}"
+                raise InvalidTask(sentence) from error
 
     def close(self) -> None:
         """Close what is not in use."""
-        while self._idle:
-            self._idle.pop().close()
-
-    async def _read_on(self, server: Server, link: Link, query: Query, stale_writes: int) -> object:
-        try:
-            return await self._threads.run(link, partial(self._look, query=query, stale_writes=stale_writes))
-        except Link.Error as error:
-            if is_away(error):
-                link.close()
-                raise server.fault(error) from error
-            raise
-        finally:
-            if not link.closed:
-                self._idle.append(link)
+        self._pool.close()
 
     def _look(self, link: Link, query: Query, stale_writes: int) -> object:
         match query:

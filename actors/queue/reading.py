@@ -14,6 +14,7 @@ from .messages import (
     LimitScope,
     LimitView,
     LogLine,
+    LogPage,
     LogsQuery,
     NoSuchTask,
     QueueStats,
@@ -28,6 +29,8 @@ from .sql import TASK, fetch, task_view
 
 MOST_TASKS: Final = 1000
 """In one page."""
+_LONGEST_CURSOR: Final = 18
+"""Digits of a line's number, which the server counts in 64 bits."""
 
 _TASK: Final[LiteralString] = f"select {TASK} from tasks where id = %(id)s"
 
@@ -43,16 +46,17 @@ _TASKS: Final[LiteralString] = f"""
 """
 
 _ATTEMPTS: Final[LiteralString] = """
-    select token, owner, outcome, error, started_at, ended_at from task_attempts where task_id = %(id)s
+    select token, owner, outcome, error, started_at, ended_at, result from task_attempts
+    where task_id = %(id)s
     union all
-    select token, owner, state, null, started_at, finished_at from tasks
+    select token, owner, state, null, started_at, finished_at, result from tasks
     where id = %(id)s and state in ('running', 'completed')
     order by token
 """
 
 _LOGS: Final[LiteralString] = """
-    select token, level, message, created_at from task_logs
-    where task_id = %(id)s order by seq limit %(limit)s
+    select seq, token, level, message, created_at from task_logs
+    where task_id = %(id)s and seq > %(after)s::bigint order by seq limit %(limit)s
 """
 
 _COUNTS: Final[LiteralString] = "select type, state, count(*) from tasks group by type, state order by type"
@@ -61,7 +65,7 @@ _ROOMS: Final[LiteralString] = """
     from task_rooms order by scope, name
 """
 _WORKERS: Final[LiteralString] = """
-    select owner, types, seen_at, closed from task_workers
+    select owner, types, seen_at, closed, slots from task_workers
     where seen_at > statement_timestamp() - make_interval(secs => %(lease)s) order by owner
 """
 _OLDEST: Final[LiteralString] = """
@@ -74,7 +78,11 @@ def task(link: Link, query: TaskQuery) -> TaskView:
 
 
 def known_task(link: Link, task_id: UUID) -> TaskView:
-    """Raises NoSuchTask."""
+    """A task that must be on record.
+
+    Raises:
+        NoSuchTask: it is not.
+    """
     found = fetch(link, _TASK, {"id": task_id})
     if not found:
         raise NoSuchTask(f"there is no task {task_id} on record")
@@ -82,11 +90,15 @@ def known_task(link: Link, task_id: UUID) -> TaskView:
 
 
 def page(link: Link, query: TasksQuery) -> TaskPage:
-    """Raises InvalidTask."""
+    """The newest tasks that fit, or those after the page that the cursor ended.
+
+    Raises:
+        InvalidTask: no page ends with this cursor.
+    """
     try:
         before = None if query.cursor is None else UUID(query.cursor)
     except ValueError:
-        raise InvalidTask("that cursor is none of ours") from None
+        raise InvalidTask(f"cursor {(query.cursor or '')[:60]!r} is not the next_cursor of a page") from None
     limit = max(1, min(MOST_TASKS, query.limit))
     found = fetch(
         link,
@@ -105,7 +117,11 @@ def page(link: Link, query: TasksQuery) -> TaskPage:
 
 
 def attempts(link: Link, query: AttemptsQuery) -> tuple[Attempt, ...]:
-    """Raises NoSuchTask."""
+    """The attempts at a task, oldest first; the one under way is the last.
+
+    Raises:
+        NoSuchTask: it is not on record.
+    """
     known_task(link, query.id)
     return tuple(
         Attempt(
@@ -115,18 +131,31 @@ def attempts(link: Link, query: AttemptsQuery) -> tuple[Attempt, ...]:
             error=error,
             started_at=started,
             ended_at=ended,
+            result=result,
         )
-        for token, owner, outcome, error, started, ended in fetch(link, _ATTEMPTS, {"id": query.id})
+        for token, owner, outcome, error, started, ended, result in fetch(link, _ATTEMPTS, {"id": query.id})
     )
 
 
-def logs(link: Link, query: LogsQuery) -> tuple[LogLine, ...]:
-    """Raises NoSuchTask."""
+def logs(link: Link, query: LogsQuery) -> LogPage:
+    """What a task's handlers wrote, oldest first, or what comes after the page that the cursor ended.
+
+    Raises:
+        NoSuchTask: it is not on record.
+        InvalidTask: no page ends with this cursor.
+    """
     known_task(link, query.id)
-    found = fetch(link, _LOGS, {"id": query.id, "limit": max(1, query.limit)})
-    return tuple(
-        LogLine(token=token, level=level, message=message, created_at=created)
-        for token, level, message, created in found
+    cursor = "0" if query.cursor is None else query.cursor
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR):
+        raise InvalidTask(f"cursor {cursor[:60]!r} is not the next_cursor of a page")
+    limit = max(1, query.limit)
+    found = fetch(link, _LOGS, {"id": query.id, "after": int(cursor), "limit": limit + 1})
+    return LogPage(
+        lines=tuple(
+            LogLine(token=token, level=level, message=message, created_at=created)
+            for _, token, level, message, created in found[:limit]
+        ),
+        next_cursor=str(found[limit - 1][0]) if len(found) > limit else None,
     )
 
 
@@ -151,8 +180,8 @@ def limits(link: Link) -> tuple[LimitView, ...]:
 def workers(link: Link, lease_seconds: float) -> tuple[WorkerView, ...]:
     """Those that were heard of within a lease."""
     return tuple(
-        WorkerView(owner=owner, types=tuple(types), seen_at=seen, closed=closed)
-        for owner, types, seen, closed in fetch(link, _WORKERS, {"lease": lease_seconds})
+        WorkerView(owner=owner, types=tuple(types), seen_at=seen, closed=closed, slots=slots)
+        for owner, types, seen, closed, slots in fetch(link, _WORKERS, {"lease": lease_seconds})
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 from typing import ClassVar, Final, Never
+from uuid import UUID
 
 import trio
 
@@ -121,13 +122,19 @@ class Reaper(Actor[Never]):
 
     async def _tidy(self, link: Link) -> None:
         settings = self._settings
-        forgotten = 0
-        for find in (upkeep.older_than(settings.keep_hours), upkeep.beyond(settings.keep_count)):
-            before = await self._threads.run(link, find)
-            while before is not None:
-                number = await self._threads.run(link, partial(upkeep.forget, before=before, limit=_LIMIT))
-                forgotten += number
-                if number < _LIMIT:
-                    break
+        seconds = settings.keep_hours * 3600
+        forgotten = await self._forget(link, upkeep.born_before(seconds), seconds)
+        surplus = await self._threads.run(link, partial(upkeep.beyond, keep=settings.keep_count))
+        if surplus is not None:
+            forgotten += await self._forget(link, surplus, 0.0)
         await self._threads.run(link, partial(upkeep.relabel, lease_seconds=settings.lease_seconds))
         self.context.count(forgotten=forgotten)
+
+    async def _forget(self, link: Link, before: UUID, seconds: float) -> int:
+        work = partial(upkeep.forget, before=before, seconds=seconds, limit=_LIMIT)
+        total = 0
+        while True:
+            number = await self._threads.run(link, work)
+            total += number
+            if number < _LIMIT:
+                return total

@@ -41,12 +41,17 @@ class Books(Protocol):
 
 
 class Reports:
-    """Failures go one by one, results together with all that came about meanwhile."""
+    """Failures go one by one, results together with all that came about meanwhile.
+
+    What is cut off by a cancellation is kept for `last_words`: the queue takes
+    the same word twice as one.
+    """
 
     def __init__(self, queue: Address[QueueMessage], books: Books) -> None:
         self._queue = queue
         self._books = books
         self._results: list[tuple[Run, Completion]] = []
+        self._failures: dict[Run, FailTask] = {}
         self._some = trio.Event()
 
     def complete(self, run: Run, result: Json) -> None:
@@ -56,35 +61,55 @@ class Reports:
 
     async def fail(self, run: Run, failure: FailTask) -> None:
         """Report a failure, and come back when it is on record or none of ours any more."""
+        self._failures[run] = failure
         try:
             await self._insist(failure, [run])
             self._books.count(failed=1)
         except StaleToken:
             # One that ran out was counted when it did.
             self._books.count(lost=int(run.ours))
-        finally:
-            self._books.forget(run)
+        except InvalidTask as refusal:
+            # What the handler asked for cannot be kept, but that it failed can.
+            await self._insist(run.failure(refusal, permanent=True), [run])
+            self._books.count(failed=1)
+        del self._failures[run]
+        self._books.forget(run)
 
     async def report(self) -> Never:
         """Report results, for ever."""
         while True:
             await self._some.wait()
-            batch, self._results = self._results[:_MOST_RESULTS], self._results[_MOST_RESULTS:]
+            await self._report_some()
             if not self._results:
                 self._some = trio.Event()
-            completions = tuple(completion for _, completion in batch)
-            try:
-                stale = await self._insist(CompleteTasks(completions=completions), [run for run, _ in batch])
-                self._books.count(completed=len(batch) - len(stale), lost=len(stale))
-            except StaleToken:
-                pass  # counted when they ran out
-            except InvalidTask:
-                # One of the results is not JSON; each is told apart.
-                for run, completion in batch:
-                    await self._report_alone(run, completion)
-            finally:
-                for run, _ in batch:
-                    self._books.forget(run)
+
+    async def last_words(self, others: Iterable[Run]) -> None:
+        """Report all that is left to report, and give the ``others`` back as if they had never been begun.
+
+        Whoever calls this has ended the handlers, and sets a limit.
+        """
+        while self._results:
+            await self._report_some()
+        given_back = {run: run.failure("its worker was stopped", counts=False) for run in others}
+        async with trio.open_nursery() as nursery:
+            for run, failure in (given_back | self._failures).items():
+                nursery.start_soon(self.fail, run, failure)
+
+    async def _report_some(self) -> None:
+        batch = self._results[:_MOST_RESULTS]
+        completions = tuple(completion for _, completion in batch)
+        try:
+            stale = await self._insist(CompleteTasks(completions=completions), [run for run, _ in batch])
+            self._books.count(completed=len(batch) - len(stale), lost=len(stale))
+        except StaleToken:
+            pass  # counted when they ran out
+        except InvalidTask:
+            # One of the results is not JSON; each is told apart.
+            for run, completion in batch:
+                await self._report_alone(run, completion)
+        del self._results[: len(batch)]
+        for run, _ in batch:
+            self._books.forget(run)
 
     async def _report_alone(self, run: Run, completion: Completion) -> None:
         try:

@@ -38,6 +38,10 @@ class Run:
         await self.queue.ask(report, timeout=ASK_TIMEOUT)
 
     async def log(self, message: str, *, level: str = "info") -> None:
+        said: dict[str, object] = {"message": message, "level": level}
+        for name, text in said.items():
+            if not isinstance(text, str):
+                raise TypeError(f"{name} of a log line must be a text, not {text!r}")
         line = ReportLog(id=self.task.id, token=self.lease.token, message=message, level=level)
         await self.queue.ask(line, timeout=ASK_TIMEOUT)
 
@@ -47,14 +51,14 @@ class Run:
 
     def failure(
         self,
-        error: Exception | str,
+        error: BaseException | str,
         *,
         permanent: bool = False,
         retry_after: float | None = None,
         counts: bool = True,
     ) -> FailTask:
         """What to tell the queue when it did not."""
-        if isinstance(error, Exception):
+        if isinstance(error, BaseException):
             name, text = type(error).__name__, str(error)
             error = f"{name}: {text}" if text else name
         return FailTask(

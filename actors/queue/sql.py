@@ -1,16 +1,13 @@
 """How the statements of the queue are sent, and what their rows and parameters look like.
 
 The statements are beside the functions that use them. Those of the hot path
-take arrays, so that one round trip serves hundreds of tasks. The arrays go over
-as text literals: for a driver that adapts each element by itself, that is the
-dearest part of the whole statement.
+take arrays (`records/arrays.py`), so that one round trip serves hundreds of
+tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any, Final, LiteralString, TypeAlias
-from uuid import UUID
 
 from ..records.connection import Link, tuples
 from .messages import TaskState, TaskView
@@ -50,27 +47,6 @@ def task_view(row: Row) -> TaskView:
     # fmt: on
 
 
-def uuids(ids: Iterable[UUID | None]) -> str:
-    """The literal of an array of ids."""
-    return "{" + ",".join("NULL" if one is None else one.hex for one in ids) + "}"
-
-
-def numbers(values: Iterable[float | None]) -> str:
-    """The literal of an array of numbers."""
-    return "{" + ",".join("NULL" if value is None else repr(value) for value in values) + "}"
-
-
-def texts(values: Sequence[str | None]) -> str:
-    """The literal of an array of texts."""
-    return "{" + ",".join(map(_quoted, values)) + "}"
-
-
-def _quoted(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def plain(text: str) -> str:
     """A text that the record can hold: an error's words must not be what keeps it from being recorded."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:20_000]
@@ -83,5 +59,6 @@ NOW: Final[LiteralString] = "(extract(epoch from statement_timestamp()) * 100000
 # while the table is empty, keeps the plan, and reads a million rows from end to end until it is analysed.
 SESSION: Final[LiteralString] = """
     set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off;
-    set enable_mergejoin = off; set jit = off; set plan_cache_mode = force_generic_plan
+    set enable_mergejoin = off; set jit = off; set plan_cache_mode = force_generic_plan;
+    set lock_timeout = '2s'
 """

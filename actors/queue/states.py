@@ -12,7 +12,7 @@
                   ^  │ │      ^                                              │
                   │  │ └──────┘ cancel              fail (for good) ─────────┼─────> FAILED
                   │  └─ child failed ──> FAILED     stall (too often) ───────┴─────> DEAD
-                  └──── fail, stall (after a wait)
+                  └──── fail (after a wait)
 
     COMPLETED, FAILED, CANCELLED, DEAD ── retry ──> PENDING or DELAYED
 
@@ -50,7 +50,7 @@ WAYS: Final[Mapping[Step, tuple[frozenset[TaskState], frozenset[TaskState]]]] = 
     Step.CLAIM: (frozenset({_P}), frozenset({_R})),
     Step.COMPLETE: (frozenset({_R}), frozenset({TaskState.COMPLETED})),
     Step.FAIL: (frozenset({_R}), frozenset({_P, _D, TaskState.FAILED})),
-    Step.STALL: (frozenset({_R}), frozenset({_P, _D, TaskState.DEAD})),
+    Step.STALL: (frozenset({_R}), frozenset({_P, TaskState.DEAD})),
     Step.CANCEL: (frozenset({_P, _D, _R}), frozenset({TaskState.CANCELLED})),
     Step.RIPEN: (frozenset({_D}), frozenset({_P})),
     Step.PROMOTE: (frozenset({_D}), frozenset({_P})),

@@ -1,7 +1,7 @@
 """Carries out what most work is made of: one statement that is its own transaction, one round trip.
 
 Plain tasks are added, tasks without parents completed, tasks claimed while
-nothing is limited. What turns out not to be as simple as that is left undone,
+nothing holds them back, leases renewed. What turns out not to be as simple as that is left undone,
 for `batch.py` to do with all due care.
 """
 
@@ -16,18 +16,19 @@ from uuid import UUID
 
 import trio
 
-from ..records.connection import Link, is_away
+from ..records.arrays import numbers, texts, uuids
+from ..records.connection import Link, is_away, is_slow
 from ..records.wire import Wire
 from .adding import Kinds, to_json
 from .batch import Change, Done
 from .claiming import CLAIMED, START, leases_of
 from .events import TaskAdded, TaskCompleted, TaskStarted
 from .floors import Floors, Look
-from .holding import RUNS
+from .holding import RENEW, RUNS, renewed, renewing
 from .ids import new_ids
-from .messages import Added, AddTasks, ClaimTasks, CompleteTasks, InvalidTask, NewTask
+from .messages import Added, AddTasks, ClaimTasks, CompleteTasks, InvalidTask, NewTask, RenewLeases
 from .planting import KIND_COLUMNS, KIND_VALUES
-from .sql import NOW, Row, numbers, texts, uuids
+from .sql import NOW, Row
 from .store import Policy
 from .waiting import size_of
 
@@ -66,7 +67,7 @@ _CLAIM: Final[LiteralString] = f"""
             order by rank limit %(limit)s
             for update skip locked
         ) as task
-        where not exists (select from task_limits)
+        where not exists (select from task_limits where scope <> 'type' or name = any(%(types)s::text[]))
         order by task_rank, task_id limit %(limit)s
     ),
     claimed as (
@@ -103,7 +104,7 @@ class Plan:
 
 
 async def carry_out_swiftly(wire: Wire, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
-    """Do what can be done at once; all are of one kind, and claims come alone.
+    """Do what can be done at once; all are of one kind, and claims and renewals come alone.
 
     Raises:
         Link.Error: the database is away, see `is_away`. Each change may be done or not.
@@ -112,12 +113,15 @@ async def carry_out_swiftly(wire: Wire, changes: Sequence[Change], policy: Polic
     try:
         if isinstance(first, ClaimTasks):
             return await _claim(wire, first, policy, floors)
+        if isinstance(first, RenewLeases):
+            kept = await wire.fetch(RENEW, renewing(first, policy))
+            return Done(replies=[renewed(first, policy, (task_id for (task_id,) in kept))])
         plan = await _planned(changes, policy, floors)
         return plan.done(await wire.fetch(plan.sql, plan.parameters, binary=plan.binary))
     except (InvalidTask, ValueError, TypeError):
         pass
     except Link.Error as error:
-        if wire.closed or is_away(error):
+        if wire.closed or (is_away(error) and not is_slow(error)):
             raise
     # One of them cannot be kept, or others were in the way.
     return _undone(changes)

@@ -16,7 +16,7 @@ from ..settings import DatabaseSettings, QueueSettings
 from .batch import Done
 from .events import TaskEvent
 from .messages import CompleteTasks, QueueAway, QueueMessage, StaleToken
-from .readers import READERS, Query, Readers
+from .readers import Query, Readers
 from .store import Policy
 from .waiting import Asked
 from .writers import Writers
@@ -44,6 +44,7 @@ class TaskQueue(Actor[QueueMessage]):
     anew. Whatever was under way then may be done or not.
 
     Raises:
+        DatabaseRefused: when it is made, of an address that is none.
         DatabaseAway, DatabaseRefused, SchemaFault: from ``started``; later only the last two.
     """
 
@@ -52,19 +53,15 @@ class TaskQueue(Actor[QueueMessage]):
     def __init__(
         self, settings: QueueSettings, database: DatabaseSettings, dsn: str, *, random: Random | None = None
     ) -> None:
-        self._settings = settings
-        self._database = database
-        self._dsn = dsn
+        self._server = Server(database, dsn, "botvisor task_queue")
+        self._readers = Readers(self._server, settings.lease_seconds)
         self._random = Random() if random is None else random
         self._writers = Writers(settings.batch_size, policy_of(settings), self._random, done=self._reply)
         self._away: str | None = None
         self._stale = 0
-        self._readers = Readers(settings.lease_seconds)
         self._looking = 0
-        self._reading = trio.Semaphore(READERS)
 
     async def started(self) -> None:
-        self._server = Server(self._database, self._dsn, "botvisor task_queue")
         self.context.detail.update(
             server=self._server.place, away=None, requests=0, commits=0, refused=0, stale=0
         )
@@ -143,8 +140,7 @@ class TaskQueue(Actor[QueueMessage]):
     async def _answer(self, query: Query, deferred: Deferred[object]) -> None:
         try:
             with trio.move_on_at(deferred.deadline):
-                async with self._reading:
-                    deferred.set(await self._readers.read(self._server, query, self._stale))
+                deferred.set(await self._readers.read(query, self._stale))
         except Refusal as refusal:
             deferred.fail(refusal)
         except DatabaseAway as fault:

@@ -48,7 +48,7 @@ _NEXT_DUE: Final[LiteralString] = """
     select extract(epoch from min(run_at) - clock_timestamp())::float8 from tasks where state = 'delayed'
 """
 
-# A group that got its limit while others were adding to it.
+# A group that got its limit while others were adding to it, or while tasks of it were at work.
 _RELABEL: Final[LiteralString] = """
     update tasks set lane = group_name
     where lane = '' and state in ('pending', 'delayed') and group_name in (
@@ -57,13 +57,26 @@ _RELABEL: Final[LiteralString] = """
     )
 """
 
-# A finished child stays for as long as its parent has not begun.
+# And one that lost it: nobody looks for tasks in its lane any more.
+_UNLABEL: Final[LiteralString] = """
+    update tasks set lane = ''
+    where lane <> '' and state in ('pending', 'delayed') and group_name is not null and not exists (
+        select from task_limits
+        where scope = 'group' and name = group_name and (max_running is not null or rate is not null)
+    )
+"""
+
+# A finished child stays for as long as its parent has not ended, and a parent for as long as its children.
 _FORGET: Final[LiteralString] = """
     with old as materialized (
         select id from tasks
         where id < %(before)s and state in ('completed', 'failed', 'cancelled', 'dead')
+            and finished_at < statement_timestamp() - make_interval(secs => %(seconds)s)
             and not exists (
                 select from tasks as parent where parent.id = tasks.parent_id and parent.finished_at is null
+            )
+            and not exists (
+                select from tasks as child where child.parent_id = tasks.id and child.finished_at is null
             )
         order by id limit %(limit)s for update skip locked
     ),
@@ -102,32 +115,29 @@ def next_due(link: Link) -> float | None:
     return None if seconds is None else float(seconds)
 
 
-def older_than(hours: float) -> Callable[[Link], UUID | None]:
-    """Finds the id before which all finished tasks are too old."""
-    return lambda _: first_id_at(max(0, round((time.time() - hours * 3600) * 1000)))
+def born_before(seconds: float) -> UUID:
+    """The id before which all tasks are older than that."""
+    return first_id_at(max(0, round((time.time() - seconds) * 1000)))
 
 
-def beyond(keep: int) -> Callable[[Link], UUID | None]:
-    """Finds the id before which there are more finished tasks than are kept."""
-
-    def find(link: Link) -> UUID | None:
-        found = fetch(link, _SURPLUS, {"keep": keep})
-        # That one is the first too many; what is to go lies before the next id.
-        return UUID(int=found[0][0].int + 1) if found else None
-
-    return find
+def beyond(link: Link, keep: int) -> UUID | None:
+    """The id before which there are more finished tasks than are kept, if there are."""
+    found = fetch(link, _SURPLUS, {"keep": keep})
+    # That one is the first too many; what is to go lies before the next id.
+    return UUID(int=found[0][0].int + 1) if found else None
 
 
-def forget(link: Link, before: UUID, limit: int) -> int:
-    """Delete finished tasks with lower ids; returns how many."""
+def forget(link: Link, before: UUID, *, seconds: float, limit: int) -> int:
+    """Delete tasks with lower ids that have been finished for so long; returns how many."""
     with link.cursor() as cursor:
-        cursor.execute(_FORGET, {"before": before, "limit": limit})
+        cursor.execute(_FORGET, {"before": before, "seconds": seconds, "limit": limit})
         return cursor.rowcount
 
 
 def relabel(link: Link, lease_seconds: float) -> None:
     """Mend what races leave behind: lanes of groups that were limited meanwhile, workers long gone."""
     fetch(link, _RELABEL)
+    fetch(link, _UNLABEL)
     fetch(link, _FORGET_WORKERS, {"seconds": max(3600.0, 10 * lease_seconds)})
 
 

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from runtime import Deferred
 
 from .batch import Change
-from .messages import AddTasks, ClaimTasks, CompleteTasks
+from .messages import AddTasks, ClaimTasks, CompleteTasks, DedupMode, RenewLeases
 
 SHARE: Final = 16
 """Messages that are worth a statement and a commit of their own while more writers are free."""
@@ -36,12 +36,13 @@ class Waiting:
         self._adds: deque[Asked] = deque()
         self._completions: deque[Asked] = deque()
         self._claims: deque[Asked] = deque()
+        self._renewals: deque[Asked] = deque()
         self._others: deque[Asked] = deque()
         # Whoever is first is taken last the next time.
-        self._swift = deque((self._adds, self._completions, self._claims))
+        self._swift = deque((self._adds, self._completions, self._claims, self._renewals))
 
     def __len__(self) -> int:
-        return len(self._adds) + len(self._completions) + len(self._claims) + len(self._others)
+        return sum(map(len, self._swift)) + len(self._others)
 
     @property
     def full(self) -> bool:
@@ -53,7 +54,8 @@ class Waiting:
         match change:
             case AddTasks():
                 for task in change.tasks:
-                    if task.idempotency_key is not None or task.children or task.dedup_seconds:
+                    keyed = task.idempotency_key is not None or task.dedup is not DedupMode.SIMPLE
+                    if keyed or task.children or task.dedup_seconds:
                         self._others.append((change, deferred))
                         return False
                 self._adds.append((change, deferred))
@@ -61,6 +63,8 @@ class Waiting:
                 self._completions.append((change, deferred))
             case ClaimTasks():
                 self._claims.append((change, deferred))
+            case RenewLeases():
+                self._renewals.append((change, deferred))
             case _:
                 self._others.append((change, deferred))
                 return False
@@ -80,8 +84,9 @@ class Waiting:
             kind = self._swift[0]
             self._swift.rotate(-1)
             if kind:
-                # Each claim is a statement of its own.
-                return self._rows(kind, 1 if kind is self._claims else max(SHARE, -(-len(kind) // writers)))
+                # Each claim and each renewal is a statement of its own.
+                alone = kind is self._claims or kind is self._renewals
+                return self._rows(kind, 1 if alone else max(SHARE, -(-len(kind) // writers)))
         return []
 
     def take_others(self) -> list[Asked]:

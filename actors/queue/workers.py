@@ -10,7 +10,7 @@ from uuid import UUID
 
 import trio
 
-from runtime import Actor, Address, AskFailed, Bus
+from runtime import Actor, Address, AskFailed, Bus, Exit
 
 from .events import (
     ChangedElsewhere,
@@ -29,6 +29,8 @@ from .run import ASK_TIMEOUT, Run
 
 SHORT: Final = 0.02
 """Tasks of fewer seconds are claimed ahead, so that no slot is empty while a claim is under way."""
+LAST_WORDS: Final = 1.0
+"""Seconds for giving back what was under way at a stop."""
 AHEAD: Final = 3
 """Times the slots: so many short tasks are claimed ahead, at most."""
 
@@ -42,8 +44,9 @@ class Workers(Actor[Never]):
     length; while the queue is away, work goes on until the lease has run out.
     What a handler achieved is reported until the queue has taken it.
 
-    ``owner`` must be another one in each incarnation of each instance: leases
-    of the one before run out by themselves.
+    At a stop, and when it fails, what was under way is given back as if it had
+    never been begun. ``owner`` must be another one in each incarnation of each
+    instance: what could not be given back comes back when its lease has run out.
     """
 
     def __init__(
@@ -89,6 +92,10 @@ class Workers(Actor[Never]):
         nursery.start_soon(self._reports.report)
         nursery.start_soon(self._renew)
         nursery.start_soon(self._claim)
+
+    async def stopped(self, reason: Exit) -> None:
+        with trio.move_on_after(LAST_WORDS):
+            await self._reports.last_words([run for run in self._runs.values() if run.ours])
 
     def forget(self, run: Run) -> None:
         """It is reported; its place is free."""
@@ -198,8 +205,13 @@ class Workers(Actor[Never]):
             # Where the gate is closed it cannot come straight back to us.
             wait = error.seconds if self._openings.why_closed(task.type) is None else 0.0
             failure = run.failure(str(error), retry_after=wait, counts=False)
-        except Exception as error:  # the handler's own, whatever it is: that is what attempts are for
+        except (Exception, SystemExit) as error:  # the handler's own: that is what attempts are for
             failure = run.failure(error)
+        except BaseExceptionGroup as group:  # the same out of a nursery of its own
+            _, others = group.split((Exception, SystemExit))
+            if others is not None:
+                raise
+            failure = run.failure(group)
         finally:
             self._mean += (trio.current_time() - begun - self._mean) / 16
         if not run.ours:
@@ -221,6 +233,7 @@ class Workers(Actor[Never]):
                 types=self._openings.types,
                 leases=tuple((run.task.id, run.lease.token) for run in runs),
                 closed=self._openings.closed,
+                slots=self._slots,
             )
             try:
                 renewed = await self._queue.ask(request, timeout=self._lease_seconds / 3)

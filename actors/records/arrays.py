@@ -6,22 +6,37 @@ the driver's own arrays, both here and in the server. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from pydantic_core import to_json
 
 
-def array(elements: Sequence[UUID | datetime | int | None]) -> str:
-    """A literal of elements in whose text nothing has to be escaped; None is NULL."""
-    # A list in JSON has the same commas, quotes and nulls, and is made ten times faster than by hand.
-    return "{" + to_json(elements)[1:-1].decode() + "}"
+def uuids(ids: Iterable[UUID | None]) -> str:
+    """A literal of ids; None is NULL, here and below."""
+    return _literal(ids)
 
 
-def text_array(elements: Iterable[str]) -> str:
+def numbers(values: Iterable[float | None]) -> str:
+    """A literal of numbers, whole or not."""
+    return _literal(values)
+
+
+def moments(times: Iterable[datetime | None]) -> str:
+    """A literal of moments, to the microsecond."""
+    return _literal(times)
+
+
+def texts(values: Iterable[str | None]) -> str:
     """A literal of any texts."""
-    return "{" + ",".join([_quoted(element) for element in elements]) + "}"
+    # By hand: JSON escapes what an array takes as it is, and the other way round.
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _literal(elements: Iterable[object]) -> str:
+    # A list in JSON has the same commas, quotes and nulls, and is made six times faster than by hand.
+    return "{" + to_json(list(elements), inf_nan_mode="constants")[1:-1].decode() + "}"
 
 
 def _quoted(text: str) -> str:

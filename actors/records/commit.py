@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import psycopg
 
-from .connection import Link, is_away, is_conflict
+from .connection import UNSENDABLE, Link, first_line, is_conflict, is_hopeless
 from .journal_messages import RecordFacts
 from .messages import Write
 from .plan import Plan
@@ -18,9 +18,6 @@ from .writes import plan_write
 
 Reply: TypeAlias = object
 """What the asker gets: a row, a claim, None, or a `WriteRefused` for it alone."""
-
-# What the driver raises for a value that it cannot even send: a lone surrogate, data that is not JSON.
-_UNSENDABLE = (psycopg.Error, ValueError, TypeError)
 
 
 class GaveUp(WriteRefused):
@@ -55,8 +52,8 @@ def commit(
             answers = _together(link, plans, partial(_any_of, wanted, gave_up))
         except _GaveUpMeanwhile:
             continue
-        except _UNSENDABLE as error:
-            if _hopeless(link, error):
+        except UNSENDABLE as error:
+            if is_hopeless(link, error):
                 raise
             answers = [_alone(link, writes[place], partial(gave_up, place)) for place in wanted]
         replies = dict(zip(wanted, answers, strict=True))
@@ -72,10 +69,10 @@ def _alone(link: Link, write: Write, gave_up: Callable[[], bool]) -> Reply:
         return _together(link, [plan_write(write)], gave_up)[0]
     except _GaveUpMeanwhile:
         return _undone(write)
-    except _UNSENDABLE as error:
+    except UNSENDABLE as error:
         if not isinstance(write, RecordFacts):
             return _refusal(link, write, error)
-        if _hopeless(link, error):
+        if is_hopeless(link, error):
             raise
     # One of them cannot be held: in their order, so that the last one still has the last word.
     answers = [_alone(link, fact, gave_up) for fact in write.facts]
@@ -94,9 +91,9 @@ def _refusal(link: Link, write: Write, error: Exception) -> WriteRefused:
     """
     if isinstance(error, psycopg.errors.ForeignKeyViolation):
         return NoSuchSession("its session was deleted from the record meanwhile")
-    if _hopeless(link, error) or (isinstance(error, psycopg.Error) and is_conflict(error)):
+    if is_hopeless(link, error) or (isinstance(error, psycopg.Error) and is_conflict(error)):
         raise error
-    return WriteRefused(f"the record cannot hold this {type(write).__name__}: {_line(error)}")
+    return WriteRefused(f"the record cannot hold this {type(write).__name__}: {first_line(error)}")
 
 
 def _together(link: Link, plans: Sequence[Plan], gave_up: Callable[[], bool]) -> list[Reply]:
@@ -105,7 +102,7 @@ def _together(link: Link, plans: Sequence[Plan], gave_up: Callable[[], bool]) ->
         try:
             answers = [_send(link, plan) for plan in plans]
             pipeline.sync()
-        except _UNSENDABLE:
+        except UNSENDABLE:
             # Until it is synchronised again, the pipeline swallows everything, the rollback included.
             with suppress(psycopg.Error):
                 pipeline.sync()
@@ -126,12 +123,3 @@ def _send(link: Link, plan: Plan) -> psycopg.Cursor[dict[str, object]]:
         link.execute(statement.sql, statement.parameters)
     answer = plan.statements[-1]
     return link.execute(answer.sql, answer.parameters)
-
-
-def _hopeless(link: Link, error: Exception) -> bool:
-    return link.closed or (isinstance(error, psycopg.Error) and is_away(error))
-
-
-def _line(error: Exception) -> str:
-    text = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error)
-    return text.strip().partition("\n")[0] or type(error).__name__

@@ -20,6 +20,10 @@ from .errors import DatabaseAway, DatabaseRefused
 Link: TypeAlias = psycopg.Connection[DictRow]
 """A connection as this package uses it: rows are dicts, transactions are opened by name only."""
 
+UNSENDABLE: Final = (psycopg.Error, ValueError, TypeError)
+"""What a statement may fail with. The last two are the driver's own words for a value that it cannot even
+send: a lone surrogate, data that is not JSON."""
+
 # Where there is no setting of the operator's own: a server that vanished without a word is given up after
 # idle + interval * count seconds, or when it left what we sent unacknowledged for tcp_user_timeout.
 _LIVENESS: Final = {
@@ -37,6 +41,7 @@ _AWAY_CLASSES: Final = {
     "57",  # operator intervention: shutdown, starting up, statement timeout
     "58",  # system error: input and output
 }
+_SLOW: Final = {"57014", "55P03"}  # statement timeout, lock timeout
 _READ_ONLY: Final = "25006"  # after a failover we may be talking to a standby
 _CONFLICT_CLASS: Final = "40"  # serialization failure, deadlock: the same may work next time
 
@@ -97,14 +102,15 @@ class Server:
         """Open a connection in autocommit mode, whose statements are limited in time.
 
         Raises:
-            DatabaseAway, DatabaseRefused
+            DatabaseAway: nobody answers there; it may be tried again.
+            DatabaseRefused: the server lets nobody in with these settings.
         """
         try:
             link = Link.connect(self._conninfo, autocommit=True, row_factory=dict_row)
         except psycopg.ProgrammingError:
             raise DatabaseRefused(_NO_ADDRESS) from None
         except psycopg.Error as error:
-            reason = _reason(error)
+            reason = first_line(error)
             if _REFUSALS.search(reason):
                 raise DatabaseRefused(f"PostgreSQL at {self.place} refuses us: {reason}") from None
             raise DatabaseAway(f"PostgreSQL at {self.place} is away: {reason}") from None
@@ -124,8 +130,8 @@ class Server:
     def fault(self, error: psycopg.Error) -> DatabaseAway | DatabaseRefused:
         """What an error of a statement means, where no single message is to blame for it."""
         if is_away(error) or is_conflict(error):
-            return DatabaseAway(f"PostgreSQL at {self.place} is away: {_reason(error)}")
-        return DatabaseRefused(f"PostgreSQL at {self.place} refuses what we need: {_reason(error)}")
+            return DatabaseAway(f"PostgreSQL at {self.place} is away: {first_line(error)}")
+        return DatabaseRefused(f"PostgreSQL at {self.place} refuses what we need: {first_line(error)}")
 
 
 def no_answer(seconds: float) -> psycopg.OperationalError:
@@ -152,9 +158,21 @@ def is_conflict(error: psycopg.Error) -> bool:
     return (error.sqlstate or "").startswith(_CONFLICT_CLASS)
 
 
-def _reason(error: psycopg.Error) -> str:
+def is_slow(error: Exception) -> bool:
+    """Whether a statement took longer than it may, perhaps since somebody else holds its rows."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in _SLOW
+
+
+def is_hopeless(link: Link, error: Exception) -> bool:
+    """Whether the connection or the server is to blame for an error, and not what was sent."""
+    return link.closed or (isinstance(error, psycopg.Error) and is_away(error))
+
+
+def first_line(error: Exception) -> str:
     """The one line of an error that says why."""
-    text = error.diag.message_primary or _PREAMBLE.sub("", str(error).strip())
+    text = str(error).strip()
+    if isinstance(error, psycopg.Error):
+        text = error.diag.message_primary or _PREAMBLE.sub("", text)
     return text.strip().partition("\n")[0].strip() or type(error).__name__
 
 

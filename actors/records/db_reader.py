@@ -11,13 +11,13 @@ from psycopg.rows import DictRow
 from runtime import Actor, Deferred, Exit
 
 from ..settings import DatabaseSettings
-from .connection import Link, Server, is_away
-from .errors import DatabaseAway, RecordFault
+from .connection import Link, Server
+from .errors import RecordFault
 from .messages import Query
 from .plan import Plan
+from .pool import Pool
 from .queries import plan_query
 from .refusals import QueryRefused, RecordAway
-from .threads import Threads
 
 
 class DbReader(Actor[Query]):
@@ -28,22 +28,19 @@ class DbReader(Actor[Query]):
     A query whose asker gave up is cancelled in the server too.
 
     Raises:
-        DatabaseRefused: from ``started``, when the address is none.
+        DatabaseRefused: when it is made, of an address that is none.
     """
 
     def __init__(self, settings: DatabaseSettings, dsn: str) -> None:
-        self._settings = settings
-        self._dsn = dsn
+        self._server = Server(settings, dsn, "botvisor db_reader")
+        self._pool = Pool(self._server, settings.pool_size)
         self._room = trio.Semaphore(settings.pool_size)
-        self._threads = Threads(settings.pool_size)
-        self._idle: list[Link] = []
 
     async def started(self) -> None:
-        self._server = Server(self._settings, self._dsn, "botvisor db_reader")
         self.context.detail.update(server=self._server.place, away=None)
 
     async def stopped(self, reason: Exit) -> None:
-        self._close_idle()
+        self._pool.close()
 
     async def handle(self, message: Query) -> None:
         # While all connections are busy, queries wait in the mailbox.
@@ -68,30 +65,8 @@ class DbReader(Actor[Query]):
             self._room.release()
 
     async def _rows(self, plan: Plan) -> Sequence[DictRow]:
-        if self._idle:
-            try:
-                return await self._run(self._idle.pop(), plan)
-            except DatabaseAway:
-                # It may have broken long ago, with a server that is back by now.
-                self._close_idle()
-        return await self._run(await self._threads.connect(self._server), plan)
-
-    async def _run(self, link: Link, plan: Plan) -> Sequence[DictRow]:
         def work(link: Link) -> Sequence[DictRow]:
             (statement,) = plan.statements
             return link.execute(statement.sql, statement.parameters).fetchall()
 
-        try:
-            return await self._threads.run(link, work)
-        except psycopg.Error as error:
-            if is_away(error):
-                link.close()
-                raise self._server.fault(error) from error
-            raise
-        finally:
-            if not link.closed:
-                self._idle.append(link)
-
-    def _close_idle(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        return await self._pool.run(work)

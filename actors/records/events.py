@@ -15,8 +15,13 @@ class ConfigurationChanged:
     """All of it, as it is now."""
     changed: tuple[str, ...]
     """Names of the fields that are not as before; never empty."""
+    elsewhere: bool = False
+    """It happened in another instance on the same database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationRefreshRequested:
     """Somebody wants sessions to read their configuration again, now."""
+
+    elsewhere: bool = False
+    """It happened in another instance on the same database, or may have happened there unheard."""

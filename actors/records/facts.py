@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from pydantic_core import to_json
 
-from .arrays import array, text_array
+from .arrays import moments, numbers, texts, uuids
 from .journal_messages import FactWrite, RecordFacts, RecordOutcome, RecordSession
 from .plan import Plan, Statement
 from .refusals import NoSuchSession
@@ -156,14 +156,14 @@ def _outcomes(facts: Sequence[FactWrite]) -> Statement:
         sql=_OUTCOMES,
         parameters={
             "outcomes": _json(outcomes),
-            "of_outcomes": array(
-                [place if isinstance(write, RecordOutcome) else None for place, write, _ in told]
+            "of_outcomes": numbers(
+                place if isinstance(write, RecordOutcome) else None for place, write, _ in told
             ),
-            "sessions": array([session_of(write) for _, write, _ in told]),
-            "ids": array([fact.id for _, _, fact in told]),
-            "types": text_array(fact.type for _, _, fact in told),
-            "data": text_array(_json(fact.data) for _, _, fact in told),
-            "moments": array([fact.timestamp for _, _, fact in told]),
+            "sessions": uuids(session_of(write) for _, write, _ in told),
+            "ids": uuids(fact.id for _, _, fact in told),
+            "types": texts(fact.type for _, _, fact in told),
+            "data": texts(_json(fact.data) for _, _, fact in told),
+            "moments": moments(fact.timestamp for _, _, fact in told),
         },
     )
 

@@ -65,7 +65,7 @@ class JournalFile:
         """Open it, or make it.
 
         Raises:
-            JournalUnusable
+            JournalUnusable: the folder or the file cannot be made, read or written.
         """
         self._path = path
         with self._faults():
@@ -144,7 +144,7 @@ def depth_of(path: Path) -> Depth:
     """How much a file has, without touching it; somebody else may have it open.
 
     Raises:
-        JournalUnusable
+        JournalUnusable: it is there and cannot be read.
     """
     with _faults_of(path):
         if not path.exists():

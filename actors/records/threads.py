@@ -34,7 +34,8 @@ class Threads:
         """Open a connection. When cancelled meanwhile, whatever comes of the attempt is closed.
 
         Raises:
-            DatabaseAway, DatabaseRefused
+            DatabaseAway: nobody answers there; it may be tried again.
+            DatabaseRefused: the server lets nobody in with these settings.
         """
         attempt = _Attempt(server)
         try:

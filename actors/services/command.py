@@ -17,6 +17,8 @@ class StopStep:
     signal: signal.Signals
     grace: float
     """Seconds."""
+    group: bool = False
+    """Ask its whole process group, not it alone; what it started has as long, if it holds the output open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Command:
     """Written at the start; may hold secrets and is never logged. None gives /dev/null."""
     hold_stdin: bool = True
     """Keep stdin open after that, so that its end tells the child that we are gone."""
+    merged: bool = False
+    """Its stderr goes where its stdout does: lines keep their order, and all are logged as stdout."""
     identity: Identity | None = None
     """Another user to run as, where we are root."""
     stop: tuple[StopStep, ...] = (StopStep(signal=signal.SIGTERM, grace=3.0),)

@@ -40,6 +40,7 @@ NAME = "name"
 LONGEST_SOCKET_PATH = 107  # bytes that fit into sockaddr_un.sun_path, its closing NUL excluded
 LONGEST_SOCKET_NAME = len("/postgres/.s.PGSQL.5432")
 
+_LONGEST_NAME = 100
 _LOCK_TRIES = 10  # a look at the lock by `owner` holds it for an instant, and must not refuse an owner
 _LOCK_PAUSE = 0.01
 
@@ -51,6 +52,11 @@ class DataDir:
     path: Path
     run: Path
     """For Unix sockets: inside `path`, or a temporary folder of ours where that path is too long."""
+    name: str
+    """What instances on one database tell each other apart by; the same each time that this is opened.
+
+    The host is a part of it, so that a copy of the directory elsewhere has another name.
+    """
 
     @property
     def postgres(self) -> Path:
@@ -76,17 +82,6 @@ class DataDir:
     def screenshots(self) -> Path:
         return self.path / "screenshots"
 
-    @property
-    def name(self) -> str:
-        """What instances on one database tell each other apart by; the same each time that this is opened.
-
-        The host is a part of it, so that a copy of the directory elsewhere has another name.
-        """
-        file = self.path / NAME
-        if not file.exists():
-            file.write_text(f"{uuid4().hex}\n")
-        return f"{socket.gethostname()}:{file.read_text().strip()}"
-
 
 @contextmanager
 def open_data_dir(path: Path | None = None) -> Generator[DataDir, None, None]:
@@ -99,7 +94,7 @@ def open_data_dir(path: Path | None = None) -> Generator[DataDir, None, None]:
         path: None takes the user's usual place, see `default_path`.
 
     Raises:
-        DataDirUnusable: it cannot be made or written.
+        DataDirUnusable: it cannot be made or written, or its name cannot be read.
         DataDirInUse: another process owns it.
     """
     path = (default_path() if path is None else path).expanduser().absolute()
@@ -175,11 +170,42 @@ def _lock(lock: int, kind: int) -> bool:
 
 def _lay_out(path: Path) -> DataDir:
     (path / INSTANCE).unlink(missing_ok=True)  # of an instance that was killed
-    data_dir = DataDir(path=path, run=_run_folder(path))
+    data_dir = DataDir(path=path, run=_run_folder(path), name=f"{socket.gethostname()}:{_own_name(path)}")
     _make_passable(data_dir.run)
     for part in (data_dir.postgres, data_dir.valkey, data_dir.practice, data_dir.journal):
         part.mkdir(mode=0o700, exist_ok=True)
     return data_dir
+
+
+def _own_name(path: Path) -> str:
+    file = path / NAME
+    if not file.exists():
+        _write_durably(file, f"{uuid4().hex}\n".encode())
+    with file.open("rb") as stream:
+        content = stream.read(_LONGEST_NAME + 1)
+    try:
+        name = content.decode().strip()
+    except UnicodeDecodeError:
+        name = ""
+    # Never made anew by itself: under another name it would have to wait for its own leases to end.
+    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+        raise DataDirUnusable(path, f"there is no name in {file}; without that file it gets a new one")
+    return name
+
+
+def _write_durably(file: Path, content: bytes) -> None:
+    """Write a new file, the whole of it or nothing, also where the power fails."""
+    draft = file.with_suffix(".new")
+    with draft.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _make_passable(path: Path) -> None:

@@ -7,19 +7,21 @@ a limit. What it is for is left to `server.py` and the servers.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import IO, TypeVar
+from typing import IO, Final, TypeVar
 
 import structlog
 import trio
 
 from .command import Command, StopStep
 from .errors import ProcessExited, ProcessNotStarted
+from .listener import Listener
 
 R = TypeVar("R")
 
@@ -28,27 +30,33 @@ LONGEST_LINE = (
     16_384  # bytes; longer ones are logged in pieces, so that a child without line ends costs no memory
 )
 LAST_WORDS = 0.5  # seconds to read on after the end, where something else still holds its output open
+MOST_HEARD = 50  # lines of one piece of at most 64 kB, where there is a listener
 REAP = 1.0  # seconds until the kernel has ended what got SIGKILL
 
 # The death signal is only set once setpriv runs: had we died before, nobody would ever send it.
 _UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
 
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("actors.services")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 
 
 @asynccontextmanager
-async def open_process(command: Command) -> AsyncGenerator[ChildProcess, None]:
+async def open_process(
+    command: Command, *, listener: Listener | None = None
+) -> AsyncGenerator[ChildProcess, None]:
     """Run a command for as long as the block lasts.
 
     The process leads a session and process group of its own, so that Ctrl-C in
     our terminal reaches only us. Leaving the block stops it as `Command.stop`
     says; that cannot be cancelled, and ends within the sum of its limits.
 
+    Where there is a listener, lines that come faster than they can be heard
+    are passed over, unseen by anybody.
+
     Raises:
         ProcessNotStarted: nothing runs then.
     """
-    process = ChildProcess(command)
+    process = ChildProcess(command, listener)
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(process.attend)
@@ -65,12 +73,15 @@ async def open_process(command: Command) -> AsyncGenerator[ChildProcess, None]:
 class ChildProcess:
     """A running process, see `open_process`."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, listener: Listener | None = None) -> None:
         self.command = command
+        self._listener = listener
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._looks: list[Callable[[str], None]] = []
+        self._looks: list[Callable[[str], None]] = [] if listener is None else [listener.hear]
         self._dependants: list[trio.CancelScope] = []
         self._exited = trio.Event()
+        self._group_until = -math.inf
+        """Until then, on trio's clock, its group may end by itself."""
         # Shielded, as the output of its last moments is wanted too; stop() ends it within a limit.
         self._attention = trio.CancelScope(shield=True)
         self._spawn()
@@ -143,15 +154,19 @@ class ChildProcess:
                 if not self._exited.is_set():
                     await self._ask_to_end(step)
             if not self._exited.is_set():
-                self._kill_group()
+                self._signal_group(signal.SIGKILL)
                 await self._exited.wait()
         if not self._exited.is_set():  # stuck in the kernel, on a dead disk for instance
-            log.error("process_not_reaped", process=self.command.name, pid=self.pid)
+            LOGGER.error("process_not_reaped", process=self.command.name, pid=self.pid)
         self._attention.cancel()
 
     async def _ask_to_end(self, step: StopStep) -> None:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, step.signal)
+        if step.group:
+            self._group_until = trio.current_time() + step.grace
+            self._signal_group(step.signal)
+        else:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, step.signal)
         with trio.move_on_after(step.grace):
             await self._exited.wait()
 
@@ -170,7 +185,7 @@ class ChildProcess:
                 bufsize=0,
                 stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT if command.merged else subprocess.PIPE,
                 cwd=command.cwd,
                 env=command.env,
                 start_new_session=True,
@@ -185,19 +200,18 @@ class ChildProcess:
             raise ProcessNotStarted(
                 command.name, f"this kernel has no pidfd_open ({error.strerror})"
             ) from error
-        log.debug("process_spawned", process=command.name, pid=self._popen.pid)
+        LOGGER.debug("process_spawned", process=command.name, pid=self._popen.pid)
 
     async def attend(self) -> None:
         """Hear it, feed it and notice its end, until `stop`; `open_process` sees to that."""
         popen, drained = self._popen, trio.Event()
-        assert popen.stdout is not None
-        assert popen.stderr is not None
-        stdout, stderr = _stream(popen.stdout), _stream(popen.stderr)
+        voices = (("stdout", popen.stdout), ("stderr", popen.stderr))
+        streams = [(_stream(pipe), name) for name, pipe in voices if pipe is not None]
 
         async def read() -> None:
             async with trio.open_nursery() as readers:
-                readers.start_soon(self._read, stdout, "stdout")
-                readers.start_soon(self._read, stderr, "stderr")
+                for stream, name in streams:
+                    readers.start_soon(self._read, stream, name)
             drained.set()
 
         try:
@@ -213,11 +227,13 @@ class ChildProcess:
     async def _watch(self, drained: trio.Event) -> None:
         await trio.lowlevel.wait_readable(self._pidfd)
         # What it started in its group ends with it. Only wait() sets its id free.
-        self._kill_group()
+        with trio.move_on_at(self._group_until):
+            await drained.wait()
+        self._signal_group(signal.SIGKILL)
         status = self._popen.wait()
         with trio.move_on_after(LAST_WORDS):
             await drained.wait()
-        log.debug("process_ended", process=self.command.name, pid=self.pid, status=status)
+        LOGGER.debug("process_ended", process=self.command.name, pid=self.pid, status=status)
         self._exited.set()
         for scope in self._dependants:
             scope.cancel()
@@ -233,7 +249,13 @@ class ChildProcess:
         rest = b""
         async with stream:
             async for chunk in stream:
-                *lines, rest = (rest + chunk).split(b"\n")
+                text = rest + chunk
+                if self._listener is not None and (surplus := text.count(b"\n") - MOST_HEARD) > 0:
+                    # Who writes without end must not keep everybody else from their turn.
+                    self._listener.miss(surplus)
+                    _, *lines, rest = text.rsplit(b"\n", MOST_HEARD + 1)
+                else:
+                    *lines, rest = text.split(b"\n")
                 if len(rest) > LONGEST_LINE:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
@@ -245,16 +267,16 @@ class ChildProcess:
         if not line:
             return
         self._tail.append(line)
-        log.debug("process_wrote", process=self.command.name, stream=stream, line=line)
+        LOGGER.debug("process_wrote", process=self.command.name, stream=stream, line=line)
         for look in self._looks:
             look(line)
 
-    def _kill_group(self) -> None:
+    def _signal_group(self, number: signal.Signals) -> None:
         if self._popen.returncode is not None:
             return  # reaped: the number may be another group's by now
         # Not permitted: only a child with another user's rights is left in it, such as a browser's sandbox.
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+            os.killpg(self._popen.pid, number)
 
 
 async def run(command: Command) -> tuple[str, ...]:

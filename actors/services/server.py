@@ -6,7 +6,7 @@ subclasses; when to start it again, to the supervisor.
 
 from __future__ import annotations
 
-from typing import ClassVar, Never
+from typing import ClassVar, Final, Never
 
 import structlog
 import trio
@@ -17,7 +17,7 @@ from .command import Command
 from .errors import ProcessNotReady
 from .process import ChildProcess, open_process
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("actors.services")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 
 
 class ServerProcess(Actor[Never]):
@@ -50,7 +50,9 @@ class ServerProcess(Actor[Never]):
             try:
                 with process.required():
                     detail["address"] = await self._address(process)
-                    log.info("server_ready", process=command.name, pid=process.pid, address=detail["address"])
+                    LOGGER.info(
+                        "server_ready", process=command.name, pid=process.pid, address=detail["address"]
+                    )
                     task_status.started()
                     await trio.sleep_forever()
             finally:

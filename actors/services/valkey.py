@@ -7,6 +7,7 @@ import shutil
 import signal
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import structlog
@@ -19,7 +20,7 @@ from .identity import own_directory
 from .process import ChildProcess
 from .server import ServerProcess
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("actors.services")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 
 _READY = "Ready to accept connections"
 
@@ -58,7 +59,7 @@ class ValkeyServer(ServerProcess):
             files, aside = self._home / "appendonlydir", self._home / "damaged"
             shutil.rmtree(aside, ignore_errors=True)
             files.rename(aside)
-            log.warning("valkey_files_put_aside", path=str(aside), reason=str(exited))
+            LOGGER.warning("valkey_files_put_aside", path=str(aside), reason=str(exited))
             await super().started()
 
     async def prepare(self) -> Command:

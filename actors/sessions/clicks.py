@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Container
 from typing import Final
 
@@ -12,12 +13,16 @@ from ..portals.job import Job
 from ..portals.portal import Outcome, Portal
 from ..records.messages import Claim
 from ..records.rows import Decision, JobStatus, Settled
-from .books import Books, OpenJob
+from .books import Books
+from .intents import Intents, OpenJob
 from .look import Ending
 from .rules import Rules, Verdict, decide
 
 SETTLE_LOOKS: Final = 3
 """Times that an open job is read again after a lost answer, a second apart: the click may be under way."""
+CLICK_SECONDS: Final = 300.0
+"""Longest that a click, its settling and its record may take: ten pages of a slow portal, each with its turn
+there, take less. What takes longer is settled by reading at the next look."""
 MOST_DONE: Final = 10_000
 """Refs that are remembered as done, so that the record is not asked about them at each look."""
 
@@ -45,20 +50,25 @@ class Clicks:
         self,
         portal: Portal,
         books: Books,
+        intents: Intents,
         open_jobs: dict[str, OpenJob],
         sign_in: Callable[[], Awaitable[None]],
     ) -> None:
         self._portal = portal
         self._books = books
+        self._intents = intents
         self._open = open_jobs
         self._sign_in = sign_in
         self._ordered: dict[str, Verdict] = {}
         self._done: dict[str, Ending | None] = {}
-        self._click = trio.CancelScope(shield=True)
+        self._deadline = math.inf
+        """When the session stops."""
+        self._click = trio.CancelScope()
 
     def limit(self, seconds: float) -> None:
-        """The session is to stop: a click under way gets so long."""
-        self._click.deadline = trio.current_time() + seconds
+        """The session is to stop: a click under way, or just about to begin, gets so long."""
+        self._deadline = trio.current_time() + seconds
+        self._click.deadline = min(self._click.deadline, self._deadline)
 
     def order(self, ref: str, verdict: Verdict) -> None:
         """Somebody decided instead of the rules; that stands until the job has its outcome."""
@@ -87,14 +97,17 @@ class Clicks:
         """
         if verdict.decision is None:
             return None
-        intent = self._books.intent(job, verdict.decision, verdict.reason)
+        intent = self._intents.of(job, verdict.decision, verdict.reason)
         # Noted first: an intent whose answer is lost may stand on record.
         self._open[job.ref] = OpenJob(intent=intent, ours=False)
         if not await self._claim(job.ref):
             return None
+        # A stop that came together with the claim's answer has not been felt yet.
+        await trio.lowlevel.checkpoint_if_cancelled()
         # A click that is cut off is the one thing whose outcome nobody knows. So it
         # may finish although the session is to stop; but see `limit`.
-        with trio.CancelScope(shield=True) as self._click:
+        deadline = min(self._deadline, trio.current_time() + CLICK_SECONDS)
+        with trio.CancelScope(shield=True, deadline=deadline) as self._click:
             try:
                 if verdict.decision is Decision.ACCEPT:
                     await self._portal.accept(job.ref)
@@ -108,6 +121,7 @@ class Clicks:
                 return await self._settle(job.ref, looks=SETTLE_LOOKS)
             await self._end(job.ref, ending)
             return ending
+        self._books.teller.uncertain(job.ref, OutcomeUnknown(job.ref, "it was cut off"))
         return None
 
     async def settle_missing(self, visible: Container[str]) -> None:
@@ -129,7 +143,7 @@ class Clicks:
 
     async def _claim(self, ref: str) -> bool:
         intent = self._open[ref].intent
-        if await self._books.claim(intent) is not Claim.OURS:
+        if await self._intents.claim(intent) is not Claim.OURS:
             self._forget(ref, None)
             return False
         self._open[ref] = OpenJob(intent=intent, ours=True)

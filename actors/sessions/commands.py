@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -18,7 +18,7 @@ from ..records.messages import OpenSession, WishSession
 from ..records.refusals import RecordAway
 from ..records.rows import Desired, SessionRow
 from ..records.session_messages import SessionQuery
-from .books import Desks
+from .desks import Desks
 from .duty import Duty
 from .messages import (
     AlreadyRunning,
@@ -46,9 +46,10 @@ class Commands:
         staff: Staff,
         desks: Desks,
         *,
-        employ: Callable[[SessionRow], ChildSpec],
+        employ: Callable[[SessionRow], Awaitable[ChildSpec]],
         forget_login: Callable[[UUID], Awaitable[None]],
         opened: Callable[[UUID], None],
+        dismissed: Callable[[Iterable[UUID]], Awaitable[None]],
     ) -> None:
         self._terms = terms
         self._duty = duty
@@ -57,6 +58,7 @@ class Commands:
         self._employ = employ
         self._forget_login = forget_login
         self._opened = opened
+        self._dismissed = dismissed
         self.away_at = -math.inf
         """When the record last left us without an answer."""
 
@@ -80,7 +82,7 @@ class Commands:
             lease_seconds=self._terms.lease_seconds,
         )
         # A portal that is not there is told before anything is wanted on record.
-        self._employ(_unrecorded(command))
+        await self._employ(_unrecorded(command))
         row = await self._commit(command)
         self._staff.has([row.id], asked=asked)
         return await self._open(row)
@@ -91,7 +93,7 @@ class Commands:
         if view is not None:
             return view
         self._require_room()
-        self._employ(await self.recorded(session))
+        await self._employ(await self.recorded(session))
         row = await self._commit(WishSession(id=session, desired=Desired.RUNNING))
         rows = await self._staff.lease([row.id])
         if not rows:
@@ -101,6 +103,7 @@ class Commands:
     async def stop(self, session: UUID) -> SessionView:
         """End a session; one that has ended answers as it is."""
         row = await self._commit(WishSession(id=session, desired=Desired.STOPPED))
+        await self._dismissed([session])
         view = self._duty.view(session)
         if view is not None:
             return await self._staff.take_off(view)
@@ -111,9 +114,7 @@ class Commands:
         views = self._duty.views
         if not views:
             raise NoActiveSession("No active bot session found")
-        for view in views:
-            await self._commit(WishSession(id=view.id, desired=Desired.STOPPED))
-        return await self._staff.take_all_off(views)
+        return await self._take_all_off(views)
 
     async def reset(self, session: UUID) -> SessionView:
         """End a session and forget its log-in."""
@@ -123,13 +124,17 @@ class Commands:
 
     async def reset_all(self) -> tuple[SessionView, ...]:
         """End all that are on duty here and forget their log-ins."""
-        views = self._duty.views
-        for view in views:
-            await self._commit(WishSession(id=view.id, desired=Desired.STOPPED))
-        ended = await self._staff.take_all_off(views)
+        ended = await self._take_all_off(self._duty.views)
         for view in ended:
             await self._forget(view.id)
         return ended
+
+    async def _take_all_off(self, views: tuple[SessionView, ...]) -> tuple[SessionView, ...]:
+        for view in views:
+            await self._commit(WishSession(id=view.id, desired=Desired.STOPPED))
+        # While they are still there to take orders: a task that finds nobody fails.
+        await self._dismissed([view.id for view in views])
+        return await self._staff.take_all_off(views)
 
     async def _forget(self, session: UUID) -> None:
         try:

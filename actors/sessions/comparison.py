@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -12,7 +13,7 @@ from runtime import AskFailed, ChildSpec, Refusal
 from ..records.messages import SessionsQuery
 from ..records.rows import Desired, SessionRow
 from ..records.session_messages import UnendedQuery
-from .books import Desks
+from .desks import Desks
 from .duty import Duty
 from .messages import NoSuchPortal
 from .staff import COMMIT_TIMEOUT, Staff
@@ -26,12 +27,14 @@ class Comparison:
     """One at a time, and not while a command is carried out."""
 
     def __init__(
-        self, employ: Callable[[SessionRow], ChildSpec], duty: Duty, staff: Staff, desks: Desks
+        self, employ: Callable[[SessionRow], Awaitable[ChildSpec]], duty: Duty, staff: Staff, desks: Desks
     ) -> None:
         self._employ = employ
         self._duty = duty
         self._staff = staff
         self._desks = desks
+        self._left_alone: dict[UUID, str] = {}
+        """Sessions that cannot be worked here, and why, as it was told last."""
 
     async def make(self) -> None:
         """Make the fleet what the record wants, and end what was cut off while it was being stopped.
@@ -40,7 +43,7 @@ class Comparison:
             Refusal, AskFailed, MailboxFull: the record or the fleet is away; what was not done is done later.
         """
         query = SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS)
-        wanted = [row for row in await self._query(query) if self._can_employ(row)][::-1]
+        wanted = (await self._workable(await self._query(query)))[::-1]
         ours = {row.id: row for row in await self._staff.lease([row.id for row in wanted])}
         alive = await self._duty.alive()
         for row in wanted:
@@ -68,13 +71,27 @@ class Comparison:
             # It is still wanted, and tried again; the others need not wait for that.
             LOGGER.warning("session_not_started", session=row.session_name, reason=str(error))
 
-    def _can_employ(self, row: SessionRow) -> bool:
+    async def _workable(self, rows: list[SessionRow]) -> list[SessionRow]:
+        """Those that can be worked here; of the others it is told once, and when the reason changes."""
+        by_portal: dict[str, str | None] = {}
+        for row in rows:
+            if row.portal not in by_portal:
+                by_portal[row.portal] = await self._why_not(row)
+        before, self._left_alone = self._left_alone, {}
+        for row in rows:
+            reason = by_portal[row.portal]
+            if reason is not None:
+                self._left_alone[row.id] = reason
+                if before.get(row.id) != reason:
+                    LOGGER.warning("session_left_alone", session=row.session_name, reason=reason)
+        return [row for row in rows if row.id not in self._left_alone]
+
+    async def _why_not(self, row: SessionRow) -> str | None:
         try:
-            self._employ(row)
+            await self._employ(row)
         except NoSuchPortal as error:
-            LOGGER.warning("session_left_alone", session=row.session_name, reason=str(error))
-            return False
-        return True
+            return str(error)
+        return None
 
     async def _query(self, query: SessionsQuery | UnendedQuery) -> list[SessionRow]:
         # Commands wait for a comparison to end.

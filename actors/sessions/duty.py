@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ class Duty:
         self,
         *,
         engine: str,
-        employ: Callable[[SessionRow], ChildSpec],
+        employ: Callable[[SessionRow], Awaitable[ChildSpec]],
         fleet: Address[SupervisorMessage],
         gate: Gate,
         publish: Callable[[object], None],
@@ -93,7 +93,7 @@ class Duty:
         """Whom to give an order: this session, or the longest-serving.
 
         Raises:
-            NotOnDuty
+            NotOnDuty: none is here that takes orders, or this one is not.
         """
         for post in self._posts.values():
             if session in (None, post.view.id) and post.address is not None and _takes_orders(post.view):
@@ -115,7 +115,7 @@ class Duty:
             TooManySessions: the fleet is full.
             Refusal, AskFailed: the fleet did not start it.
         """
-        spec = self._employ(row)
+        spec = await self._employ(row)
         row = replace(row, end_time=None)
         view = view_of(row, engine=self._engine, status=SessionStatus.STARTING, login=LoginStatus.NOT_STARTED)
         post = self._posts[row.id] = Post(view=view)

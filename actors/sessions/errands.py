@@ -134,7 +134,7 @@ class Errands:
 
     async def _recorded(self, ref: str) -> Ending | None:
         """How the job ended, whoever saw to it; None where it has not."""
-        job = await self._visit.books.job(ref)
+        job = await self._visit.intents.recorded(ref)
         if job is None or job.settled is None:
             return None
         return Ending(status=job.status, settled=job.settled, reason=job.rejection_reason)

@@ -1,4 +1,4 @@
-"""Who does the contract's tasks: each becomes an order for a session on duty in this instance."""
+"""Who does the Compatibility API's tasks: each becomes an order for a session on duty in this instance."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Data = Mapping[str, Json]
 
 
 def session_handlers(roster: Address[RosterMessage], on_duty: Gate) -> dict[str, Handler]:
-    """Handlers for the contract's six types, open while a session is on duty here.
+    """Handlers for the Compatibility API's six types, open while a session is on duty here.
 
     ``data`` may name the ``session_id``; without one the longest-serving session does it.
     """

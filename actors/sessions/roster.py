@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, assert_never
@@ -28,9 +28,9 @@ from ..queue.handler import Gate
 from ..queue.messages import QueueMessage
 from ..records.refusals import NoSuchSession, RecordAway
 from ..records.rows import Desired, SessionRow
-from .books import Desks
 from .commands import Commands
 from .comparison import Comparison
+from .desks import Desks
 from .duty import Duty
 from .events import SessionChanged
 from .messages import (
@@ -46,7 +46,7 @@ from .messages import (
     StopSession,
     StopSessions,
 )
-from .opening import enqueue_opening
+from .opening import Opening
 from .orders import OrderRefused, OrderResult
 from .staff import Staff
 from .terms import Terms
@@ -70,7 +70,7 @@ class Roster(Actor[RosterMessage]):
         self,
         terms: Terms,
         *,
-        employ: Callable[[SessionRow], ChildSpec],
+        employ: Callable[[SessionRow], Awaitable[ChildSpec]],
         forget_login: Callable[[UUID], Awaitable[None]],
         fleet: Address[SupervisorMessage],
         desks: Desks,
@@ -83,7 +83,7 @@ class Roster(Actor[RosterMessage]):
         self._forget_login = forget_login
         self._fleet = fleet
         self._desks = desks
-        self._queue = queue
+        self._opening = None if queue is None else Opening(queue)
         self._gate = gate
         self._bus = bus
         self._one_at_a_time = trio.Lock()
@@ -107,6 +107,7 @@ class Roster(Actor[RosterMessage]):
             employ=self._employ,
             forget_login=self._forget_login,
             opened=self._opened,
+            dismissed=self._dismissed,
         )
         self._comparison = Comparison(self._employ, self._duty, self._staff, self._desks)
         await self.context.nursery.start(self._follow)
@@ -178,8 +179,12 @@ class Roster(Actor[RosterMessage]):
         return OrderRefused(f"session {row.session_name} is stopped")
 
     def _opened(self, session: UUID) -> None:
-        if self._queue is not None:
-            self.context.nursery.start_soon(enqueue_opening, self._queue, session, datetime.now(UTC))
+        if self._opening is not None:
+            self.context.nursery.start_soon(self._opening.add, session, datetime.now(UTC))
+
+    async def _dismissed(self, sessions: Iterable[UUID]) -> None:
+        if self._opening is not None:
+            await self._opening.withdraw(sessions)
 
     # What is wanted on record
 

@@ -32,20 +32,23 @@ from ..records.events import ConfigurationChanged, ConfigurationRefreshRequested
 from ..records.refusals import RecordAway
 from ..records.rows import SessionRow
 from .album_messages import AlbumMessage
-from .books import Books, Desks, new_fact
+from .books import Books, new_fact
 from .claims import Claims
 from .clicks import Clicks
+from .desks import Desks
 from .errands import Errands
+from .intents import Intents
 from .logbook import Logbook
 from .orders import Order, OrderFailed
 from .reports import Reports
+from .rule_source import RuleSource
 from .rules import Rules
 from .teller import Teller
 from .turnstile import Turnstile
 from .visit import Visit
 
 RULES_PERIOD: Final = 30.0
-"""Seconds between two readings of the configuration (the contract's figure)."""
+"""Seconds between two readings of the configuration, as clients of the Compatibility API expect."""
 TROUBLES: Final = 3
 """Looks that may fail in a row before the supervisor is left to wait for the portal."""
 CLICK_GRACE: Final = 4.0
@@ -103,7 +106,9 @@ class Session(Actor[Order]):
         given, nursery = self._assignment, self.context.nursery
         logbook = Logbook(given.row.id, given.desks.writer)
         teller = Teller(given.row, given.engine, self.context, logbook)
-        self._books = Books(given.row, given.owner, given.desks, teller, given.claims)
+        self._books = Books(given.row, given.owner, given.desks, teller)
+        self._intents = Intents(self._books, given.owner, given.desks, given.claims)
+        self._rule_source = RuleSource(self._books, given.desks.reader)
         self._reports = Reports(self._books, given.desks.reader)
         await nursery.start(self._follow_configuration)
         nursery.start_soon(logbook.write_forever)
@@ -124,13 +129,13 @@ class Session(Actor[Order]):
     async def _work(self) -> None:
         books = self._books
         rules = await self._read_rules(None)
-        open_jobs = await books.unsettled()
+        open_jobs = await self._intents.unsettled()
         await books.begin(new_fact("bot_started", engine=self._assignment.engine))
         books.teller.note(f"session {books.row.session_name} is at work")
         self.context.nursery.start_soon(self._reports.run)
         troubles = 0
         async with self._assignment.open_portal() as portal:
-            visit = Visit(portal, books, open_jobs)
+            visit = Visit(portal, books, self._intents, open_jobs)
             errands = Errands(visit, books.row.id, self._assignment.album)
             self._clicks = visit.clicks
             while True:
@@ -238,7 +243,7 @@ class Session(Actor[Order]):
 
     async def _read_rules(self, kept: Rules | None) -> Rules:
         self._stale, self._rules_at = False, trio.current_time()
-        rules = await self._books.rules(kept)
+        rules = await self._rule_source.read(kept)
         self._reports.follow(rules)
         if kept is not None and rules != kept:
             self._books.teller.note("the configuration has changed, and is followed from now on")

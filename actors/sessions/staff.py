@@ -16,7 +16,8 @@ from ..records.journal_messages import Fact, KeepFact, RecordSession, SettleJour
 from ..records.refusals import WriteRefused
 from ..records.rows import SessionRow
 from ..records.session_messages import LeaseSessions
-from .books import Desks, new_fact
+from .books import new_fact
+from .desks import Desks
 from .duty import Duty
 from .events import FactRecorded, SessionChanged
 from .leases import Leases

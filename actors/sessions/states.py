@@ -68,7 +68,7 @@ def step(now: SessionStatus, to: SessionStatus) -> SessionStatus:
     """The next state of a session; staying where it is is no step, and always allowed.
 
     Raises:
-        ForbiddenStep
+        ForbiddenStep: `STEPS` has no way from here to there.
     """
     return _checked(now, to, STEPS[now])
 
@@ -77,7 +77,7 @@ def login_step(now: LoginStatus, to: LoginStatus) -> LoginStatus:
     """The next state of a log-in, likewise.
 
     Raises:
-        ForbiddenStep
+        ForbiddenStep: `LOGIN_STEPS` has no way from here to there.
     """
     return _checked(now, to, LOGIN_STEPS[now])
 

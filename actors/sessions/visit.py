@@ -6,8 +6,9 @@ from collections.abc import Set as AbstractSet
 
 from ..portals.errors import LoginRefused
 from ..portals.portal import Portal
-from .books import Books, OpenJob, new_fact
+from .books import Books, new_fact
 from .clicks import Clicks
+from .intents import Intents, OpenJob
 from .look import Look
 from .rules import Rules
 from .states import LoginStatus
@@ -16,10 +17,11 @@ from .states import LoginStatus
 class Visit:
     """One opened portal, and what was done there. For one task at a time."""
 
-    def __init__(self, portal: Portal, books: Books, open_jobs: dict[str, OpenJob]) -> None:
+    def __init__(self, portal: Portal, books: Books, intents: Intents, open_jobs: dict[str, OpenJob]) -> None:
         self.portal = portal
         self.books = books
-        self.clicks = Clicks(portal, books, open_jobs, self.sign_in)
+        self.intents = intents
+        self.clicks = Clicks(portal, books, intents, open_jobs, self.sign_in)
         self.cycle = 0
         self._skipped = 0
         self._seen: AbstractSet[str] = frozenset()

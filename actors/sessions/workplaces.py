@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import trio
+
 from ..portals.definition import PortalDefinition
 from ..portals.definition_file import load_definition
 from ..portals.errors import DefinitionError
 from ..portals.portal import Credentials
 from .messages import NoSuchPortal
 
+LOOK_SECONDS: Final = 5.0
+"""Longest that a definition and its secrets may take to be read, as from a disk that is away."""
+
+_MOST_LOOKS: Final = 4
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
@@ -36,17 +42,28 @@ class Workplaces:
     def __init__(self, usual: Workplace, folders: Sequence[Path]) -> None:
         self._known = {usual.definition.name: usual}
         self._folders = tuple(folders)
+        self._limiter = trio.CapacityLimiter(_MOST_LOOKS)
 
-    def find(self, name: str) -> Workplace:
+    async def find(self, name: str) -> Workplace:
         """One portal.
 
         Raises:
-            NoSuchPortal: there is no definition of that name, or it cannot be used.
+            NoSuchPortal: there is no definition of that name, or it cannot be used, or not be read in time.
         """
         known = self._known.get(name)
         if known is None:
-            known = self._known[name] = self._load(name)
+            known = self._known[name] = await self._look(name)
         return known
+
+    async def _look(self, name: str) -> Workplace:
+        try:
+            with trio.fail_after(LOOK_SECONDS):
+                return await trio.to_thread.run_sync(
+                    self._load, name, abandon_on_cancel=True, limiter=self._limiter
+                )
+        except trio.TooSlowError:
+            sentence = f"the definition of portal {name!r} could not be read within {LOOK_SECONDS:g} s"
+            raise NoSuchPortal(sentence) from None
 
     def _load(self, name: str) -> Workplace:
         path = next((path for path in self._candidates(name) if path.is_file()), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .addresses import EMBEDDED, is_loopback, mask_url
+from .addresses import EMBEDDED, is_loopback, local_url, mask_url, reachable_host
 from .errors import SettingsError
 from .load import load_settings
 from .places import config_dir, portal_file
@@ -41,6 +41,8 @@ __all__ = [
     "config_dir",
     "is_loopback",
     "load_settings",
+    "local_url",
     "mask_url",
     "portal_file",
+    "reachable_host",
 ]

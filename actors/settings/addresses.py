@@ -14,6 +14,7 @@ _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 _DATABASE_URL = re.compile(r"^postgres(?:ql)?://")
 _CONNINFO = re.compile(r"^\s*[a-z_]+\s*=")
 _REDIS_URL = re.compile(r"^(?:rediss?|unix)://")
+_REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 # Deliberately greedy: a password may hold an unescaped "/" or "@", and to hide too much is the smaller harm.
 _USERINFO = re.compile(r"(?<=://)([^:@]*):(.*)@", re.DOTALL)
@@ -21,6 +22,20 @@ _PARAMETER = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
 _KEYWORD = re.compile(
     r"(\b(?:ssl)?password\s*=\s*)('(?:\\.|[^'\\])*'?|(?:\\.|[^\s\\])+)", re.IGNORECASE | re.DOTALL
 )
+
+
+_USER = re.compile(r"\s*[a-z][a-z0-9+.-]*://[^:@]*(?::\*\*\*)?", re.IGNORECASE)
+_VALUE = re.compile(r"([?&][^=&]*=)[^&]*")
+
+
+def mask_text(text: str) -> str:
+    """Return what was written where an address belongs, with `***` for all that may be a secret in it.
+
+    It need not be an address: whoever forgets the scheme has not forgotten the password.
+    """
+    masked = _VALUE.sub(r"\1***", mask_url(text))
+    user, at, host = masked.rpartition("@")
+    return f"***@{host}" if at and not _USER.fullmatch(user) else masked
 
 
 def mask_url(url: str) -> str:
@@ -54,10 +69,11 @@ def is_redis_address(url: str) -> bool:
 
 
 def is_web_address(url: str) -> bool:
-    """Tell whether this is an http or https URL with a host."""
+    """Tell whether this is an http or https URL with a host, and with no user, as it is shown everywhere."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return known and parts.username is None
     except ValueError:
         return False
 
@@ -73,6 +89,18 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
+
+
+def reachable_host(host: str) -> str:
+    """Return where this machine reaches a server that listens on this host: a wildcard is none to go to."""
+    bare = host.strip("[]")
+    return _REACHABLE.get(bare, bare)
+
+
+def local_url(host: str, port: int) -> str:
+    """Return the http address at which this machine reaches a server that listens on this host and port."""
+    host = reachable_host(host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def has_password(url: str) -> bool:

@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final, cast
 
@@ -18,7 +18,7 @@ from .setting import SETTINGS, Setting, nearest, show
 PREFIX = "BOTVISOR__"
 OVERRIDE = "--set"
 
-SEED_NAMES: Final[Mapping[str, str]] = {
+COMMON_NAMES: Final[Mapping[str, str]] = {
     "DATABASE_URL": "database.url",
     "REDIS_URL": "redis.url",
     "ENVIRONMENT": "runtime.environment",
@@ -26,7 +26,7 @@ SEED_NAMES: Final[Mapping[str, str]] = {
     "API_GATEWAY_PORT": "web.port",
     "API_PORT": "web.port",
 }
-"""What the systems before us called our settings. Where two name the same setting, the later one counts."""
+"""Names that compose files use for our settings. Where two name the same setting, the later one counts."""
 
 _SECTIONS = tuple(section.name for section in fields(Settings))
 _POSITION = re.compile(
@@ -41,7 +41,7 @@ class Given:
 
     setting: Setting
     source: str
-    value: object
+    value: object = field(repr=False)
 
     def refused(self, expected: str) -> SettingsError:
         """Return the error that says why this value cannot stay."""
@@ -61,7 +61,8 @@ def file_layer(path: Path) -> Iterator[Given]:
                 raise _unknown_section(source, section)
             raise _unknown_key(source, section)
         if not isinstance(content, dict):
-            raise SettingsError(source, f"{section} = {show(content)}, expected a table [{section}]")
+            # Nobody knows what it was meant for.
+            raise SettingsError(source, f"{section} = ***, expected a table [{section}]")
         for key, value in cast("dict[str, object]", content).items():
             setting = _setting(source, f"{section}.{key}")
             try:
@@ -71,12 +72,12 @@ def file_layer(path: Path) -> Iterator[Given]:
 
 
 def environment_layer(environ: Mapping[str, str]) -> Iterator[Given]:
-    """Yield what the environment gives: first by the seeds' names, then by our own, which therefore win.
+    """Yield what the environment gives: first by common names, then by our own, which therefore win.
 
     Raises:
         SettingsError: a variable names no setting, or its value cannot be used.
     """
-    for variable, name in SEED_NAMES.items():
+    for variable, name in COMMON_NAMES.items():
         # Compose files hand on an unset variable as an empty one.
         if environ.get(variable):
             yield _parsed(variable, SETTINGS[name], environ[variable])
@@ -96,7 +97,10 @@ def override_layer(overrides: Sequence[str]) -> Iterator[Given]:
         name, equals, text = override.partition("=")
         name = name.strip()
         if not equals:
-            raise SettingsError(OVERRIDE, f"{show(override)}, expected section.key=value")
+            # With no more of it than is surely a name: the rest may be the value.
+            known = re.match(r"[\w.]*", name)
+            shown = show(known[0]) if known and known[0] in SETTINGS else "***"
+            raise SettingsError(OVERRIDE, f"{shown}, expected section.key=value")
         yield _parsed(OVERRIDE, _setting(OVERRIDE, name), text.strip())
 
 

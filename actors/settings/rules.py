@@ -41,7 +41,7 @@ def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:
     if not all("!" <= character <= "~" for character in token):
         # It travels in an HTTP header.
         yield "web.token", "visible ASCII characters only"
-    if not _is_totp_secret(practice.totp_secret):
+    if not _is_totp_secret(practice.totp_secret.get_secret_value()):
         yield "practice.totp_secret", "base32 text of 24, 32 or more characters"
     if practice.enabled and web.port and (web.host, web.port) == (practice.host, practice.port):
         yield "practice.port", "another port than web.port"

@@ -12,6 +12,8 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import SecretStr
 
 Name = Annotated[str, MinLen(1)]
+Secret = Annotated[SecretStr, MinLen(1)]
+"""A text of that kind is never shown."""
 Port = Annotated[int, Interval(ge=0, le=65_535)]
 Share = Annotated[float, Interval(ge=0, le=1)]
 Wait = Annotated[float, Interval(gt=0, le=300)]
@@ -161,8 +163,8 @@ class PracticeSettings:
     port: Port
     seed: Annotated[int, Interval(ge=0, le=2**63 - 1)]
     username: Name
-    password: Name
-    totp_secret: str
+    password: Secret
+    totp_secret: SecretStr
     initial_jobs: Annotated[int, Interval(ge=0, le=200)]
     arrival_seconds: PeriodOrOff
     taken_share: Share

@@ -8,14 +8,14 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal, cast, get_args, get_origin, get_type_hints
 
 from annotated_types import Interval, MaxLen, MinLen
 from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError
 
-from .addresses import mask_url
+from .addresses import mask_text
 from .sections import Settings
 
 _SHOWN_CHARACTERS = 80
@@ -73,14 +73,16 @@ def show(value: object) -> str:
     """Return a value of a configuration file on one line, shortened, and masked where it is a URL."""
     match value:
         case str():
-            text = json.dumps(mask_url(value), ensure_ascii=False)
+            text = json.dumps(mask_text(value), ensure_ascii=False)
         case dict():
             # Its keys were never checked, so that nobody knows which of them are secrets.
             text = "{…}"
-        case list() if any(isinstance(item, dict) for item in cast("list[object]", value)):
-            text = "[…]"
+        case list() | tuple():
+            items = cast("Sequence[object]", value)
+            nested = any(isinstance(item, dict | list) for item in items)
+            text = "[…]" if nested else f"[{', '.join(map(show, items))}]"
         case _:
-            text = mask_url(json.dumps(value, ensure_ascii=False, default=str))
+            text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
@@ -135,7 +137,7 @@ def _settings() -> Mapping[str, Setting]:
             found[name] = Setting(
                 name=name,
                 expected=_expected(hint),
-                secret=hint is SecretStr,
+                secret=SecretStr in (hint, *get_args(hint)),
                 adapter=TypeAdapter(hint, config=ConfigDict(strict=True)),
             )
     return found

@@ -18,8 +18,10 @@ from actors.settings import (
     config_dir,
     is_loopback,
     load_settings,
+    local_url,
     mask_url,
     portal_file,
+    reachable_host,
 )
 from actors.settings.addresses import (
     has_password,
@@ -112,7 +114,7 @@ def test_every_setting_says_what_it_expects():
 
 
 def test_each_layer_lies_on_the_one_before(tmp_path: Path):
-    """Defaults, file, seeds' environment, our environment, --set: the last one counts."""
+    """Defaults, file, common names in the environment, our own there, --set: the last one counts."""
     file = written(tmp_path, "[web]\nport = 9001\nmax_clients = 7\n")
     assert load(file=file).web.port == 9001
     assert load(file=file, API_PORT="9002").web.port == 9002
@@ -136,8 +138,8 @@ def test_each_layer_lies_on_the_one_before(tmp_path: Path):
         ("API_PORT", "", "web", "port", 8000),
     ],
 )
-def test_seeds_names_are_taken(variable: str, text: str, section: str, key: str, value: object):
-    """The environment that the systems before us were given configures us too; empty means unset."""
+def test_common_names_are_taken(variable: str, text: str, section: str, key: str, value: object):
+    """The names that compose files use configure us too; empty means unset."""
     assert getattr(getattr(load(**{variable: text}), section), key) == value
 
 
@@ -188,8 +190,8 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path):
         ("[web]\npool_size = 1", "unknown key web.pool_size; did you mean database.pool_size?"),
         ("[wbe]\nport = 1", "unknown section [wbe]; did you mean [web]?"),
         ("port = 1", "unknown key port; did you mean web.port?"),
-        ("web = 1", "web = 1, expected a table [web]"),
-        ("[[web]]\nport = 1", "web = […], expected a table [web]"),
+        ("web = 1", "web = ***, expected a table [web]"),
+        ("[[web]]\nport = 1", "web = ***, expected a table [web]"),
         ('"a\\nb" = 1', 'unknown key "a\\nb"; the sections are '),
         ("[web.port]\nx = 1", "web.port = {…}, expected a whole number from 0 to 65535"),
         ("[runtime]\nlog_level = 'loud'", 'expected "debug" or "info" or "warning" or "error"'),
@@ -258,6 +260,8 @@ def test_a_wrong_variable_is_told_in_one_line(environ: dict[str, str], sentence:
         ("web.zzzz=1", "--set: unknown key web.zzzz; [web] knows host, port, token"),
         ("zzzz.zzzz=1", "--set: unknown key zzzz.zzzz; the sections are runtime, backoff"),
         ("=1", '--set: unknown key ""'),
+        ("web.port: 1", '--set: "web.port", expected section.key=value'),
+        ("port", "--set: ***, expected section.key=value"),
     ],
 )
 def test_a_wrong_override_is_told_in_one_line(override: str, sentence: str):
@@ -398,11 +402,55 @@ def test_a_secret_given_twice_is_refused(tmp_path: Path):
         f"redis.url=redis://:{SECRET}@h:port",
         f"sessions.portal_url=ftp://u:{SECRET}@h",
         f'web.allowed_origins=["http://u:{SECRET}@h"]',
+        f'web.allowed_origins=["http://a", "u:{SECRET}@h", 1]',
+        f"database.url=u:{SECRET}@h:5432/d",
+        f"database.url=postgresql:/u:{SECRET}@h/d",
+        f"redis.url=:{SECRET}@h:6379",
+        f"sessions.portal_url=https//u:{SECRET}@h",
+        f"sessions.portal_url=ftp://h?key={SECRET}",
+        f"sessions.portal_url=https://u:{SECRET}@h",
+        f"practice.totp_secret={SECRET}",
+        f"web.token:{SECRET}",
+        SECRET,
     ],
 )
 def test_no_secret_is_in_a_sentence(override: str):
     """What is wrong with a secret is told without it."""
     assert SECRET not in problem(override)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"[practice]\ntotp_secret = ['{SECRET}']",
+        f"[practice]\npassword = ['{SECRET}']",
+        f"[web]\ntoken = ['{SECRET}']",
+        f"[sessions]\npassword = ['{SECRET}']",
+        f"[redis]\nurl = ['me:{SECRET}@host']",
+        f"web = '{SECRET}'",
+        f"token = '{SECRET}'",
+    ],
+)
+def test_no_secret_of_a_file_is_in_a_sentence(tmp_path: Path, content: str):
+    """Also where it has the wrong type, or stands in the wrong place."""
+    assert SECRET not in problem(file=written(tmp_path, content))
+
+
+def test_settings_show_no_secret():
+    """Not as a whole either, as in a traceback."""
+    totp = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    settings = load(
+        "web.token=hunter2",
+        f"sessions.password={SECRET}",
+        f"practice.password={SECRET}",
+        f"practice.totp_secret={totp}",
+        f"database.url=postgresql://u:{SECRET}@h/d",
+        f"redis.url=redis://:{SECRET}@h",
+    )
+    assert settings.practice.totp_secret.get_secret_value() == totp
+    assert settings.practice.password.get_secret_value() == SECRET
+    assert "hunter2" not in repr(settings)
+    assert totp not in repr(settings)
 
 
 # Addresses
@@ -455,3 +503,21 @@ def test_addresses_are_told_by_their_form():
     assert is_loopback("LOCALHOST")
     assert is_loopback("[::1]")
     assert not is_loopback("")
+
+
+@pytest.mark.parametrize(
+    ("host", "reached", "url"),
+    [
+        ("127.0.0.1", "127.0.0.1", "http://127.0.0.1:8000"),
+        ("localhost", "localhost", "http://localhost:8000"),
+        ("10.1.2.3", "10.1.2.3", "http://10.1.2.3:8000"),
+        ("0.0.0.0", "127.0.0.1", "http://127.0.0.1:8000"),
+        ("::", "::1", "http://[::1]:8000"),
+        ("[::]", "::1", "http://[::1]:8000"),
+        ("[::1]", "::1", "http://[::1]:8000"),
+    ],
+)
+def test_where_this_machine_reaches_itself(host: str, reached: str, url: str):
+    """An address to listen at may be none to go to."""
+    assert reachable_host(host) == reached
+    assert local_url(host, 8000) == url

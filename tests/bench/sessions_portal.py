@@ -21,9 +21,11 @@ from quart import request
 
 from web.practice import ledger
 from web.practice.market import Market
-from web.practice.settings import Settings
+from web.practice.settings import read_settings
 from web.practice.site import Site
 from web.practice.world import World
+
+from ..web.practice.portal_process import QUIET, told
 
 ARRIVAL_SECONDS: Final = 2.0
 """Between two jobs, as the practice portal has it by default."""
@@ -33,13 +35,8 @@ async def main(folder: Path) -> None:
     """Serve until stdin ends."""
     # Ours and the bare script's sessions are signed in side by side.
     ledger.MAX_SESSIONS = 10_000
-    settings = Settings(
-        state_file=str(folder / "portal.sqlite"),
-        arrival_seconds=ARRIVAL_SECONDS,
-        taken_share=0,
-        session_seconds=0,
-        slow_share=0,
-        error_share=0,
+    settings = read_settings(
+        json.dumps(told(folder / "portal.sqlite", **QUIET | {"arrival_seconds": ARRIVAL_SECONDS}))
     )
     market = Market(
         seed=settings.seed,

@@ -1,4 +1,4 @@
-"""What the contract's third section says of each WebSocket message, in its ``data``."""
+"""What the Compatibility API says of each WebSocket message, in its ``data``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the contract's tables say of each answer (sections 1 and 2)."""
+"""What the Compatibility API says of each answer, of the bot's routes and those of health."""
 
 from __future__ import annotations
 

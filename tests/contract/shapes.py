@@ -1,9 +1,9 @@
-"""The shapes of JSON that the contract's tables name, and what of a value does not fit them.
+"""The shapes of JSON that the Compatibility API names, and what of a value does not fit them.
 
 A shape is the name of a type (with ``?`` where it may be null), a set of the
 texts that are allowed, a list with the shape of its items, a dict with the
 shape of each field, or ``Each`` for an object whose keys are data. Fields that
-the contract does not name may be there: its clients pass over them.
+the Compatibility API does not name may be there: its clients pass over them.
 """
 
 from __future__ import annotations

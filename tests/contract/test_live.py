@@ -1,4 +1,4 @@
-"""Every WebSocket message that the contract's clients read, heard from a house at work."""
+"""Every WebSocket message that clients of the Compatibility API read, heard from a house at work."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def listening(house: House) -> AsyncGenerator[Ear]:
 
 
 async def test_messages_of_a_bot_at_work(tmp_path: Path) -> None:
-    """A client that does no more than listen hears everything that the contract names, as it names it."""
+    """A client that only listens hears everything that the Compatibility API names, as it names it."""
     async with open_house(tmp_path / "data", *SETTINGS) as house, listening(house) as ear:
         await ear.listen_for("connection_established", "status_update", "job_accepted", "job_rejected")
         assert (await house.post("/api/bot/stop")).status_code == 200
@@ -156,7 +156,7 @@ async def test_a_stop_says_goodbye(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", sorted(live.MESSAGES))
 def test_each_message_is_heard_somewhere(kind) -> None:
-    """No type of the contract's table is left without a test that hears it."""
+    """No type of the Compatibility API is left without a test that hears it."""
     assert kind in {*FROM_WORK, *FROM_A_WRONG_PASSWORD, *FROM_A_DEAD_PORTAL}
     check(
         {"type": kind, "data": {}, "timestamp": "2026-03-01T12:00:00+00:00", "epoch": "e", "seq": 1},

@@ -1,4 +1,4 @@
-"""Every route of the contract's first two sections: fields, their types, and each status."""
+"""Every route of the Compatibility API: fields, their types, and each status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
     ],
 )
 def test_what_is_read(client, path, shape) -> None:
-    """Each route that reads answers 200 with the contract's fields."""
+    """Each route that reads answers 200 with the Compatibility API's fields."""
     answer = client.get(path)
     assert answer.status_code == 200, answer.text
     check(answer.json(), shape)
@@ -65,7 +65,7 @@ def test_events_and_metrics_of_a_session(client) -> None:
 
 
 def test_start_stop_and_toggle(client) -> None:
-    """The life of a session as the contract tells it, with its refusals."""
+    """The life of a session as the Compatibility API tells it, with its refusals."""
     again = client.post("/api/bot/start")
     assert (again.status_code, again.json()["detail"]) == (400, "Bot is already running")
     check(again.json(), rest.PROBLEM)
@@ -170,7 +170,7 @@ def test_realtime_update(client) -> None:
 
 
 def test_tasks_are_added(client) -> None:
-    """A known type is taken with its priority, an unknown one is refused by the contract's words."""
+    """A known type is taken with its priority, an unknown one is refused by the Compatibility API's words."""
     for kind in ("login", "job_check", "job_accept", "job_reject", "navigation", "screenshot"):
         answer = client.post(
             "/api/bot/tasks/add", params={"task_type": kind, "priority": 1}, json={"job_ref": "none"}
@@ -238,7 +238,7 @@ def test_a_body_that_is_no_json(client) -> None:
 
 
 def test_the_api_describes_itself(client) -> None:
-    """OpenAPI names every route of the contract, and /docs draws it without the internet."""
+    """OpenAPI names every route of the Compatibility API, and /docs draws it without the internet."""
     paths = client.get("/openapi.json").json()["paths"]
     for path, method in [
         ("/api/bot/status", "get"),

@@ -1,4 +1,4 @@
-"""The tables and keys that clients read past the API (the contract's sections 4 and 5)."""
+"""The tables and keys of the Compatibility API, which clients read past REST."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("table", COLUMNS)
 def test_tables(house, table) -> None:
-    """Each table has the contract's columns with their types."""
+    """Each table has the Compatibility API's columns with their types."""
     found = dict(
         house.sql(
             f"select column_name, data_type from information_schema.columns where table_name = '{table}'"
@@ -90,7 +90,7 @@ def test_tables(house, table) -> None:
 
 
 def test_the_defaults_of_a_configuration(house) -> None:
-    """A client that inserts only a name gets the contract's values."""
+    """A client that inserts only a name gets the Compatibility API's values."""
     (row,) = house.sql(
         "select check_interval_seconds, results_report_interval_seconds, rejected_report_interval_seconds,"
         " quick_check_interval_seconds, enable_quick_check, enable_results_reporting,"

@@ -7,18 +7,20 @@ import trio.testing
 from runtime import (
     ActorCrashed,
     Address,
+    AskTimeout,
     Cause,
     ChildSpec,
     DeadLetters,
     DeadLettersQuery,
     NoSuchLetter,
     NotResent,
+    Overflow,
     ResendDeadLetter,
     Undelivered,
     open_system,
 )
 
-from .probes import AT_ONCE, Crash, Ping, Poison, PoisonRequest, Probe, child, root
+from .probes import AT_ONCE, Crash, Ping, Poison, PoisonRequest, Probe, child, probes, root
 
 
 async def test_a_message_that_crashed_its_actor_does_not_run_again(autojump_clock) -> None:
@@ -74,6 +76,61 @@ async def test_the_failure_of_a_background_task_is_not_the_messages_fault(autoju
     async with open_system(root(spec)) as system:
         assert await spec.address.ask(PoisonRequest(last=0), timeout=1) == 4
         assert system.dead_letters.quarantine() == ()
+
+
+async def test_blame_outlasts_a_failure_that_was_not_the_messages_fault(autojump_clock) -> None:
+    """What a message did before still counts after a background task failed with it in hand."""
+
+    class Interrupted(Probe):
+        async def handle(self, message: object) -> object:
+            if isinstance(message, Poison) and self.life == 2:
+                self.context.nursery.start_soon(self.fail)
+                await trio.sleep_forever()
+            return await super().handle(message)
+
+    lives = iter(range(1, 9))
+    spec = ChildSpec(
+        address=Address("a"),
+        start=lambda: Interrupted("a", [], life=next(lives)),
+        backoff=AT_ONCE,
+        poison_after=2,
+    )
+    async with open_system(root(spec, max_restarts=10)) as system:
+        with pytest.raises(ActorCrashed, match="poison"):
+            await spec.address.ask(PoisonRequest(last=100), timeout=1)
+        assert await spec.address.ask(Ping(), timeout=1) == 4
+        (letter,) = system.dead_letters.quarantine()
+        assert ["poison" in trace for trace in letter.tracebacks] == [True, True]
+        assert system.dead_letters.histories == {}
+
+
+async def test_what_a_message_did_is_forgotten_with_its_asker(autojump_clock) -> None:
+    """One that is on its way again when its asker gives up is never handled, and leaves nothing behind."""
+    spec = child("a", [], poison_after=3)
+    async with open_system(root(spec)) as system:
+        with pytest.raises(AskTimeout):
+            await spec.address.ask(PoisonRequest(last=100), timeout=0.5)
+        assert len(system.dead_letters.histories) == 1
+        assert await spec.address.ask(Ping(), timeout=5) == 2
+        assert system.snapshot().children[0].mailbox.expired == 1
+        assert system.dead_letters.histories == {}
+
+
+async def test_what_a_message_did_is_forgotten_when_a_newer_takes_its_place(autojump_clock) -> None:
+    """One that was sent again and is replaced before its turn leaves nothing behind."""
+    address: Address[object] = Address("a", overflow=Overflow.COALESCE, key=type)
+    log: list[str] = []
+    spec = ChildSpec(address=address, start=probes("a", log), backoff=AT_ONCE, poison_after=1)
+    async with open_system(root(spec)) as system:
+        await address.tell(Poison(last=1))
+        assert await address.ask(Ping(), timeout=1) == 2
+        (letter,) = system.dead_letters.quarantine()
+        system.dead_letters.resend(letter.number)
+        assert len(system.dead_letters.histories) == 1
+        address.tell_nowait(Poison(last=0))
+        assert system.dead_letters.histories == {}
+        assert await address.ask(Ping(), timeout=1) == 2
+        assert log.count("a handled") == 1
 
 
 async def test_a_quarantined_message_can_be_sent_again(autojump_clock) -> None:

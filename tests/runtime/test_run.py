@@ -12,6 +12,7 @@ from runtime import ExitCode, InvalidSpec
 
 PROGRAM = """
     import sys
+    import trio
     from runtime import Actor, Address, Backoff, ChildSpec, SupervisorSpec, run
 
     class Doomed(Actor[str]):
@@ -25,6 +26,9 @@ PROGRAM = """
                 raise ValueError("no")
         async def stopped(self, reason):
             print(reason.cause, flush=True)
+            if sys.argv[1] == "slow":
+                await trio.sleep(0.5)
+                print("all done", flush=True)
 
     spec = ChildSpec(address=Address("doomed"), start=Doomed, backoff=Backoff(minimum=0, maximum=0))
     nested = SupervisorSpec(
@@ -68,6 +72,18 @@ def test_a_signal_stops_it_in_order(number) -> None:
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (ExitCode.OK, "shutdown\n", "")
+
+
+def test_a_second_signal_does_not_cut_the_stop_short() -> None:
+    """Nor does it end the process with a signal's code once the stop is done."""
+    process = start("slow")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "shutdown\n"
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (ExitCode.OK, "all done\n", "")
 
 
 def test_codes() -> None:

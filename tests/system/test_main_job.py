@@ -14,7 +14,6 @@ import trio
 from .house import HANG, QUIET, House, alive, descendants, none_left, open_house
 
 PRACTICE = tuple(f"practice.{setting}" for setting in QUIET)
-SESSION = "botvisor/sessions/fleet/session."
 
 
 @pytest.fixture
@@ -47,11 +46,13 @@ async def test_accepted_jobs_are_seen_in_four_ways(data_dir, engine) -> None:
         assert status["engine"] == engine
         assert status["total_accepted"] >= 1
 
-        await house.accepted()
         mirror = house.redis()
+        with trio.fail_after(10):
+            while int(mirror.hget(f"bot:session:{session}", "total_accepted") or 0) < 1:
+                # A session's hash follows at the next beat of the mirror.
+                await house.events("checking_jobs")
         assert mirror.smembers("bot:sessions:active") == {session}
         assert mirror.hget("bot:state", "state") == "running"
-        assert int(mirror.hget(f"bot:session:{session}", "total_accepted")) >= 1
         assert any(
             json.loads(event)["type"] == "job_accepted" for event in mirror.lrange("bot:events", 0, -1)
         )
@@ -106,13 +107,14 @@ async def test_a_killed_browser_comes_back(data_dir, process, chromium) -> None:
 
 
 async def test_a_portal_that_hangs_is_waited_for(data_dir) -> None:
-    """The practice portal stopped for 20 s: the session waits, says so, and goes on."""
+    """The practice portal stopped for two looks that fail: the session waits, says so, and goes on."""
     async with open_house(data_dir, "sessions.engine=http", *PRACTICE) as house:
         await house.accepted()
         pid = (await house.node("botvisor/practice/portal"))["detail"]["pid"]
         os.kill(pid, signal.SIGSTOP)
         await house.events("error", where=lambda data: "unavailable" in data["message"])
-        await trio.sleep(20)
+        # One begins after the look that failed, and another only when that one has failed as well.
+        await house.events("checking_jobs", 2)
         assert (await house.get("/api/bot/status")).json()["message"]
         os.kill(pid, signal.SIGCONT)
         await house.accepted(2)
@@ -207,6 +209,7 @@ async def refusal(data_dir: Path, *settings: str) -> tuple[int, str]:
 
 
 async def test_a_port_in_use(data_dir) -> None:
+    """It is named with its address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, line = await refusal(data_dir, f"web.port={port}")
@@ -215,6 +218,7 @@ async def test_a_port_in_use(data_dir) -> None:
 
 
 async def test_a_data_directory_in_use(data_dir) -> None:
+    """Whoever has it is named by its process id."""
     async with open_house(data_dir, "sessions.engine=http") as house:
         code, line = await refusal(data_dir)
         assert code == 1
@@ -222,6 +226,7 @@ async def test_a_data_directory_in_use(data_dir) -> None:
 
 
 async def test_an_unwritable_data_directory(tmp_path) -> None:
+    """A file may be where the folder should be."""
     (tmp_path / "data").write_text("a file where a folder should be")
     code, line = await refusal(tmp_path / "data")
     assert code == 1
@@ -229,6 +234,7 @@ async def test_an_unwritable_data_directory(tmp_path) -> None:
 
 
 async def test_an_unreachable_database(data_dir) -> None:
+    """A server that is not embedded and does not answer is told at the start, with its address."""
     code, line = await refusal(data_dir, "database.url=postgresql://nobody@127.0.0.1:1/none")
     assert code == 1
     assert "127.0.0.1" in line
@@ -246,6 +252,7 @@ async def test_an_unreachable_database(data_dir) -> None:
     ],
 )
 async def test_a_wrong_setting(data_dir, setting, sentence) -> None:
+    """The caller's mistake: another exit code, and the word that is wrong."""
     code, line = await refusal(data_dir, setting)
     assert code == 2
     assert sentence in line

@@ -19,6 +19,16 @@ from .house import QUIET, House, descendants, none_left, open_house
 SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET))
 REFUSED_WITHIN = 3.5
 """Seconds: two for the record, the rest for a machine that has other things to do."""
+BACK_WITHIN = 10.0
+"""Seconds; a tenth of one on a machine at rest."""
+AWAY = frozenset({"unavailable", "record_away", "queue_away", "mirror_unknown"})
+FROM_MEMORY = (
+    "/api/bot/status",
+    "/api/bot/system-status",
+    "/api/sessions?on_duty=true",
+    "/api/supervisor/status",
+    "/health/detailed",
+)
 
 
 @pytest.fixture
@@ -51,6 +61,77 @@ async def refused(http: httpx.AsyncClient, command: str) -> None:
     assert trio.current_time() - began < REFUSED_WITHIN
     assert (answer.status_code, answer.json()["code"]) == (503, "record_away")
     assert answer.headers["Retry-After"]
+
+
+async def told(http: httpx.AsyncClient, method: str, path: str, body: object) -> None:
+    """An answer in time: what is known from memory, and of the rest that it cannot be had now."""
+    began = trio.current_time()
+    answer = await http.request(method, path, json=body)
+    assert trio.current_time() - began < REFUSED_WITHIN, path
+    if path in FROM_MEMORY:
+        assert answer.status_code == 200, (path, answer.text)
+        return
+    assert (answer.status_code, answer.json()["code"] in AWAY) == (503, True), (path, answer.text)
+    assert answer.headers["Retry-After"]
+
+
+def questions(session: str, task: str, configuration: str) -> list[tuple[str, str, object]]:
+    """One of each kind that a page asks or orders."""
+    reads = (
+        "/api/bot/sessions",
+        "/api/bot/jobs",
+        "/api/bot/tasks",
+        f"/api/bot/events/{session}",
+        "/api/bot/configuration",
+        "/api/bot/configurations",
+        f"/api/bot/configurations/{configuration}",
+        "/api/bot/analytics",
+        "/api/bot/analytics/hourly",
+        "/api/bot/dashboard/metrics",
+        "/api/sessions",
+        f"/api/sessions/{session}",
+        f"/api/sessions/{session}/logs",
+        "/api/tasks",
+        "/api/tasks/stats",
+        f"/api/tasks/{task}",
+        f"/api/tasks/{task}/explain",
+        "/api/mirror/status",
+    )
+    orders: list[tuple[str, str, object]] = [
+        ("POST", "/api/tasks", {"type": "nobodys"}),
+        ("POST", "/api/bot/tasks/add?task_type=login", None),
+        ("POST", f"/api/tasks/{task}/cancel", None),
+        ("POST", "/api/tasks/pause?type=nobodys", None),
+        ("PUT", "/api/bot/configuration", {"max_accept_per_run": 9}),
+        ("POST", f"/api/sessions/{session}/stop", None),
+        ("POST", "/api/bot/force-reset", None),
+    ]
+    return [("GET", path, None) for path in (*reads, *FROM_MEMORY)] + orders
+
+
+async def test_nobody_waits_long_for_a_silent_database(data_dir) -> None:
+    """Whoever reads or orders is told so within about two seconds; afterwards all is as before."""
+    async with open_house(data_dir, *SETTINGS) as house:
+        await house.accepted(1)
+        async with httpx.AsyncClient(base_url=house.instance.web_url, timeout=20) as http:
+            session = (await http.get("/api/bot/sessions")).json()[0]["id"]
+            configuration = (await http.get("/api/bot/configuration")).json()
+            added = (await http.post("/api/tasks", json={"type": "nobodys"})).json()
+            asked = questions(session, added["id"], configuration["id"])
+            stopped = await stop_postgres(house)
+            for _ in range(2):
+                async with trio.open_nursery() as nursery:
+                    for method, path, body in asked:
+                        nursery.start_soon(told, http, method, path, body)
+            go_on(stopped)
+            with trio.fail_after(BACK_WITHIN):
+                for method, path, _ in asked:
+                    while method == "GET" and (await http.get(path)).status_code != 200:
+                        await trio.sleep(0.02)
+            # What was only refused before it was begun is not done later.
+            assert (await http.get("/api/bot/configuration")).json()["max_accept_per_run"] == 5
+            assert house.sql("select desired from bot_sessions") == [("running",)]
+        await house.accepted(1)
 
 
 async def journal(house: House) -> dict:

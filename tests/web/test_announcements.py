@@ -48,7 +48,7 @@ def test_a_job_that_failed_is_only_processed():
 
 
 def test_a_cycle_has_its_totals_in_stats():
-    """The contract nests them."""
+    """The Compatibility API nests them."""
     event = CycleCompleted(
         session_id=uuid4(),
         timestamp=NOON,

@@ -14,11 +14,12 @@ from actors.records.configurations import NAMES
 from web.configuration_params import READ_ONLY, configuration_changes
 from web.configuration_schemas import configuration
 from web.errors import Problem
+from web.fields import Fields
 
 from .parts.views import CONFIGURATION, configuration_row
 
 ROW = configuration_row()
-SECONDS = "check_interval_seconds must be a number from 0.1 to 86400 with at most three decimals"
+SECONDS = "check_interval_seconds must be a number from 0.1 to 86400 with at most 3 decimals"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -28,7 +29,7 @@ JSON = st.recursive(
 
 def refusal(of=ROW, **body) -> str:
     with pytest.raises(Problem) as caught:
-        configuration_changes(body, of=of)
+        configuration_changes(Fields(body), of=of)
     assert caught.value.status == 422
     return caught.value.detail
 
@@ -40,7 +41,7 @@ def test_the_seeds_three_fields():
         "max_accept_per_run": 5,
         "job_type_filter": "Telephone interpreting",
     }
-    assert configuration_changes(body, of=ROW) == ConfigurationChanges(
+    assert configuration_changes(Fields(body), of=ROW) == ConfigurationChanges(
         check_interval_seconds=Decimal("0.5"), max_accept_per_run=5, job_type_filter="Telephone interpreting"
     )
 
@@ -49,9 +50,19 @@ def test_the_whole_model_may_be_sent_back():
     """As it was given out, which changes nothing."""
     body = configuration(ROW)
     assert set(body) == {*NAMES, *READ_ONLY}
-    changes = asdict(configuration_changes(body, of=ROW))
-    assert replace(ROW, **changes) == ROW
-    assert configuration_changes({**body, "updated_at": None}, of=ROW) == configuration_changes(body, of=ROW)
+    changes = configuration_changes(Fields(body), of=ROW)
+    assert replace(ROW, **asdict(changes)) == ROW
+    assert configuration_changes(Fields({**body, "updated_at": None}), of=ROW) == changes
+
+
+@pytest.mark.parametrize("name", ["id", "is_active", *NAMES])
+def test_null_is_no_value(name):
+    """But for the excluded types, which are none then, as in the Compatibility API."""
+    if name == "exclude_types":
+        changes = configuration_changes(Fields({name: None}), of=ROW)
+        assert changes == ConfigurationChanges(exclude_types=())
+    else:
+        assert refusal(**{name: None}) == f"{name} must be left out or have a value, not null."
 
 
 @pytest.mark.parametrize(
@@ -77,10 +88,6 @@ def test_the_whole_model_may_be_sent_back():
             {"max_accept_per_run": 1.0},
             "max_accept_per_run must be a whole number from 0 to 10000, not 1.0.",
         ),
-        (
-            {"max_accept_per_run": None},
-            "max_accept_per_run must be a whole number from 0 to 10000, not null.",
-        ),
         ({"enable_quick_check": "yes"}, 'enable_quick_check must be true or false, not "yes".'),
         ({"config_name": " "}, 'config_name must be a text of 1 to 255 printable characters, not " ".'),
         (
@@ -94,9 +101,10 @@ def test_the_whole_model_may_be_sent_back():
         ),
         (
             {"chek_interval_seconds": 1},
-            "chek_interval_seconds is not a field of a configuration; did you mean check_interval_seconds?",
+            "chek_interval_seconds must be left out, as it is not known here;"
+            " did you mean check_interval_seconds?",
         ),
-        ({"zzz": 1}, "zzz is not a field of a configuration; the fields are config_name, "),
+        ({"zzz": 1}, "zzz must be left out, as it is not known here; known are check_interval_seconds, "),
         ({"\n" * 100: 1}, "'\\n\\n"),
         ({"id": "x"}, f'id must be that of this configuration, {CONFIGURATION}, not "x".'),
         (
@@ -105,7 +113,7 @@ def test_the_whole_model_may_be_sent_back():
         ),
         (
             {"max_accept_per_run": 3, "max_accept_pre_run": 4},
-            "max_accept_pre_run is not a field of a configuration; did you mean max_accept_per_run?",
+            "max_accept_pre_run must be left out, as it is not known here; did you mean max_accept_per_run?",
         ),
     ],
 )
@@ -116,8 +124,8 @@ def test_what_is_not_as_expected_is_one_sentence(body, sentence):
 
 def test_a_new_configuration_has_no_id_yet():
     """Nor anything else that only the record knows."""
-    assert refusal(of=None, id=str(UUID(int=1))).startswith("id is not a field of a configuration; ")
-    assert refusal(of=None, is_active=True).startswith("is_active is not a field of a configuration; ")
+    assert refusal(of=None, id=str(UUID(int=1))).startswith("id must be left out, as it is not known here; ")
+    assert refusal(of=None, is_active=True).startswith("is_active must be left out, as it is ")
 
 
 @given(body=st.dictionaries(st.sampled_from([*NAMES, *READ_ONLY]) | st.text(max_size=8), JSON, max_size=4))
@@ -139,6 +147,6 @@ def test_any_object_is_understood_or_refused(body):
 
 def understood(body):
     try:
-        return configuration_changes(body, of=ROW)
+        return configuration_changes(Fields(body), of=ROW)
     except Problem as problem:
         return problem

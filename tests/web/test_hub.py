@@ -19,7 +19,8 @@ from web.hub import HISTORY, TURNS, Attach, HubMessage, LiveHub, TooManyClients
 from web.topics import Interest, Topic
 
 from . import wire
-from .parts.actors import Desk, Mute
+from .parts.actors import Mute
+from .parts.desk import Desk
 from .parts.views import NOON, dashboard_row, job_processed, session_view, web_settings
 
 
@@ -409,7 +410,9 @@ async def test_there_is_a_limit_of_clients(autojump_clock):
         await house.attach(Feed())
         with Feed() as leaving:
             await house.attach(leaving)
-            with pytest.raises(TooManyClients, match="2 WebSocket clients are connected"):
+            with pytest.raises(
+                TooManyClients, match=r"2 WebSocket clients are connected, as many as web.max_clients allows"
+            ):
                 await house.attach(Feed())
         await house.attach(Feed())
         (hub,) = house.system.snapshot().children

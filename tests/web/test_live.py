@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 from trio_websocket import ConnectionRejected
 
 from actors.sessions.events import SessionChanged
@@ -88,7 +89,7 @@ async def test_a_slow_client_is_brought_up_to_date():
                 await trio.lowlevel.checkpoint()
         last = replace(view, total_checks=4711)
         house.bus.publish(SessionChanged(session_id=view.id, timestamp=NOON, session=last))
-        await trio.sleep(0.3)
+        await trio.testing.wait_all_tasks_blocked()  # the network has taken what it can
         content = await wire.read_until(stream, b'"missed":', seconds=20)
         if b'"total_checks":4711' not in content:
             content += await wire.read_until(stream, b'"total_checks":4711', seconds=20)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import ImATeapot
 
+from actors.mirror.messages import MirrorBusy, MirrorUnknown
 from actors.records.refusals import (
     ConfigurationNameTaken,
     NoSuchConfiguration,
@@ -36,6 +37,8 @@ class Unforeseen(Refusal):
         (TooManyClients("1000 are connected"), 503, "too_many_clients", "1000 are connected"),
         (TooManySessions("20 run"), 409, "too_many_sessions", "20 run"),
         (RecordAway("PostgreSQL is away"), 503, "record_away", "PostgreSQL is away"),
+        (MirrorUnknown("Redis is away"), 503, "mirror_unknown", "Redis is away"),
+        (MirrorBusy("32 others wait"), 503, "mirror_busy", "32 others wait"),
         (QueryRefused("no sense"), 422, "query_refused", "no sense"),
         (NoSuchConfiguration("none is active"), 404, "no_such_configuration", "none is active"),
         (ConfigurationNameTaken("it is taken"), 409, "name_taken", "it is taken"),
@@ -49,9 +52,16 @@ class Unforeseen(Refusal):
 )
 def test_every_error_is_a_problem(error, status, code, detail):
     """What cannot be done now is 503, what never works is 4xx, what nobody foresaw is 500 without details."""
-    problem = problem_of(error, max_body=10)
+    problem = problem_of(error, max_body=10, writes=False)
     assert (problem.status, problem.code, problem.detail) == (status, code, detail)
     assert ("Retry-After" in problem.headers) == (status == 503)
+
+
+@pytest.mark.parametrize("error", [AskTimeout("no answer within 2 s"), ActorCrashed("it failed")])
+def test_who_wanted_a_change_is_told_that_it_may_be_done(error):
+    """Nobody knows; whoever only looked need not care."""
+    sentence = f"{error}; what you asked for may be done or not"
+    assert problem_of(error, max_body=10, writes=True).detail == sentence
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ async def test_a_pause_is_told_too(autojump_clock):
 
 
 async def test_nobody_is_asked_while_nobody_listens(autojump_clock):
+    """Counting costs the record a look at all tasks."""
     async with Newsroom(wanted=False) as room:
         room.happen()
         await trio.sleep(10)

@@ -53,7 +53,7 @@ JOB = {
 
 
 def test_without_a_session_the_bot_is_stopped():
-    """The contract's words for a bot that has nothing to do."""
+    """The Compatibility API's words for a bot that has nothing to do."""
     status = bot_status(None)
     assert status.keys() == CONTRACT_STATUS | OURS
     assert (status["is_running"], status["status"], status["login_status"]) == (

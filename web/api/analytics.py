@@ -14,9 +14,9 @@ from ..described import described
 from ..doors import Doors
 from ..models.analytics import AnalyticsModel, AnalyticsPage, DashboardModel, HourlyModel
 from ..params import whole_number
+from ..patience import COUNT, LOOK, require_record
 from ..schemas import Json
 
-ASK_TIMEOUT: Final = 5.0
 MOST_HOURS: Final = 8760
 """A year."""
 MOST_SINGLE_HOURS: Final = 168
@@ -35,7 +35,8 @@ def analytics_blueprint(doors: Doors) -> Blueprint:
         A job counts for when it was decided on, and once its outcome is known. Hours are those of UTC.
         """
         hours = whole_number(request.args, "hours", 24, least=1, most=MOST_HOURS)
-        row = await doors.reader.ask(AnalyticsQuery(hours=hours), timeout=ASK_TIMEOUT)
+        await require_record(doors)
+        row = await doors.reader.ask(AnalyticsQuery(hours=hours), timeout=COUNT)
         return analytics(row, hours=hours)
 
     @blueprint.get("/analytics/hourly")
@@ -46,13 +47,14 @@ def analytics_blueprint(doors: Doors) -> Blueprint:
         From the jobs on record, of which those accepted go after a week.
         """
         hours = whole_number(request.args, "hours", 24, least=1, most=MOST_SINGLE_HOURS)
-        rows = await doors.reader.ask(HourlyQuery(hours=hours), timeout=ASK_TIMEOUT)
+        await require_record(doors)
+        rows = await doors.reader.ask(HourlyQuery(hours=hours), timeout=COUNT)
         return hourly(rows)
 
     @blueprint.get("/dashboard/metrics")
     @described(DashboardModel)
     async def metrics() -> Json:
         """Today at a glance; today is the day of UTC."""
-        return dashboard_metrics(await doors.reader.ask(DashboardQuery(), timeout=ASK_TIMEOUT))
+        return dashboard_metrics(await doors.reader.ask(DashboardQuery(), timeout=LOOK))
 
     return blueprint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID
 
 from quart import Blueprint, request
 
@@ -23,6 +22,7 @@ from actors.sessions.messages import (
 from ..described import described
 from ..doors import Doors
 from ..errors import Problem
+from ..fields import Fields
 from ..models.bot import (
     BotSessionModel,
     BotStatusModel,
@@ -33,14 +33,12 @@ from ..models.bot import (
     StoppedModel,
     ToggledModel,
 )
-from ..params import choice, identifier, json_object, short_text, whole_number
+from ..params import choice, identifier, json_object, whole_number
+from ..patience import LOOK, START, STOP
 from ..readiness import require_healthy
 from ..schemas import Json, bot_session, bot_status, job_record
+from ..session_params import the_session
 
-ASK_TIMEOUT: Final = 5.0
-START_TIMEOUT: Final = 15.0
-STOP_TIMEOUT: Final = 25.0
-"""Longer than the roster gives a session to end."""
 MOST_ROWS: Final = 1000
 LAST_ROW: Final = 1_000_000_000
 
@@ -49,31 +47,28 @@ def bot_blueprint(doors: Doors) -> Blueprint:
     """The routes under ``/api/bot``."""
     blueprint = Blueprint("bot", __name__, url_prefix="/api/bot")
 
-    async def start(name: str | None = None, config: UUID | None = None) -> SessionView:
+    async def start(command: StartSession) -> SessionView:
         await require_healthy(doors)
-        command = StartSession(session_name=name, config_id=config, alone=True)
         try:
-            return await doors.roster.ask(command, timeout=START_TIMEOUT)
+            return await doors.roster.ask(command, timeout=START)
         except NoSuchConfiguration as refusal:
             raise Problem(422, "invalid_value", f"config_id: {refusal}.") from refusal
 
     async def stop() -> tuple[SessionView, ...]:
-        return await doors.roster.ask(StopSessions(), timeout=STOP_TIMEOUT)
+        return await doors.roster.ask(StopSessions(), timeout=STOP)
 
     @blueprint.get("/status")
     @described(BotStatusModel)
     async def status() -> Json:
         """Say how the bot stands."""
-        view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
+        view = await doors.roster.ask(RosterQuery(), timeout=LOOK)
         return bot_status(next(iter(view.sessions), None))
 
     @blueprint.post("/start")
     @described(BotSessionModel, body=StartBody)
     async def start_session() -> Json:
         """Start the bot, unless it runs."""
-        body = await json_object(request)
-        name = short_text(body, "session_name", most=255)
-        return bot_session(await start(name, identifier(body, "config_id")))
+        return bot_session(await start(the_session(Fields(await json_object(request)))))
 
     @blueprint.post("/stop")
     @described(StoppedModel)
@@ -92,7 +87,7 @@ def bot_blueprint(doors: Doors) -> Blueprint:
         try:
             await stop()
         except NoActiveSession:
-            await start()
+            await start(StartSession(alone=True))
             return {"status": "Bot started", "running": True}
         return {"status": "Bot stopped", "running": False}
 
@@ -100,7 +95,7 @@ def bot_blueprint(doors: Doors) -> Blueprint:
     @described(ToggledModel)
     async def force_reset() -> Json:
         """End what runs and forget its log-ins, also where nothing runs."""
-        await doors.roster.ask(ResetSessions(), timeout=STOP_TIMEOUT)
+        await doors.roster.ask(ResetSessions(), timeout=STOP)
         return {"status": "Bot reset", "running": False}
 
     @blueprint.get("/sessions")
@@ -112,7 +107,7 @@ def bot_blueprint(doors: Doors) -> Blueprint:
             offset=whole_number(request.args, "offset", 0, least=0, most=LAST_ROW),
             status=choice(request.args, "status", SessionStatus),
         )
-        return [bot_session(row) for row in await doors.reader.ask(query, timeout=ASK_TIMEOUT)]
+        return [bot_session(row) for row in await doors.reader.ask(query, timeout=LOOK)]
 
     @blueprint.get("/jobs")
     @described(list[JobRecordModel], query=JobsPage)
@@ -124,6 +119,6 @@ def bot_blueprint(doors: Doors) -> Blueprint:
             limit=whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS),
             offset=whole_number(request.args, "offset", 0, least=0, most=LAST_ROW),
         )
-        return [job_record(row) for row in await doors.reader.ask(query, timeout=ASK_TIMEOUT)]
+        return [job_record(row) for row in await doors.reader.ask(query, timeout=LOOK)]
 
     return blueprint

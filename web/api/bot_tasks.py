@@ -1,4 +1,4 @@
-"""``/api/bot/tasks`` and what the contract tells of the bot's state beside it."""
+"""``/api/bot/tasks`` and what the Compatibility API tells of the bot's state beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from quart import Blueprint, request
 from actors.monitor.status import ServiceName
 from actors.queue.messages import CONTRACT_TYPES, AddTasks, QueueStats, QueueStatsQuery, TaskState
 from actors.queue.priority import from_number
-from actors.records.messages import EventsQuery, SessionsQuery
+from actors.records.messages import EventsQuery
+from actors.records.session_messages import SessionQuery
 from actors.sessions.messages import RosterQuery
 from runtime import AskFailed, MailboxFull, Refusal, TreeQuery
 
@@ -29,11 +30,10 @@ from ..models.bot_tasks import (
     TaskAddedModel,
 )
 from ..params import json_object, unfit, whole_number
+from ..patience import COMMIT, LOOK
 from ..schemas import Json, bot_session, bot_state, session_event, session_metrics
 from ..task_params import new_tasks
-from .tasks import ADD_TIMEOUT
 
-ASK_TIMEOUT: Final = 5.0
 MOST_ROWS: Final = 1000
 LARGEST: Final = 1_000_000_000
 """Of the numbers that callers give as a priority."""
@@ -47,8 +47,8 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
     @described(BotTasksModel)
     async def tasks() -> Json:
         """Count the tasks, and name who does them."""
-        stats = await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT)
-        view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
+        stats = await doors.queue.ask(QueueStatsQuery(), timeout=LOOK)
+        view = await doors.roster.ask(RosterQuery(), timeout=LOOK)
         return {
             **_counts(stats),
             "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),
@@ -68,7 +68,7 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
         priority = whole_number(request.args, "priority", 0, least=-LARGEST, most=LARGEST)
         body = {"type": kind, "priority": from_number(priority), "data": await json_object(request)}
         tasks = new_tasks(body, request.headers.get("Idempotency-Key"))
-        (added,) = await doors.queue.ask(AddTasks(tasks=tasks), timeout=ADD_TIMEOUT)
+        (added,) = await doors.queue.ask(AddTasks(tasks=tasks), timeout=COMMIT)
         return {"message": "Task added successfully", "task_id": str(added.id)}
 
     @blueprint.get("/events/<uuid:session_id>")
@@ -77,7 +77,7 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
         """Read what happened in a session."""
         limit = whole_number(request.args, "limit", 50, least=1, most=MOST_ROWS)
         query = EventsQuery(session_id=session_id, limit=limit)
-        found = await doors.reader.ask(query, timeout=ASK_TIMEOUT)
+        found = await doors.reader.ask(query, timeout=LOOK)
         return {"events": [session_event(row) for row in found]}
 
     @blueprint.get("/metrics/<uuid:session_id>")
@@ -85,22 +85,19 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
     async def metrics(session_id: UUID) -> Json:
         """Read the figures of a session."""
         now = datetime.now(UTC)
-        on_duty = (await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)).sessions
+        on_duty = (await doors.roster.ask(RosterQuery(), timeout=LOOK)).sessions
         for session in on_duty:
             if session.id == session_id:
                 return {"metrics": session_metrics(session, now)}
-        # The latest are enough: a session's metrics are kept for a day.
-        for row in await doors.reader.ask(SessionsQuery(limit=MOST_ROWS), timeout=ASK_TIMEOUT):
-            if row.id == session_id:
-                return {"metrics": session_metrics(row, now)}
-        raise Problem(404, "no_such_session", f"There is no session {session_id}.")
+        row = await doors.reader.ask(SessionQuery(id=session_id), timeout=LOOK)
+        return {"metrics": session_metrics(row, now)}
 
     @blueprint.get("/system-status")
     @described(SystemStatusModel)
     async def system_status() -> Json:
         """Answers whatever is away, and says so."""
-        view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
-        tree = await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
+        view = await doors.roster.ask(RosterQuery(), timeout=LOOK)
+        tree = await doors.tree.ask(TreeQuery(), timeout=LOOK)
         status: Json = {
             "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),
             "active_sessions_count": len(view.sessions),
@@ -111,7 +108,7 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
             "error": None,
         }
         try:
-            return {**status, **_counts(await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT))}
+            return {**status, **_counts(await doors.queue.ask(QueueStatsQuery(), timeout=LOOK))}
         except (AskFailed, MailboxFull, Refusal) as error:
             return {**status, "error": str(error)}
 
@@ -119,7 +116,7 @@ def bot_tasks_blueprint(doors: Doors) -> Blueprint:
 
 
 def _counts(stats: QueueStats) -> Json:
-    """The contract knows two kinds of tasks: those that wait, and those in work."""
+    """The Compatibility API knows two kinds of tasks: those that wait, and those in work."""
     return {
         "pending_tasks": stats.states[TaskState.PENDING] + stats.states[TaskState.DELAYED],
         "processing_tasks": stats.states[TaskState.RUNNING],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID, uuid4
 
 from quart import Blueprint, request
@@ -20,11 +19,11 @@ from ..configuration_params import configuration_changes
 from ..configuration_schemas import configuration
 from ..described import described
 from ..doors import Doors
+from ..fields import Fields
 from ..models.configuration import ConfigurationChanges, ConfigurationModel, NewConfiguration, SaidModel
 from ..params import json_object, unfit
+from ..patience import COMMIT, LOOK
 from ..schemas import Json
-
-ASK_TIMEOUT: Final = 5.0
 
 
 def configuration_blueprint(doors: Doors) -> Blueprint:
@@ -32,16 +31,14 @@ def configuration_blueprint(doors: Doors) -> Blueprint:
     blueprint = Blueprint("configuration", __name__, url_prefix="/api/bot")
 
     async def read(config_id: UUID | None) -> Json:
-        return configuration(
-            await doors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=ASK_TIMEOUT)
-        )
+        return configuration(await doors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=LOOK))
 
     async def change(config_id: UUID | None) -> Json:
-        row = await doors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=ASK_TIMEOUT)
-        changes = configuration_changes(await json_object(request), of=row)
+        row = await doors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=LOOK)
+        changes = configuration_changes(Fields(await json_object(request)), of=row)
         # By its id, although it may be the active one: another may be that by now.
         order = ChangeConfiguration(config_id=row.id, changes=changes)
-        return configuration(await doors.writer.ask(order, timeout=ASK_TIMEOUT))
+        return configuration(await doors.writer.ask(order, timeout=COMMIT))
 
     @blueprint.get("/configuration")
     @described(ConfigurationModel)
@@ -64,7 +61,7 @@ def configuration_blueprint(doors: Doors) -> Blueprint:
     @blueprint.post("/configuration/refresh")
     @described(SaidModel)
     async def refresh() -> Json:
-        """Let all sessions read their configuration again.
+        """Let all sessions read their configuration again, in every instance.
 
         For changes that were made in the database itself; those made here reach them anyway.
         """
@@ -75,7 +72,7 @@ def configuration_blueprint(doors: Doors) -> Blueprint:
     @described(list[ConfigurationModel])
     async def every() -> list[Json]:
         """All configurations by name, the active one first."""
-        rows = await doors.reader.ask(ConfigurationsQuery(), timeout=ASK_TIMEOUT)
+        rows = await doors.reader.ask(ConfigurationsQuery(), timeout=LOOK)
         return [configuration(row) for row in rows]
 
     @blueprint.post("/configurations")
@@ -85,11 +82,11 @@ def configuration_blueprint(doors: Doors) -> Blueprint:
 
         A session may be started with it by its id, whichever is active.
         """
-        values = configuration_changes(await json_object(request))
+        values = configuration_changes(Fields(await json_object(request)))
         if values.config_name is None:
             raise unfit("config_name", "given", None)
         order = CreateConfiguration(id=uuid4(), config_name=values.config_name, values=values)
-        return configuration(await doors.writer.ask(order, timeout=ASK_TIMEOUT)), 201
+        return configuration(await doors.writer.ask(order, timeout=COMMIT)), 201
 
     @blueprint.get("/configurations/<uuid:config_id>")
     @described(ConfigurationModel)
@@ -108,6 +105,6 @@ def configuration_blueprint(doors: Doors) -> Blueprint:
     async def activate(config_id: UUID) -> Json:
         """Let it be the active one; the one that was is not any more."""
         order = ActivateConfiguration(config_id=config_id)
-        return configuration(await doors.writer.ask(order, timeout=ASK_TIMEOUT))
+        return configuration(await doors.writer.ask(order, timeout=COMMIT))
 
     return blueprint

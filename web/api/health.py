@@ -24,9 +24,9 @@ from ..models.health import (
     ReadyModel,
     StartedModel,
 )
+from ..patience import LOOK
 from ..schemas import Json, iso
 
-ASK_TIMEOUT: Final = 2.0
 """Both the tree and the monitor answer from memory."""
 FORCE_TIMEOUT: Final = 305.0
 """More than the settings allow one look; the board keeps the real limit."""
@@ -38,13 +38,13 @@ def health_blueprint(doors: Doors) -> Blueprint:
 
     async def view() -> HealthView | None:
         try:
-            return await doors.monitor.ask(HealthQuery(), timeout=ASK_TIMEOUT)
+            return await doors.monitor.ask(HealthQuery(), timeout=LOOK)
         except (AskFailed, MailboxFull):
             return None
 
     async def tree() -> Node | None:
         try:
-            return await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
+            return await doors.tree.ask(TreeQuery(), timeout=LOOK)
         except (AskFailed, MailboxFull):
             return None
 
@@ -53,7 +53,7 @@ def health_blueprint(doors: Doors) -> Blueprint:
     @described(HealthModel, status=503)
     async def simple() -> Response:
         """Tell in short how the parts are; 503 with three issues or more."""
-        body = health(await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT), await view(), datetime.now(UTC))
+        body = health(await doors.tree.ask(TreeQuery(), timeout=LOOK), await view(), datetime.now(UTC))
         kind = request.accept_mimetypes.best_match(["application/json", "application/health+json"])
         status = 503 if body["status"] == "unhealthy" else 200
         return Response(json.dumps(body), status, content_type=kind or "application/json")
@@ -71,7 +71,7 @@ def health_blueprint(doors: Doors) -> Blueprint:
     async def one_service(name: str) -> Json:
         """Tell what was last seen of one service."""
         try:
-            (service,) = (await doors.monitor.ask(HealthQuery(name=name), timeout=ASK_TIMEOUT)).services
+            (service,) = (await doors.monitor.ask(HealthQuery(name=name), timeout=LOOK)).services
         except NoSuchService as refusal:
             raise Problem(404, "no_such_service", str(refusal)) from refusal
         return {"name": service.name, **service_facts(service)}

@@ -11,10 +11,10 @@ from actors.mirror.messages import MirrorStatusQuery, RepairMirror
 from ..described import described
 from ..doors import Doors
 from ..models.mirror import MirrorModel
+from ..patience import COUNT, require_record
 from ..schemas import Json
 from ..task_schemas import mirror_status
 
-ASK_TIMEOUT: Final = 5.0
 REPAIR_TIMEOUT: Final = 30.0
 
 
@@ -26,12 +26,14 @@ def mirror_blueprint(doors: Doors) -> Blueprint:
     @described(MirrorModel)
     async def status() -> Json:
         """Compare Redis with the record."""
-        return mirror_status(await doors.mirror.ask(MirrorStatusQuery(), timeout=ASK_TIMEOUT))
+        await require_record(doors)
+        return mirror_status(await doors.mirror.ask(MirrorStatusQuery(), timeout=COUNT))
 
     @blueprint.post("/repair")
     @described(MirrorModel)
     async def repair() -> Json:
         """Write all of Redis anew from the record, and compare."""
+        await require_record(doors)
         return mirror_status(await doors.mirror.ask(RepairMirror(), timeout=REPAIR_TIMEOUT))
 
     return blueprint

@@ -31,20 +31,19 @@ def realtime_blueprint(doors: Doors) -> Blueprint:
 
         It changes nothing that is known here: no counter, no session, no record.
         """
-        update = realtime_update(await json_object(request))
+        update = realtime_update(Fields(await json_object(request)))
         doors.bus.publish(update)
         return {"status": "success", "message": f"The clients are told this {update.type}"}
 
     return blueprint
 
 
-def realtime_update(body: Json) -> RealtimeUpdate:
+def realtime_update(fields: Fields) -> RealtimeUpdate:
     """What a body says.
 
     Raises:
         Problem: a field of it is not as expected.
     """
-    fields = Fields(body)
     kind = fields.text("type", most=60)
     data = fields.mapping("data")
     moment = fields.text("timestamp", most=60)

@@ -19,13 +19,13 @@ from actors.sessions.messages import (
     RosterQuery,
     SessionStatus,
     SessionView,
-    StartSession,
     StopSession,
 )
 
 from ..described import described
 from ..doors import Doors
 from ..errors import Problem
+from ..fields import Fields
 from ..models.sessions import (
     LogsModel,
     NewSessionBody,
@@ -36,15 +36,13 @@ from ..models.sessions import (
     SessionsQueryModel,
     SomeModel,
 )
-from ..params import choice, identifier, json_object, only, short_text, whole_number
+from ..params import choice, flag, json_object, whole_number
+from ..patience import LOOK, START, STOP
 from ..readiness import require_healthy
 from ..schemas import Json, session_event
+from ..session_params import one_more_session
 from ..session_schemas import log_lines, screenshot_facts, session_facts
 
-ASK_TIMEOUT: Final = 5.0
-START_TIMEOUT: Final = 15.0
-STOP_TIMEOUT: Final = 25.0
-"""Longer than the roster gives a session to end."""
 MOST_ROWS: Final = 1000
 LAST_ROW: Final = 1_000_000_000
 
@@ -54,11 +52,11 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
     blueprint = Blueprint("sessions", __name__, url_prefix="/api/sessions")
 
     async def on_duty() -> dict[UUID, SessionView]:
-        view = await doors.roster.ask(RosterQuery(), timeout=ASK_TIMEOUT)
+        view = await doors.roster.ask(RosterQuery(), timeout=LOOK)
         return {session.id: session for session in view.sessions}
 
     async def row_of(session_id: UUID) -> SessionRow:
-        return await doors.reader.ask(SessionQuery(id=session_id), timeout=ASK_TIMEOUT)
+        return await doors.reader.ask(SessionQuery(id=session_id), timeout=LOOK)
 
     async def shown(session_id: UUID) -> Json:
         row = await row_of(session_id)
@@ -78,26 +76,21 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
             portal=request.args.get("portal"),
         )
         views = await on_duty()
-        if request.args.get("on_duty") == "true":
+        if flag(request.args, "on_duty"):
             # From memory, so that it is answered also while the record is away.
             found = [session_facts(None, view) for view in reversed(views.values())]
             return {"sessions": found[offset : offset + limit], "on_duty": len(views)}
-        rows = await doors.reader.ask(query, timeout=ASK_TIMEOUT)
+        rows = await doors.reader.ask(query, timeout=LOOK)
         return {"sessions": [session_facts(row, views.get(row.id)) for row in rows], "on_duty": len(views)}
 
     @blueprint.post("")
     @described(SessionModel, body=NewSessionBody, status=201)
     async def start() -> tuple[Json, int]:
         """Start one more session, beside those that run."""
-        body = only(await json_object(request), "session_name", "config_id", "portal")
-        command = StartSession(
-            session_name=short_text(body, "session_name", most=255),
-            config_id=identifier(body, "config_id"),
-            portal=short_text(body, "portal", most=100),
-        )
+        command = one_more_session(Fields(await json_object(request)))
         await require_healthy(doors)
         try:
-            view = await doors.roster.ask(command, timeout=START_TIMEOUT)
+            view = await doors.roster.ask(command, timeout=START)
         except NoSuchConfiguration as refusal:
             raise Problem(422, "invalid_value", f"config_id: {refusal}.") from refusal
         return session_facts(None, view), 201
@@ -112,7 +105,7 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
     @described(SessionModel)
     async def stop(session_id: UUID) -> Json:
         """End a session; one that has ended is left as it is."""
-        await doors.roster.ask(StopSession(session_id=session_id), timeout=STOP_TIMEOUT)
+        await doors.roster.ask(StopSession(session_id=session_id), timeout=STOP)
         return await shown(session_id)
 
     @blueprint.post("/<uuid:session_id>/start")
@@ -120,14 +113,14 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
     async def resume(session_id: UUID) -> Json:
         """Let a session run again, with its id and its counters; one that runs is left as it is."""
         await require_healthy(doors)
-        await doors.roster.ask(ResumeSession(session_id=session_id), timeout=START_TIMEOUT)
+        await doors.roster.ask(ResumeSession(session_id=session_id), timeout=START)
         return await shown(session_id)
 
     @blueprint.post("/<uuid:session_id>/reset")
     @described(SessionModel)
     async def reset(session_id: UUID) -> Json:
         """End a session and forget its log-in."""
-        await doors.roster.ask(ResetSession(session_id=session_id), timeout=STOP_TIMEOUT)
+        await doors.roster.ask(ResetSession(session_id=session_id), timeout=STOP)
         return await shown(session_id)
 
     @blueprint.get("/<uuid:session_id>/logs")
@@ -136,10 +129,8 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
         """Read the lines and events of a session together, newest first."""
         limit = whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS)
         await row_of(session_id)
-        lines = await doors.reader.ask(
-            SystemLogsQuery(session_id=session_id, limit=limit), timeout=ASK_TIMEOUT
-        )
-        events = await doors.reader.ask(EventsQuery(session_id=session_id, limit=limit), timeout=ASK_TIMEOUT)
+        lines = await doors.reader.ask(SystemLogsQuery(session_id=session_id, limit=limit), timeout=LOOK)
+        events = await doors.reader.ask(EventsQuery(session_id=session_id, limit=limit), timeout=LOOK)
         return {"logs": log_lines(lines, events, limit=limit)}
 
     @blueprint.get("/<uuid:session_id>/events")
@@ -148,7 +139,7 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
         """Read what happened in a session, newest first."""
         limit = whole_number(request.args, "limit", 50, least=1, most=MOST_ROWS)
         await row_of(session_id)
-        found = await doors.reader.ask(EventsQuery(session_id=session_id, limit=limit), timeout=ASK_TIMEOUT)
+        found = await doors.reader.ask(EventsQuery(session_id=session_id, limit=limit), timeout=LOOK)
         return {"events": [session_event(row) for row in found]}
 
     @blueprint.get("/<uuid:session_id>/screenshots")
@@ -157,14 +148,17 @@ def sessions_blueprint(doors: Doors) -> Blueprint:
         """List the screenshots of a session, newest first, as far as they are kept in this instance."""
         limit = whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS)
         query = ScreenshotsQuery(session_id=session_id, limit=limit)
-        found = await doors.album.ask(query, timeout=ASK_TIMEOUT)
+        found = await doors.album.ask(query, timeout=LOOK)
+        if not found:
+            # One that has pictures is there, also while the record is away.
+            await row_of(session_id)
         return {"screenshots": [screenshot_facts(session_id, picture) for picture in found]}
 
     @blueprint.get("/<uuid:session_id>/screenshots/<name>")
     @hide  # the description knows answers in JSON alone; `screenshots` names this one
     async def screenshot(session_id: UUID, name: str) -> Response:
         """Look at one screenshot."""
-        png = await doors.album.ask(ScreenshotQuery(session_id=session_id, name=name), timeout=ASK_TIMEOUT)
+        png = await doors.album.ask(ScreenshotQuery(session_id=session_id, name=name), timeout=LOOK)
         # It never changes under its name; but it may show what is nobody else's business.
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(png, content_type="image/png", headers=headers)

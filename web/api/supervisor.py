@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
 
 from quart import Blueprint
 
@@ -13,10 +12,9 @@ from ..described import described
 from ..doors import Doors
 from ..errors import Problem
 from ..models.supervisor import LedgerModel, LettersModel, LoadModel, ResentModel, TreeModel
+from ..patience import LOOK
 from ..schemas import Json, iso
 from ..tree_schemas import dead_letter, load_view, restart_entry, tree_node
-
-ASK_TIMEOUT: Final = 5.0
 
 
 def supervisor_blueprint(doors: Doors) -> Blueprint:
@@ -27,7 +25,7 @@ def supervisor_blueprint(doors: Doors) -> Blueprint:
     @described(TreeModel)
     async def status() -> Json:
         """Show the tree as it stands."""
-        tree = await doors.tree.ask(TreeQuery(), timeout=ASK_TIMEOUT)
+        tree = await doors.tree.ask(TreeQuery(), timeout=LOOK)
         now = datetime.now(UTC)
         return {"tree": tree_node(tree, now), "timestamp": iso(now)}
 
@@ -35,20 +33,20 @@ def supervisor_blueprint(doors: Doors) -> Blueprint:
     @described(LedgerModel)
     async def ledger() -> Json:
         """List what failed, and what came of it."""
-        entries = await doors.tree.ask(LedgerQuery(), timeout=ASK_TIMEOUT)
+        entries = await doors.tree.ask(LedgerQuery(), timeout=LOOK)
         return {"entries": [restart_entry(entry) for entry in reversed(entries)]}
 
     @blueprint.get("/load")
     @described(LoadModel)
     async def load() -> Json:
         """Show how late the event loop is, and which messages took longest."""
-        return load_view(await doors.tree.ask(LoadQuery(), timeout=ASK_TIMEOUT))
+        return load_view(await doors.tree.ask(LoadQuery(), timeout=LOOK))
 
     @blueprint.get("/dead-letters")
     @described(LettersModel)
     async def dead_letters() -> Json:
         """List messages that were not handled."""
-        letters = await doors.tree.ask(DeadLettersQuery(), timeout=ASK_TIMEOUT)
+        letters = await doors.tree.ask(DeadLettersQuery(), timeout=LOOK)
         return {"letters": [dead_letter(letter) for letter in reversed(letters)]}
 
     @blueprint.post("/dead-letters/<int:number>/resend")
@@ -56,7 +54,7 @@ def supervisor_blueprint(doors: Doors) -> Blueprint:
     async def resend(number: int) -> Json:
         """Give a dead letter to its actor again; 409 where that cannot be."""
         try:
-            await doors.tree.ask(ResendDeadLetter(number=number), timeout=ASK_TIMEOUT)
+            await doors.tree.ask(ResendDeadLetter(number=number), timeout=LOOK)
         except NotResent as refusal:
             raise Problem(409, "not_resent", f"{refusal}.".replace("..", ".")) from refusal
         return {"message": f"Letter {number} was queued again"}

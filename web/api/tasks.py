@@ -23,7 +23,6 @@ from actors.queue.messages import (
     TasksQuery,
     TaskState,
 )
-from actors.queue.priority import HIGHEST, LOWEST
 
 from ..described import described
 from ..doors import Doors
@@ -45,13 +44,12 @@ from ..models.tasks import (
     TasksPage,
     TypeQuery,
 )
-from ..params import choice, identifier, json_body, unfit, whole_number
+from ..params import choice, identifier, json_body, json_object, unfit, whole_number
+from ..patience import COMMIT, LOOK
 from ..schemas import Json
-from ..task_params import LONGEST_NAME, is_several, new_tasks, task_data, task_limit
+from ..task_params import LONGEST_NAME, is_several, new_data, new_priority, new_tasks, task_limit
 from ..task_schemas import attempt, explanation, log_line, queue_stats, task
 
-ASK_TIMEOUT: Final = 5.0
-ADD_TIMEOUT: Final = 10.0
 MOST_ROWS: Final = 1000
 
 
@@ -71,7 +69,7 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
             cursor=request.args.get("cursor"),
             limit=whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS),
         )
-        page = await doors.queue.ask(query, timeout=ASK_TIMEOUT)
+        page = await doors.queue.ask(query, timeout=LOOK)
         return {"tasks": [task(view) for view in page.tasks], "next_cursor": page.next_cursor}
 
     @blueprint.post("")
@@ -80,7 +78,7 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
         """Add tasks, all or none; with an `Idempotency-Key` it may be sent again, and answers 200 then."""
         body = await json_body(request)
         tasks = new_tasks(body, request.headers.get("Idempotency-Key"))
-        added = await doors.queue.ask(AddTasks(tasks=tasks), timeout=ADD_TIMEOUT)
+        added = await doors.queue.ask(AddTasks(tasks=tasks), timeout=COMMIT)
         # The add alone is answered: a second look that fails would deny what was accepted.
         told: list[Json] = [{"id": str(one.id), "created": one.created} for one in added]
         status = 201 if any(one.created for one in added) else 200
@@ -92,14 +90,14 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
     @described(QueueStatsModel)
     async def stats() -> Json:
         """Count the tasks, and show limits and workers."""
-        return queue_stats(await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT))
+        return queue_stats(await doors.queue.ask(QueueStatsQuery(), timeout=LOOK))
 
     @blueprint.post("/pause")
     @described(PausedModel, query=TypeQuery)
     async def pause() -> Json:
         """Begin no more tasks, of one type or of any; what runs goes on."""
         kind = _name("type")
-        await doors.queue.ask(PauseTasks(type=kind), timeout=ASK_TIMEOUT)
+        await doors.queue.ask(PauseTasks(type=kind), timeout=COMMIT)
         return {"paused": True, "type": kind}
 
     @blueprint.post("/resume")
@@ -107,76 +105,74 @@ def tasks_blueprint(doors: Doors) -> Blueprint:
     async def resume() -> Json:
         """Begin tasks again."""
         kind = _name("type")
-        await doors.queue.ask(ResumeTasks(type=kind), timeout=ASK_TIMEOUT)
+        await doors.queue.ask(ResumeTasks(type=kind), timeout=COMMIT)
         return {"paused": False, "type": kind}
 
     @blueprint.put("/limits")
     @described(QueueStatsModel, body=LimitBody)
     async def limit() -> Json:
         """Set or lift a limit."""
-        await doors.queue.ask(task_limit(Fields.of(await json_body(request), "")), timeout=ASK_TIMEOUT)
-        return queue_stats(await doors.queue.ask(QueueStatsQuery(), timeout=ASK_TIMEOUT))
+        await doors.queue.ask(task_limit(Fields(await json_object(request))), timeout=COMMIT)
+        return queue_stats(await doors.queue.ask(QueueStatsQuery(), timeout=LOOK))
 
     @blueprint.get("/<uuid:task_id>")
     @described(TaskModel)
     async def one(task_id: UUID) -> Json:
         """Show a task."""
-        return task(await doors.queue.ask(TaskQuery(id=task_id), timeout=ASK_TIMEOUT))
+        return task(await doors.queue.ask(TaskQuery(id=task_id), timeout=LOOK))
 
     @blueprint.delete("/<uuid:task_id>")
     @blueprint.post("/<uuid:task_id>/cancel")
     @described(TaskModel)
     async def cancel(task_id: UUID) -> Json:
         """Cancel a task, also while it runs, and what it waits for."""
-        return task(await doors.queue.ask(CancelTask(id=task_id), timeout=ASK_TIMEOUT))
+        return task(await doors.queue.ask(CancelTask(id=task_id), timeout=COMMIT))
 
     @blueprint.post("/<uuid:task_id>/retry")
     @described(TaskModel, body=NewDataBody)
     async def retry(task_id: UUID) -> Json:
         """Give a finished task new attempts."""
-        fields = Fields.of(await json_body(request), "")
-        data = task_data(fields)
-        fields.end()
-        return task(await doors.queue.ask(RetryTask(id=task_id, data=data), timeout=ASK_TIMEOUT))
+        data = new_data(Fields(await json_object(request)))
+        return task(await doors.queue.ask(RetryTask(id=task_id, data=data), timeout=COMMIT))
 
     @blueprint.post("/<uuid:task_id>/promote")
     @described(TaskModel)
     async def promote(task_id: UUID) -> Json:
         """Begin a delayed task now."""
-        return task(await doors.queue.ask(PromoteTask(id=task_id), timeout=ASK_TIMEOUT))
+        return task(await doors.queue.ask(PromoteTask(id=task_id), timeout=COMMIT))
 
     @blueprint.route("/<uuid:task_id>/priority", methods=["POST", "PUT"])
     @described(TaskModel, body=PriorityBody)
     async def prioritise(task_id: UUID) -> Json:
         """Move a task to where it would be, had it had this priority from the start."""
-        body = await json_body(request)
-        fields = Fields.of(body, "")
-        priority = fields.whole("priority", LOWEST - 1, least=LOWEST, most=HIGHEST)
-        fields.end()
-        if priority < LOWEST:
-            raise unfit("priority", f"a whole number from {LOWEST} to {HIGHEST}", None)
+        priority = new_priority(Fields(await json_object(request)))
         message = ReprioritizeTask(id=task_id, priority=priority)
-        return task(await doors.queue.ask(message, timeout=ASK_TIMEOUT))
+        return task(await doors.queue.ask(message, timeout=COMMIT))
 
     @blueprint.get("/<uuid:task_id>/attempts")
     @described(AttemptsModel)
     async def attempts(task_id: UUID) -> Json:
         """List the attempts at a task."""
-        made = await doors.queue.ask(AttemptsQuery(id=task_id), timeout=ASK_TIMEOUT)
+        made = await doors.queue.ask(AttemptsQuery(id=task_id), timeout=LOOK)
         return {"attempts": [attempt(each) for each in made]}
 
     @blueprint.get("/<uuid:task_id>/logs")
     @described(LogLinesModel, query=LinesPage)
     async def logs(task_id: UUID) -> Json:
-        """List what a task's handlers wrote."""
-        query = LogsQuery(id=task_id, limit=whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS))
-        return {"logs": [log_line(line) for line in await doors.queue.ask(query, timeout=ASK_TIMEOUT)]}
+        """List the newest 10,000 lines that a task's handlers wrote, oldest first, a page at a time."""
+        query = LogsQuery(
+            id=task_id,
+            cursor=request.args.get("cursor"),
+            limit=whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS),
+        )
+        page = await doors.queue.ask(query, timeout=LOOK)
+        return {"logs": [log_line(line) for line in page.lines], "next_cursor": page.next_cursor}
 
     @blueprint.get("/<uuid:task_id>/explain")
     @described(ExplanationModel)
     async def explain(task_id: UUID) -> Json:
         """Say every reason why a task does not run now."""
-        return explanation(await doors.queue.ask(ExplainQuery(id=task_id), timeout=ASK_TIMEOUT))
+        return explanation(await doors.queue.ask(ExplainQuery(id=task_id), timeout=LOOK))
 
     return blueprint
 

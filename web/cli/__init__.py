@@ -14,6 +14,7 @@ import typer
 
 from actors.settings import SettingsError
 
+from ..logs import configure_logs
 from .check import check
 from .errors import CommandFailed
 from .output import version
@@ -64,6 +65,8 @@ def main() -> NoReturn:
     """Run the command of this process's arguments and exit with its code."""
     # A terminal that cannot show a character gets a "?" for it, not a traceback.
     cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="replace")
+    # What parts log that a command works with goes to standard error; `up` sets its own level.
+    configure_logs("warning")
     try:
         app(prog_name="botvisor")
     except SettingsError as error:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from actors.services import DataDirUnusable, Instance, read_instance
-from actors.settings import is_loopback
+from actors.settings import is_loopback, local_url
 
 from .errors import CommandFailed, Declined, NotRunning, OddAnswer, TokenRefused
 from .options import Configuration
@@ -60,7 +60,7 @@ def find_endpoint(configuration: Configuration, url: str | None) -> Endpoint:
     if not url:
         if web.port == 0:
             raise NotRunning(f"botvisor is not running on the data directory {configuration.data_dir}")
-        url = f"http://{_reachable(web.host)}:{web.port}"
+        url = local_url(web.host, web.port)
     return Endpoint(url=url.rstrip("/"), token=token, instance=instance)
 
 
@@ -149,9 +149,3 @@ def _detail(answer: object) -> str | None:
 def not_running(endpoint: Endpoint) -> NotRunning:
     """Return the error that says so."""
     return NotRunning(f"botvisor is not running: nothing answers at {endpoint.url}")
-
-
-def _reachable(host: str) -> str:
-    """Return the host under which a server that listens on this one can be asked."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{host}]" if ":" in host else host

@@ -14,7 +14,8 @@ from actors.settings import Settings, SettingsError, load_settings
 
 
 def _web_address(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("http://", "https://")):
+    # One with a password in it would be told in every sentence about it.
+    if value is not None and (not value.startswith(("http://", "https://")) or "@" in value):
         raise typer.BadParameter("expected an address such as http://127.0.0.1:8000")
     return value
 

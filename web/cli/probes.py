@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from actors.mirror.probe import RedisUnreachable, probe_redis
+from actors.mirror.errors import MirrorFault
+from actors.mirror.probe import probe_redis
 from actors.portals import DefinitionError, load_definition
 from actors.portals.chromium import find_chromium
 from actors.records.errors import RecordFault
@@ -114,9 +115,9 @@ def probe_valkey(settings: Settings, instance: Instance | None) -> Finding:
         return _embedded("redis", "Valkey", valkey_binary)
     url = instance.redis if instance and redis.url == EMBEDDED else redis.url
     try:
-        answer = probe_redis(url, timeout=redis.timeout_seconds)
-    except RedisUnreachable as error:
-        return Finding(name="redis", state=State.FAILED, detail=f"{mask_url(url)}: {plain(str(error))}")
+        answer = probe_redis(redis, url)
+    except MirrorFault as error:
+        return Finding(name="redis", state=State.FAILED, detail=plain(str(error)))
     return Finding(name="redis", state=State.OK, detail=f"{answer} at {mask_url(url)}")
 
 

@@ -90,6 +90,7 @@ class Line:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
     logs: tuple[Line, ...]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def task_table(tasks: Iterable[Task]) -> Table:
             _state(task.state),
             str(task.priority),
             f"{task.attempts}/{task.max_attempts}",
-            f"{_ago(task.created_at)} ago",
+            f"{ago(task.created_at)} ago",
             Text(_note(task)),
         )
     return table
@@ -176,8 +177,13 @@ def task_sheet(task: Task, attempts: Iterable[Attempt], lines: Iterable[Line]) -
         )
         table.add_row("attempt", text)
     for line in lines:
-        table.add_row("log", Text(f"{_when(line.created_at)} {plain(line.level)}: {plain(line.message)}"))
+        table.add_row("log", log_line(line))
     return table
+
+
+def log_line(line: Line) -> Text:
+    """What a handler wrote, for reading."""
+    return Text(f"{_when(line.created_at)} {plain(line.level)}: {plain(line.message)}")
 
 
 def explained(told: Explanation) -> RenderableType:
@@ -226,5 +232,6 @@ def _when(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _ago(moment: datetime) -> str:
+def ago(moment: datetime) -> str:
+    """How long it is since a moment."""
     return span_of(moment, datetime.now(UTC))

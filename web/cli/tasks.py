@@ -14,6 +14,7 @@ from .errors import Declined
 from .instance import Endpoint, find_endpoint, send
 from .options import ConfigOption, DataDirOption, JsonOption, SetOption, UrlOption, configuration
 from .output import show, show_json
+from .queue_answers import Stats, stats_sheet
 from .task_answers import (
     Added,
     Attempts,
@@ -22,6 +23,7 @@ from .task_answers import (
     Page,
     Task,
     explained,
+    log_line,
     parsed,
     task_sheet,
     task_table,
@@ -96,17 +98,69 @@ def shown(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a task with its attempts and its log."""
+    """Show a task with its attempts and the beginning of its log."""
     endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
     task = send(endpoint, "GET", f"{PATH}/{task_id}")
     attempts = send(endpoint, "GET", f"{PATH}/{task_id}/attempts")
     logs = send(endpoint, "GET", f"{PATH}/{task_id}/logs")
     made, lines = parsed(Attempts, attempts), parsed(Logs, logs)
     if as_json:
-        more = (cast("dict[str, object]", answer) for answer in (attempts, logs))
-        show_json({"task": task} | dict(pair for answer in more for pair in answer.items()))
+        more = {"attempts": cast("dict[str, object]", attempts), "logs": cast("dict[str, object]", logs)}
+        show_json({"task": task} | {name: answer[name] for name, answer in more.items()})
     else:
         show(task_sheet(parsed(Task, task), made.attempts, lines.logs))
+    if lines.next_cursor is not None:
+        typer.echo(f"its log goes on: botvisor tasks logs {task_id}", err=True)
+
+
+@tasks.command()
+def logs(
+    task_id: TaskId,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many lines; all where it is left out.")
+    ] = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_dir: DataDirOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what a task's handlers wrote, the latest last."""
+    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
+    room, query = limit, dict[str, str]()
+    raw: list[object] = []
+    while True:
+        query["limit"] = str(MOST if room is None else min(MOST, room))
+        answer = send(endpoint, "GET", f"{PATH}/{task_id}/logs", query=query)
+        page = parsed(Logs, answer)
+        if as_json:
+            raw += cast("dict[str, list[object]]", answer)["logs"]
+        else:
+            for line in page.logs:
+                show(log_line(line))
+        room = None if room is None else room - len(page.logs)
+        if page.next_cursor is None or not page.logs or (room is not None and room <= 0):
+            break
+        query["cursor"] = page.next_cursor
+    if as_json:
+        show_json(raw)
+
+
+@tasks.command()
+def stats(
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_dir: DataDirOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count the tasks of each type and state, and show pauses, limits and workers."""
+    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
+    answer = send(endpoint, "GET", f"{PATH}/stats")
+    if as_json:
+        show_json(answer)
+    else:
+        show(stats_sheet(parsed(Stats, answer)))
 
 
 @tasks.command()

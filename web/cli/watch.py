@@ -15,18 +15,11 @@ import trio
 import typer
 from pydantic import TypeAdapter
 from rich.text import Text
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    ConnectionTimeout,
-    HandshakeError,
-    WebSocketConnection,
-    open_websocket_url,
-)
 
 from ..topics import Topic
-from .errors import ConnectionLost, NotRunning, OddAnswer, TokenRefused
-from .instance import ANSWER_SECONDS, Endpoint, find_endpoint, not_running
+from .errors import ConnectionLost, NotRunning, OddAnswer
+from .event_socket import open_event_socket
+from .instance import Endpoint, find_endpoint
 from .options import (
     ConfigOption,
     Configuration,
@@ -40,10 +33,6 @@ from .output import plain, show, show_json
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 15.0
-QUIET_SECONDS = 30.0
-"""After so long without an event a ping tells a quiet instance from a lost one."""
-LARGEST_MESSAGE = 16 * 1024 * 1024
-_GOING_AWAY = 1001
 
 _STYLES = {"error": "bold red", "job_accepted": "green", "job_rejected": "yellow", "status_update": "dim"}
 
@@ -138,34 +127,11 @@ class _Follower:
             ConnectionLost: there was a connection, and it ended.
         """
         query = urlencode([*self._subscription, *self._resume])
-        address = f"ws{endpoint.url.removeprefix('http')}/ws{query and '?'}{query}"
-        headers = [(name.encode(), value.encode()) for name, value in endpoint.headers.items()]
-        try:
-            async with open_websocket_url(
-                address,
-                extra_headers=headers,
-                max_message_size=LARGEST_MESSAGE,
-                connect_timeout=ANSWER_SECONDS,
-                disconnect_timeout=ANSWER_SECONDS,
-            ) as socket:
-                while True:
-                    self._print(endpoint, await _next_message(socket))
-        except ConnectionClosed as closed:
-            raise ConnectionLost(_why(closed)) from None
-        except ConnectionRejected as rejected:
-            if rejected.status_code == 401:
-                raise TokenRefused(endpoint.url) from None
-            problem = f"{endpoint.url}/ws answered {rejected.status_code}"
-            # An instance that starts, stops or is full says so by a 5xx, and may take us later.
-            raise (ConnectionLost if rejected.status_code >= 500 else OddAnswer)(problem) from None
-        except ConnectionTimeout:
-            raise ConnectionLost(f"{endpoint.url}/ws did not answer within {ANSWER_SECONDS:g} s") from None
-        except HandshakeError:
-            raise not_running(endpoint) from None
-        except trio.TooSlowError:
-            raise ConnectionLost("the instance does not answer any more") from None
+        async with open_event_socket(endpoint, query) as socket:
+            while True:
+                self._print(endpoint, await socket.next_message())
 
-    def _print(self, endpoint: Endpoint, message: str | bytes) -> None:
+    def _print(self, endpoint: Endpoint, message: bytes) -> None:
         try:
             raw: object = json.loads(message)
             envelope = _ENVELOPE.validate_python(raw)
@@ -179,23 +145,6 @@ class _Follower:
             show_json(raw, indent=None)
         else:
             show(_line(envelope))
-
-
-async def _next_message(socket: WebSocketConnection) -> str | bytes:
-    while True:
-        with trio.move_on_after(QUIET_SECONDS):
-            return await socket.get_message()
-        with trio.fail_after(ANSWER_SECONDS):
-            await socket.ping()
-
-
-def _why(closed: ConnectionClosed) -> str:
-    if closed.reason is None:
-        return "the connection was lost"
-    if closed.reason.code == _GOING_AWAY:
-        return "the instance is stopping"
-    reason = closed.reason.reason or closed.reason.name
-    return f"the instance closed the connection: {plain(reason)} ({closed.reason.code})"
 
 
 def _line(envelope: Envelope) -> Text:

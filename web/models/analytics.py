@@ -1,4 +1,4 @@
-"""What came of the work, as the contract's clients read it."""
+"""What came of the work, as clients of the Compatibility API read it."""
 
 from __future__ import annotations
 

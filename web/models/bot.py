@@ -1,4 +1,4 @@
-"""The bot, its sessions and its jobs, as the contract's clients read them."""
+"""The bot, its sessions and its jobs, as clients of the Compatibility API read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bot's tasks, events and metrics, as the contract's clients read them."""
+"""The bot's tasks, events and metrics, as clients of the Compatibility API read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules that sessions work by, as the contract's clients read and write them."""
+"""The rules that sessions work by, as clients of the Compatibility API read and write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the parts are, as the contracts' clients read it."""
+"""How the parts are, as clients of the Compatibility API read it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ComponentModel(TypedDict):
 
 
 class HealthModel(TypedDict):
-    """Both contracts' vocabularies in one body."""
+    """Both vocabularies of the Compatibility API in one body."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     timestamp: datetime

@@ -134,6 +134,7 @@ class AttemptModel(TypedDict):
     error: str | None
     started_at: datetime
     ended_at: datetime | None
+    result: JsonValue
 
 
 class AttemptsModel(TypedDict):
@@ -152,14 +153,16 @@ class LogLineModel(TypedDict):
 
 
 class LogLinesModel(TypedDict):
-    """Oldest first."""
+    """A page of lines, oldest first; the cursor leads to the next one."""
 
     logs: list[LogLineModel]
+    next_cursor: str | None
 
 
 class LinesPage(TypedDict):
-    """How many."""
+    """Which of the lines."""
 
+    cursor: NotRequired[str]
     limit: NotRequired[int]
 
 

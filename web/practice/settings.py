@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -31,39 +31,40 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The `[practice]` section of the configuration, and where to keep the state."""
+    """The `[practice]` section of the configuration but for `enabled`, and where to keep the state."""
 
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
 
     state_file: Annotated[str, Field(min_length=1)]
     """SQLite file; made when it is not there."""
-    enabled: bool = True
-    """Read by whoever starts this site; no concern of the site itself."""
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8001
+    host: str
+    port: Annotated[int, Field(ge=0, le=65_535)]
     """0 takes a free port."""
-    seed: int = 2026
-    username: str = "operator"
-    password: str = "practice"
+    seed: int
+    username: str
+    password: str = field(repr=False)
     """No secret: there is nothing behind it."""
-    totp_secret: Annotated[str, AfterValidator(_base32)] = ""
+    totp_secret: Annotated[str, AfterValidator(_base32)] = field(repr=False)
     """What one-time codes are made of, a second step of the login; "" has none."""
-    initial_jobs: Annotated[int, Field(ge=0, le=MAX_OPEN_JOBS)] = 8
-    arrival_seconds: Seconds = 2.0
+    initial_jobs: Annotated[int, Field(ge=0, le=MAX_OPEN_JOBS)]
+    arrival_seconds: Seconds
     """Mean time between new jobs; 0 turns arrivals off."""
-    taken_share: Share = 0.1
-    taken_after_seconds: Seconds = 3.0
+    taken_share: Share
+    taken_after_seconds: Seconds
     """Mean time until somebody else takes a job that is to be taken."""
-    session_seconds: Seconds = 120.0
+    session_seconds: Seconds
     """How long a login lasts; 0 turns expiry off."""
-    slow_share: Share = 0.05
-    slow_seconds: Seconds = 1.0
-    error_share: Share = 0.02
-    markup_share: Share = 0.0
+    slow_share: Share
+    slow_seconds: Seconds
+    error_share: Share
+    markup_share: Share
     """Share of answers whose ids or classes are named otherwise, as after a redesign."""
 
 
 _ADAPTER: TypeAdapter[Settings] = TypeAdapter(Settings)
+_KNOWN = frozenset(field.name for field in fields(Settings))
+_SECRETS = frozenset({"password", "totp_secret"})
+"""Whoever gives the site other ones than it has may use them elsewhere, too."""
 
 
 def read_settings(line: bytes | str) -> Settings:
@@ -77,4 +78,12 @@ def read_settings(line: bytes | str) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the first line of stdin"
-        raise SettingsError(f"{key} is {first['input']!r}: {first['msg']}") from None
+        if first["type"] == "missing":
+            raise SettingsError(f"{key} is missing") from None
+        raise SettingsError(f"{key} is {_shown(key, first['input'])}: {first['msg']}") from None
+
+
+def _shown(key: str, value: object) -> str:
+    # Under a key that is not known a text may be a secret, and what is no single value may have one in it.
+    shown = isinstance(value, int | float) or (isinstance(value, str) and key in _KNOWN)
+    return repr(value) if shown and key not in _SECRETS else "***"

@@ -1,7 +1,9 @@
 """What can be asked of the task queue, by those who have work and by those who do it.
 
 Everything that changes a task is answered after its commit. While PostgreSQL is
-away each message is refused with `QueueAway`: nothing was accepted then.
+away each message is refused with `QueueAway`. What was under way when it went,
+or was answered too late, may be done or not: ask again, with an idempotency key
+where twice would be once too often.
 """
 
 from __future__ import annotations
@@ -64,6 +66,7 @@ from .views import (
     LimitScope,
     LimitView,
     LogLine,
+    LogPage,
     QueueStats,
     Reason,
     ReasonKind,
@@ -97,6 +100,7 @@ __all__ = [
     "LimitTasks",
     "LimitView",
     "LogLine",
+    "LogPage",
     "LogsQuery",
     "NewTask",
     "NoSuchTask",

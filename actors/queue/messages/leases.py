@@ -46,6 +46,8 @@ class ClaimTasks(Request[tuple[Lease, ...]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
+    """What an owner still has, and what it has lost."""
+
     seconds: float
     """The leases are good for so long from when the request was sent."""
     lost: frozenset[UUID]
@@ -62,6 +64,8 @@ class RenewLeases(Request[Renewed]):
     """Ids with their tokens."""
     closed: dict[str, str] = field(default_factory=dict[str, str])
     """Types that it has a handler for and does not take now, each with the reason."""
+    slots: int = 1
+    """Tasks that it works on at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,8 @@ class ReportLog(Request[None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
+    """What came of a task, as the holder of its lease says."""
+
     id: UUID
     token: int
     result: Json = None

@@ -8,7 +8,7 @@ from uuid import UUID
 from runtime import Request
 
 from .tasks import Json, NewTask, TaskState, TaskView
-from .views import Added, Attempt, Explanation, LimitScope, LogLine, QueueStats, TaskPage
+from .views import Added, Attempt, Explanation, LimitScope, LogPage, QueueStats, TaskPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,14 @@ class AttemptsQuery(Request[tuple[Attempt, ...]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogsQuery(Request[tuple[LogLine, ...]]):
-    """The log lines of a task, oldest first. Refused with `NoSuchTask`."""
+class LogsQuery(Request[LogPage]):
+    """The log lines of a task, oldest first.
+
+    Refused with `NoSuchTask`, and with `InvalidTask` where the cursor is not one.
+    """
 
     id: UUID
+    cursor: str | None = None
     limit: int = 1000
 
 

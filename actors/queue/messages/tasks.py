@@ -29,7 +29,7 @@ FINISHED: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CA
 
 
 class TaskType:
-    """Types that the contract names. A type is any lower-case name: letters, digits, ``_ - .``."""
+    """Types that the Compatibility API names. A type is any lower-case name: letters, digits, ``_ - .``."""
 
     LOGIN: Final = "login"
     JOB_CHECK: Final = "job_check"
@@ -52,6 +52,8 @@ CONTRACT_TYPES: Final = frozenset(
 
 
 class BackoffKind(StrEnum):
+    """Whether the waits between attempts stay the same or double."""
+
     FIXED = "fixed"
     EXPONENTIAL = "exponential"
 
@@ -76,7 +78,8 @@ class DedupMode(StrEnum):
     THROTTLE = "throttle"
     """Nothing for so many seconds after the first one was added."""
     DEBOUNCE = "debounce"
-    """It replaces the data of a first one that has not begun, which then waits so many seconds anew."""
+    """Each waits so many seconds, or as long as its delay if that is longer; one that is added meanwhile
+    replaces its data, and the waiting begins anew."""
 
 
 class ChildFailure(StrEnum):

@@ -123,6 +123,7 @@ def test_the_state_is_one_of_five(status: SessionStatus, state: str, has_session
 
 
 def test_no_session_is_a_stopped_state() -> None:
+    """Clients of the Compatibility API know no word for none."""
     assert state_hash(None, NOW)["state"] == "stopped"
 
 

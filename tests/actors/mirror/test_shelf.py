@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.mirror import shelf as shelves
 from actors.mirror.shelf import Shelf, TaskChange, shown_task
 
 from .tasks import BORN, completed, failed, running, task
@@ -51,10 +49,9 @@ def test_what_did_not_change_is_not_written_again() -> None:
     assert shelf.shown == 1
 
 
-def test_many_changes_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_changes_are_looked_at_together() -> None:
     """Beyond a limit, everything in sight is cheaper."""
-    monkeypatch.setattr(shelves, "MOST_CHANGED", 3)
-    shelf = Shelf()
+    shelf = Shelf(most_changed=3)
     assert shelf.wants_all
     shelf.changed()
     ids = [UUID(int=n) for n in range(4)]
@@ -65,10 +62,9 @@ def test_many_changes_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) ->
     assert (shelf.pending, shelf.wants_all) == (0, True)
 
 
-def test_a_queue_that_is_too_long_is_shown_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_is_too_long_is_shown_in_part() -> None:
     """The rest is looked for when there is room again."""
-    monkeypatch.setattr(shelves, "MOST_LIVE", 4)
-    shelf = Shelf()
+    shelf = Shelf(most_live=4)
     shelf.changed()
     shelf.put_all([task(n) for n in range(6)])
     assert (shelf.shown, shelf.left_out, shelf.wants_all) == (4, True, False)
@@ -76,10 +72,9 @@ def test_a_queue_that_is_too_long_is_shown_in_part(monkeypatch: pytest.MonkeyPat
     assert shelf.wants_all
 
 
-def test_only_the_newest_of_those_that_ended_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_of_those_that_ended_stay() -> None:
     """In the order in which they ended, as far as is known."""
-    monkeypatch.setattr(shelves, "MOST_FINISHED", 2)
-    shelf = Shelf()
+    shelf = Shelf(most_finished=2)
     shelf.put([UUID(int=1)], [completed(1)])
     shelf.put([UUID(int=2)], [failed(2)])
     assert numbers(shelf.put([UUID(int=3)], [completed(3)])) == ([3], [1])

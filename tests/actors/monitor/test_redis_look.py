@@ -9,7 +9,7 @@ import pytest
 import redis
 import trio
 
-from actors.monitor.redis_look import RedisLook, warning_of
+from actors.monitor.redis_look import RedisLook
 from actors.monitor.status import ServiceStatus
 from actors.services import DataDir, ValkeyServer
 from actors.settings import load_settings
@@ -42,11 +42,6 @@ async def test_a_redis_that_evicts_is_warned_of(forgetful: str):
     assert sight.warning is not None
     assert "allkeys-lru" in sight.warning
     assert "set it to noeviction" in sight.warning
-
-
-def test_a_redis_that_does_not_tell_is_warned_of():
-    """Managed ones often forbid to ask."""
-    assert "make sure yourself" in (warning_of(None) or "")
 
 
 async def test_a_wrong_password_is_unhealthy_and_not_shown(redis_url: str):

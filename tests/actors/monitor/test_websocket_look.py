@@ -4,14 +4,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-import pytest
 import trio
 from pydantic import SecretStr
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
 from actors.monitor.sight import Sight
 from actors.monitor.status import ServiceStatus
-from actors.monitor.websocket_look import WebSocketLook, address_of
+from actors.monitor.websocket_look import WebSocketLook
 from actors.settings import WebSettings, load_settings
 
 TOKEN = "hunter2"
@@ -120,27 +119,24 @@ async def test_a_server_that_says_nothing_holds_up_a_look_only():
 
         listeners = await nursery.start(trio.serve_tcp, listen, 0)
         look = WebSocketLook(settings(listeners[0].socket.getsockname()[1]))
-        began = trio.current_time()
-        with trio.move_on_after(0.1) as limit:
-            await look()
-        assert limit.cancelled_caught
-        assert trio.current_time() - began < 1
-        with trio.fail_after(2):
+        with trio.fail_after(30):
+            with trio.move_on_after(0.1) as limit:
+                await look()
+            assert limit.cancelled_caught
             await closed.wait()
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [
-        ("127.0.0.1", "127.0.0.1"),
-        ("localhost", "localhost"),
-        ("0.0.0.0", "127.0.0.1"),
-        ("::", "::1"),
-        ("[::1]", "::1"),
-        ("10.1.2.3", "10.1.2.3"),
-    ],
-)
-def test_where_this_machine_reaches_itself(host: str, address: str):
-    """An address to listen at may be none to go to."""
-    assert address_of(settings(8000, host=host)) == (address, 8000)
+async def test_a_server_that_listens_everywhere_is_found_here():
+    """A wildcard is an address to listen at, and none to go to."""
+
+    async def handler(request: WebSocketRequest) -> None:
+        socket: WebSocketConnection = await request.accept()
+        with suppress(ConnectionClosed):
+            await socket.send_message("{}")
+            await socket.get_message()
+
+    async with serving(handler) as port:
+        sight = await WebSocketLook(settings(port, host="0.0.0.0"))()
+    assert sight.status is ServiceStatus.HEALTHY
+    assert f"ws://127.0.0.1:{port}/ws" in sight.evidence

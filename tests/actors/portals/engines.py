@@ -39,6 +39,12 @@ async def open_engine(name: str, chromium: Path, folder: Path) -> AsyncGenerator
         )
 
 
+def expire_logins(state_file: Path) -> None:
+    """Let every log-in at the practice portal be older than any of them may become there."""
+    with closing(sqlite3.connect(state_file, isolation_level=None, timeout=5)) as connection:
+        connection.execute("UPDATE sessions SET began_at = -1e9")
+
+
 def logins(state_file: Path) -> int:
     """How many log-ins the practice portal has on its books that are not over."""
     with closing(sqlite3.connect(f"file:{state_file}?mode=ro", uri=True, timeout=5)) as connection:

@@ -11,6 +11,7 @@ import time
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from actors.portals.bridge import Bridge, BridgeClosed, open_bridge
 
@@ -170,25 +171,36 @@ async def test_closing_does_not_wait_for_ever() -> None:
             await bridge.call(block)
         failures.append(caught.value)
 
-    with trio.fail_after(5):
-        async with trio.open_nursery() as nursery, open_bridge(close_timeout=0.1) as bridge:
+    with capture_logs() as logged, trio.fail_after(5):
+        async with trio.open_nursery() as nursery, open_bridge(name="stuck", close_timeout=0.1) as bridge:
             nursery.start_soon(wait_for, bridge)
             await trio.testing.wait_all_tasks_blocked()
     release.set()
     assert len(failures) == 1
+    assert logged == [
+        {
+            "event": "asyncio_thread_left_behind",
+            "log_level": "error",
+            "thread": "stuck",
+            "waited_seconds": 0.1,
+        }
+    ]
 
 
 async def test_what_nobody_waits_for_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    """A future that fails unseen on the loop makes no noise on the terminal."""
+    """A future that fails unseen on the loop makes no noise on the terminal; who wants to, reads the log."""
 
     async def abandon() -> None:
         asyncio.get_running_loop().create_future().set_exception(LookupError("nobody looks"))
         gc.collect()
 
-    async with open_bridge() as bridge:
-        await bridge.call(abandon)
-    gc.collect()
+    with capture_logs() as logged:
+        async with open_bridge() as bridge:
+            await bridge.call(abandon)
+        gc.collect()
     assert capfd.readouterr().err == ""
+    ((event, level, message),) = [(one["event"], one["log_level"], one["message"]) for one in logged]
+    assert (event, level, message) == ("asyncio_complained", "debug", "Future exception was never retrieved")
 
 
 async def test_cancellations_at_any_moment_leave_nothing_behind() -> None:

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -34,8 +36,12 @@ from actors.portals import (
 from actors.portals.browser import BrowserPortal, open_browser_portal
 from actors.portals.browser_host import BrowserHost, BrowserQuery
 from actors.portals.http import open_http_portal
+from actors.portals.politeness import Politeness
 from runtime import Address, System
 from runtime.testing import run_actor
+
+from ...web.practice.portal_process import told
+from .engines import expire_logins
 
 PRACTICE = load_definition(Path(__file__).parents[3] / "config" / "portals" / "practice.toml")
 OPERATOR = Credentials(username="operator", password="practice")
@@ -54,7 +60,7 @@ CALM: dict[str, float] = {
 @asynccontextmanager
 async def practice(folder: Path, **quirks: float) -> AsyncGenerator[PortalDefinition, None]:
     """The practice portal as a process of its own; it ends when its stdin is closed."""
-    settings = CALM | quirks | {"state_file": str(folder / "practice.db")}
+    settings = told(folder / "practice.db", **(CALM | quirks))
     process = await trio.lowlevel.open_process(
         [sys.executable, "-m", "web.practice"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -249,6 +255,20 @@ async def test_both_engines_see_the_same(house: House, tmp_path: Path) -> None:
             assert await browser.outcome(job.ref) is await http.outcome(job.ref)
 
 
+async def test_no_password_is_in_a_traceback(house: House) -> None:
+    """Playwright tells what it was filling in where it could not, as when a field is none to write into."""
+    form = LOGIN.replace('<input name="password">', '<input type="checkbox" name="password">')
+    secret = Credentials(username="operator", password="hunter2")
+    with misbehaving() as (site, definition):
+        site.pages["GET /login"] = Page(form)
+        async with house.portal(definition, secret) as portal:
+            with pytest.raises(PortalUnavailable) as caught:
+                await portal.login()
+    told = "".join(traceback.format_exception(caught.value))
+    assert "Locator.fill" in told
+    assert "hunter2" not in told
+
+
 async def test_wrong_credentials_are_refused(house: House, tmp_path: Path) -> None:
     """The portal's own words are the reason."""
     wrong = Credentials(username="operator", password="wrong")
@@ -259,12 +279,12 @@ async def test_wrong_credentials_are_refused(house: House, tmp_path: Path) -> No
 
 async def test_an_expired_session_is_recognised_and_renewed(house: House, tmp_path: Path) -> None:
     """Reading and clicking say `SessionExpired`, and logging in again mends it."""
-    async with practice(tmp_path, session_seconds=2.0) as definition, house.portal(definition) as portal:
+    async with practice(tmp_path, session_seconds=600.0) as definition, house.portal(definition) as portal:
         with pytest.raises(SessionExpired):
             await portal.jobs()
         await portal.login()
         ref = (await portal.jobs())[0].ref
-        await trio.sleep(2.1)
+        expire_logins(tmp_path / "practice.db")
         with pytest.raises(SessionExpired):
             await portal.accept(ref)
         with pytest.raises(SessionExpired):
@@ -426,6 +446,36 @@ async def test_a_page_made_by_scripts_is_waited_for_and_asked_back(house: House)
             assert [job.ref for job in await portal.jobs()] == ["A-1"]
             await portal.accept("A-1")
         assert site.posted == ["/jobs/A-1/accept"]
+
+
+async def test_a_page_that_waits_for_its_portal_lets_others_work(chromium: Path, tmp_path: Path) -> None:
+    """The one place to work is not held while a portal's rate is waited for, also between two requests."""
+    address: Address[BrowserQuery] = Address("browser_host")
+    start = partial(BrowserHost, executable=chromium, run_dir=tmp_path / "browser", max_active=1)
+    with misbehaving() as (_, definition):
+        slow = replace(definition, politeness=Politeness(requests_per_second=0.4))
+        async with (
+            run_actor(start, address),
+            open_browser_portal(slow, OPERATOR, address) as polite,
+            open_browser_portal(definition, OPERATOR, address) as quick,
+        ):
+            await quick.jobs()
+            await polite.jobs()
+            signed_in, longest = trio.Event(), 0.0
+
+            async def sign_in() -> None:
+                await polite.login()
+                signed_in.set()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(sign_in)
+                # Signing in takes two requests, and each of them has to wait for 2.5 s.
+                while not signed_in.is_set():
+                    asked = trio.current_time()
+                    await quick.jobs()
+                    longest = max(longest, trio.current_time() - asked)
+                    await trio.sleep(0.05)
+            assert longest < 2
 
 
 async def settled(action: Callable[[], Awaitable[None]]) -> None:

@@ -6,18 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
+from actors.portals.browser_folder import BrowserFolder
 from actors.portals.browser_host import BrowserHost, BrowserQuery
+from actors.portals.chromium import find_chromium
 from actors.portals.live_browser import BrowserDown, LiveBrowser
-from runtime import Address, Bus, ChildStarted, Node, Subscription, System
+from runtime import Address, Bus, ChildStarted, Node, StartFailed, Subscription, System
 from runtime.testing import next_event, run_actor
 
 NEVER = "new Promise(() => {})"
@@ -142,6 +146,15 @@ async def test_a_killed_process_is_noticed_and_replaced(
 ) -> None:
     """kill -9 of Chromium or its driver fails the waiting calls at once; the next ask gets a new browser."""
     run_dir = tmp_path / "browser"
+    with structlog.testing.capture_logs():
+        await kill_and_replace(chromium, run_dir, victim)
+    await gone(run_dir)
+    noise = capfd.readouterr()
+    assert noise.err == ""
+    assert noise.out == ""
+
+
+async def kill_and_replace(chromium: Path, run_dir: Path, victim: str) -> None:
     async with house(chromium, run_dir, heartbeat_seconds=30) as home:
         browser = await home.browser()
         page = await browser.new_page()
@@ -168,10 +181,6 @@ async def test_a_killed_process_is_noticed_and_replaced(
         for name, pid in before.items():
             assert home.pid(name) != pid
             assert not any(line.startswith(f"{pid} ") for line in processes_of(run_dir))
-    await gone(run_dir)
-    noise = capfd.readouterr()
-    assert noise.err == ""
-    assert noise.out == ""
 
 
 @pytest.mark.parametrize("victim", ["chromium_pid", "driver_pid"])
@@ -245,16 +254,119 @@ async def test_a_chromium_that_cannot_start_says_so(tmp_path: Path) -> None:
     assert processes_of(tmp_path / "browser") == []
 
 
+def stand_in(path: Path, *, unless: str) -> Path:
+    """A program that is Chromium when it is started without its sandbox, and else does as told."""
+    path.write_text(
+        "#!/bin/sh\n"
+        'for argument in "$@"; do\n'
+        f'  [ "$argument" = --no-sandbox ] && exec {find_chromium()} "$@"\n'
+        "done\n"
+        f"{unless}\n"
+    )
+    path.chmod(0o700)
+    return path
+
+
+NO_NAMESPACE = (
+    "[5:5:1123/182302.41:FATAL:namespace_sandbox.cc:169] Failed to move to new namespace: PID namespaces"
+    " supported, Network namespace supported, but failed: errno = Operation not permitted"
+)
+
+
+@pytest.mark.parametrize(
+    ("unless", "reason"),
+    [
+        (f"echo '{NO_NAMESPACE}' >&2; kill -TRAP $$", "Failed to move to new namespace"),
+        (f'exec {find_chromium()} "$@"', "Running as root without --no-sandbox"),
+    ],
+)
+async def test_without_a_sandbox_only_where_there_is_none(
+    chromium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unless: str, reason: str
+) -> None:
+    """Where Chromium says that it can have none, it does without, and the log says why."""
+    if "Running as root" in reason and os.geteuid() != 0:
+        unless = f"echo '[1] {reason} is not supported.' >&2; exit 1"
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    program = stand_in(tmp_path / "chromium", unless=unless)
+    with structlog.testing.capture_logs() as logs:
+        async with house(program, tmp_path / "browser") as home:
+            assert home.node.detail["sandbox"] is False
+    (entry,) = [entry for entry in logs if entry["event"] == "chromium_without_sandbox"]
+    assert entry["log_level"] == "warning"
+    assert str(entry["reason"]).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("unless", "error"),
+    [
+        ("exec sleep 60", "Timeout 3000ms exceeded"),
+        ("echo 'The profile is locked' >&2; exit 21", "has been closed"),
+    ],
+)
+async def test_another_failure_costs_nobody_the_sandbox(
+    chromium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unless: str, error: str
+) -> None:
+    """A Chromium that hangs or fails at its start is started again, and never without its sandbox."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("actors.portals.browser_host._LAUNCH_SECONDS", 3.0)
+    program = stand_in(tmp_path / "chromium", unless=unless)
+    with structlog.testing.capture_logs() as logs, pytest.raises(StartFailed, match=error):
+        async with house(program, tmp_path / "browser"):
+            pass
+    assert [entry for entry in logs if entry["event"] == "chromium_without_sandbox"] == []
+    await gone(tmp_path / "browser")
+
+
+async def test_a_folder_that_cannot_be_emptied_holds_nobody_up(
+    chromium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sweep has a limit; the next life begins when that has ended after all, and not before."""
+    sweep, asked, disk = BrowserFolder.sweep, trio.Event(), threading.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    def slow(folder: BrowserFolder) -> None:
+        token.run_sync_soon(asked.set)
+        assert disk.wait(30)
+        sweep(folder)
+
+    run_dir = tmp_path / "browser"
+    async with house(chromium, run_dir):
+        monkeypatch.setattr(BrowserFolder, "sweep", slow)
+        began = trio.current_time()
+    assert asked.is_set()
+    assert trio.current_time() - began < 6
+    assert run_dir.exists()
+
+    async with trio.open_nursery() as nursery:
+        up = trio.Event()
+
+        async def live_again() -> None:
+            async with house(chromium, run_dir) as home:
+                await home.browser()
+                up.set()
+
+        monkeypatch.setattr(BrowserFolder, "sweep", sweep)
+        nursery.start_soon(live_again)
+        with trio.move_on_after(0.5) as patience:
+            await up.wait()
+        assert patience.cancelled_caught
+        disk.set()
+        with trio.fail_after(20):
+            await up.wait()
+    assert not run_dir.exists()
+
+
 async def test_killing_this_program_takes_the_browser_along(chromium: Path, tmp_path: Path) -> None:
     """After kill -9 of the whole Python process neither driver nor Chromium nor any helper is left,
     and the next life removes the files."""
     run_dir = tmp_path / "browser"
     program = (
-        "import os, sys, trio\n"
+        "import os, sys, structlog, trio\n"
         "from pathlib import Path\n"
         "from actors.portals.browser_host import BrowserHost, BrowserQuery\n"
         "from runtime import Address\n"
         "from runtime.testing import run_actor\n"
+        "structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))\n"
         "async def main():\n"
         "    address = Address('browser_host')\n"
         "    def start(): return BrowserHost(executable=Path(sys.argv[1]), run_dir=Path(sys.argv[2]))\n"

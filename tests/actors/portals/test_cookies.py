@@ -41,3 +41,10 @@ def test_cookies_go_to_their_own_host(domain: str, url: str, sent: bool):
     fill_jar(client.cookies.jar, [Cookie(name="a", value="1", domain=domain)])
     with client:
         assert ("cookie" in client.build_request("GET", url).headers) is sent
+
+
+def test_a_cookie_does_not_show_its_value():
+    """Whoever has it is signed in."""
+    shown = repr(Cookie(name="session", value="hunter2", domain="portal.example"))
+    assert "session" in shown
+    assert "hunter2" not in shown

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.portals import DefinitionError, Outcome, PageChanged, load_definition
+from actors.portals import DefinitionError, Outcome, PageChanged, UnknownStatus, load_definition
 
 PRACTICE = Path(__file__).parents[3] / "config" / "portals" / "practice.toml"
 ADDRESS = 'base_url = "http://127.0.0.1:8001"'
@@ -27,6 +27,8 @@ def test_a_definition_can_be_moved_to_another_address():
     with pytest.raises(DefinitionError) as caught:
         definition.at("portal.example")
     assert str(caught.value).startswith("portal practice: base_url is 'portal.example', expected an address")
+    with pytest.raises(DefinitionError, match=r"base_url is 'http://me:\*\*\*@host/', expected an address"):
+        definition.at("http://me:hunter2@host/")
 
 
 @pytest.mark.parametrize(
@@ -40,8 +42,11 @@ def test_status_words_are_read_without_regard_to_case(word, meaning):
 
 def test_a_result_that_nobody_defined_is_a_changed_page():
     """A status word of the results page that the definition lacks is not guessed at."""
-    with pytest.raises(PageChanged, match="/results has changed: nothing there matches status 'held'"):
-        load_definition(PRACTICE).result_of("held")
+    sentence = r"^/results has changed: \[outcomes\] does not say what its status 'held' means$"
+    with pytest.raises(UnknownStatus, match=sentence) as caught:
+        load_definition(PRACTICE).result_of(" held ")
+    assert isinstance(caught.value, PageChanged)
+    assert (caught.value.page, caught.value.selector, caught.value.word) == ("/results", "td.status", "held")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,8 @@ def test_a_result_that_nobody_defined_is_a_changed_page():
         (ADDRESS, 'base_url = "ftp://x"', "base_url is 'ftp://x', expected"),
         (ADDRESS, 'base_url = "http://x:y"', "base_url is 'http://x:y', expected"),
         (ADDRESS, 'base_url = "http://x/"', "base_url is 'http://x/', expected"),
+        (ADDRESS, 'base_url = "http://u:hunter2@x/"', "base_url is 'http://u:***@x/', expected"),
+        (ADDRESS, 'base_url = "http://u:hunter2@x"', "base_url is 'http://u:***@x', expected"),
         ('taken = "taken"', 'gone = "gone"', "outcomes.gone is 'gone', expected 'open', 'accepted'"),
         ("[expired]", "[exprd]", 'exprd is an unknown key, did you mean "expired"?'),
         ('[accept]\n', '[[accept]]\n', "accept is [{"),

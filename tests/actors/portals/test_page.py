@@ -71,3 +71,9 @@ def test_text_reads_as_one_line():
     """White space is tidied, and no match is no text."""
     assert page("<p>two\n  <b>words</b> </p>").text("p") == "two words"
     assert page("<p></p>").text("td") == ""
+
+
+def test_a_form_does_not_show_what_it_sends():
+    """Among that is the password."""
+    form = page('<form id="login"><input name="password"></form>').form("#login")
+    assert "hunter2" not in repr(form.filled({"password": "hunter2"}))

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from actors.portals.errors import OutcomeUnknown, PageChanged, PortalClosed, PortalPaused, PortalUnavailable
+from actors.portals.live_browser import PageSlot
 from actors.portals.politeness import Manners, Politeness
 
 SITE = "https://portal.example"
@@ -78,6 +80,71 @@ async def test_a_turn_given_up_is_another_s(autojump_clock: MockClock):
         await ask(manners)
     assert scope.cancelled_caught
     assert await ask(manners) == pytest.approx(began + 1)
+
+
+async def test_nobody_holds_a_slot_while_waiting_for_the_rate(autojump_clock: MockClock):
+    """Neither one that was taken for what came before the request; it is taken again when it may leave."""
+    turn = trio.CapacityLimiter(1)
+    manners, mine, other = Manners(SITE, Politeness(requests_per_second=0.1)), PageSlot(turn), PageSlot(turn)
+    began = trio.current_time()
+    async with manners.visit(mine):
+        assert trio.current_time() == began
+    assert turn.available_tokens == 0  # kept after the request, for what comes of it
+
+    async def work() -> None:
+        await other.take()
+        assert trio.current_time() == began
+        await trio.sleep(4)
+        other.give_up()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work)
+        async with manners.visit(mine):
+            assert trio.current_time() == pytest.approx(began + 10)
+            assert turn.available_tokens == 0
+    mine.give_up()
+    mine.give_up()
+    assert turn.available_tokens == 1
+
+
+async def test_a_late_slot_lets_no_requests_leave_together(autojump_clock: MockClock):
+    """Those who waited for the same slots still leave at the rate, in the order of asking."""
+    turn = trio.CapacityLimiter(3)
+    busy = [PageSlot(turn) for _ in range(3)]
+    for slot in busy:
+        await slot.take()
+    began = trio.current_time()
+    left: list[tuple[int, float]] = []
+
+    async def session(number: int) -> None:
+        slot = PageSlot(turn)
+        async with Manners(SITE, Politeness(requests_per_second=2)).visit(slot):
+            left.append((number, trio.current_time() - began))
+        slot.give_up()
+
+    async with trio.open_nursery() as nursery:
+        for number in range(4):
+            nursery.start_soon(session, number)
+            await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(10)
+        for slot in busy:
+            slot.give_up()
+    assert left == [(number, pytest.approx(10 + number / 2)) for number in range(4)]
+
+
+async def test_whoever_gives_up_waiting_for_a_slot_holds_nobody_up(autojump_clock: MockClock):
+    """Neither the slot nor the turn is lost."""
+    turn = trio.CapacityLimiter(1)
+    busy, mine, polite = PageSlot(turn), PageSlot(turn), Politeness(requests_per_second=1)
+    await busy.take()
+    with trio.move_on_after(5) as scope:
+        async with Manners(SITE, polite).visit(mine):
+            pass
+    assert scope.cancelled_caught
+    busy.give_up()
+    began = trio.current_time()
+    async with Manners(SITE, polite).visit(mine):
+        assert trio.current_time() == began
 
 
 async def test_outside_its_hours_a_portal_is_not_asked():

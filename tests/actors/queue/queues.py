@@ -12,8 +12,8 @@ from uuid import UUID
 import trio
 from psycopg.rows import DictRow, dict_row
 
+from actors.news.herald import Herald
 from actors.queue.handler import Handler
-from actors.queue.herald import Herald
 from actors.queue.messages import (
     AddTasks,
     ClaimTasks,
@@ -32,7 +32,7 @@ from actors.queue.reaper import Reaper
 from actors.queue.task_queue import TaskQueue
 from actors.queue.workers import Workers
 from actors.records.connection import Link
-from actors.settings import QueueSettings
+from actors.settings import DatabaseSettings, QueueSettings
 from runtime import Address, Backoff, Bus, ChildSpec, Request, SupervisorSpec, System, open_system
 
 from ..records.records import settings as database_settings
@@ -119,6 +119,7 @@ async def open_queue(
     handlers: Mapping[str, Handler] | None = None,
     *,
     settings: QueueSettings = SETTINGS,
+    limits: DatabaseSettings | None = None,
     owner: str = "workers",
     reaper: bool = False,
     herald: bool = False,
@@ -127,7 +128,7 @@ async def open_queue(
     bus = Bus()
     address = Address[QueueMessage]("task_queue", capacity=1000)
     backoff = Backoff(minimum=0.02, maximum=0.2, jitter=0.0)
-    database = database_settings()
+    database = limits or database_settings()
     children = [
         ChildSpec(
             address=address,

@@ -30,49 +30,10 @@ from actors.queue.messages import (
     TasksQuery,
     TaskState,
 )
-from actors.queue.priority import (
-    HIGHEST,
-    LOWEST,
-    Level,
-    from_level,
-    from_number,
-    from_rating,
-    rank,
-    to_level,
-    to_number,
-    to_rating,
-)
 from actors.queue.retry import Failure, backoff, next_wait
-from actors.queue.states import WAYS, Step, allows
 from runtime import Refusal
 
 from .queues import Queue, open_queue
-
-MOMENTS = st.integers(min_value=0, max_value=10**15)
-PRIORITIES = st.integers(min_value=LOWEST, max_value=HIGHEST)
-AGES = st.integers(min_value=1, max_value=10**9)
-
-
-@given(MOMENTS, MOMENTS, PRIORITIES, AGES)
-def test_first_in_is_first_out_within_a_priority(one: int, two: int, priority: int, age: int) -> None:
-    """The order of ranks is the order of birth."""
-    assert (rank(one, priority, age) < rank(two, priority, age)) == (one < two)
-
-
-@given(MOMENTS, st.integers(min_value=0, max_value=10**13), PRIORITIES, PRIORITIES, AGES)
-def test_nobody_waits_for_ever(born: int, later: int, low: int, high: int, age: int) -> None:
-    """A task is overtaken only by those that came within the stated bound."""
-    overtaken = rank(born + later, high, age) < rank(born, low, age)
-    assert overtaken == (later < (high - low) * age)
-
-
-@given(PRIORITIES, st.integers(min_value=1, max_value=10), st.sampled_from(Level))
-def test_scales_keep_their_order_and_come_back(number: int, rating: int, level: Level) -> None:
-    """What a caller gave is what the caller reads."""
-    assert to_number(from_number(number)) == number
-    assert to_rating(from_rating(rating)) == rating
-    assert to_level(from_level(level)) is level
-    assert rating == 10 or from_rating(rating) > from_rating(rating + 1)
 
 
 @given(
@@ -94,13 +55,6 @@ def test_backoff_is_bounded(
     assert asked == 2e4
     assert next_wait(Failure(), rule, attempts=attempts, max_attempts=attempts, chance=chance) is None
     assert next_wait(Failure(permanent=True), rule, attempts=0, max_attempts=9, chance=chance) is None
-
-
-def test_every_state_has_a_way_out() -> None:
-    """And only a retry leads out of the end."""
-    for state in TaskState:
-        assert any(allows(step, state) for step in Step)
-    assert all(WAYS[step][0].isdisjoint(WAYS[Step.RETRY][0]) for step in Step if step is not Step.RETRY)
 
 
 INVARIANTS = """
@@ -131,6 +85,8 @@ class Story:
         random = self.random
         children = random.randrange(3) if not leaf and random.random() < 0.3 else 0
         keyed = not leaf and random.random() < 0.2
+        modes = [mode for mode in DedupMode if mode is not DedupMode.DEBOUNCE or not children]
+        dedup = random.choice(modes) if keyed else DedupMode.SIMPLE
         return NewTask(
             type=random.choice(self.types),
             priority=random.randrange(-2, 3),
@@ -139,8 +95,8 @@ class Story:
             max_attempts=random.randrange(1, 4),
             retry=RetryRule(seconds=random.choice((0.0, 1000.0))),
             idempotency_key=random.choice("xyz") if keyed else None,
-            dedup=random.choice(list(DedupMode)),
-            dedup_seconds=random.choice((0.0, 1000.0)),
+            dedup=dedup,
+            dedup_seconds=0.0 if dedup is DedupMode.SIMPLE else 1000.0,
             children=tuple(self.new(leaf=True) for _ in range(children)),
             on_child_failure=random.choice(list(ChildFailure)),
         )
@@ -221,6 +177,6 @@ async def agree(story: Story) -> None:
     leases = await story.queue.claim(kind, limit=1000)
     assert {lease.task.id for lease in leases} == claimable
     for one in explained:
-        hard = {reason.kind for reason in one.reasons} - {"no_worker", "ahead"}
+        hard = {reason.kind for reason in one.reasons} - {"no_worker", "busy", "ahead"}
         assert bool(hard) != one.claimable, one
     story.held.update({lease.task.id: lease for lease in leases})

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import trio
 
-from actors.queue.messages import NewTask, QueueStatsQuery, TaskState
+from actors.queue.messages import FailTask, LimitScope, LimitTasks, NewTask, QueueStatsQuery, TaskState
 
 from .queues import SETTINGS, Queue, open_queue, work
 
@@ -37,6 +37,65 @@ async def test_old_tasks_are_forgotten_by_age(database: str) -> None:
             done,
         }
         assert (await queue.ask(QueueStatsQuery())).states[TaskState.COMPLETED] == 1
+
+
+async def test_age_counts_from_the_end_of_a_task(database: str) -> None:
+    """One that waited for a month keeps its result as long as any other."""
+    async with open_queue(database) as queue:
+        old, _ = await queue.add(work(), work())
+        leases = await queue.claim()
+        month = "00000000-0000-7000-8000-000000000001"  # born in 1970
+        await queue.sql(f"update tasks set id = '{month}' where id = '{old}'")
+        await queue.sql("update tasks set state = 'completed', result = '1', finished_at = now()")
+        await queue.sql(
+            f"update tasks set finished_at = now() - interval '2 hours' where id = '{leases[1].task.id}'"
+        )
+    async with open_queue(database, settings=replace(SETTINGS, keep_hours=1.0), reaper=True) as queue:
+        # Only what was born and ended more than an hour ago goes.
+        ancient = "00000000-0000-7000-8000-000000000002"
+        await queue.sql(
+            "insert into tasks select (json_populate_record(t, json_build_object("
+            f"'id', '{ancient}', 'finished_at', now() - interval '2 hours'))).* from tasks as t"
+            f" where id = '{month}'"
+        )
+    async with open_queue(database, settings=replace(SETTINGS, keep_hours=1.0), reaper=True) as queue:
+        await left(queue, 2)
+        assert {str(row["id"]) for row in await queue.sql("select id from tasks")} == {
+            month,
+            str(leases[1].task.id),
+        }
+
+
+async def test_a_parent_is_kept_until_its_children_have_ended(database: str) -> None:
+    """It failed with the first of them; the other still knows whose it is."""
+    async with open_queue(database) as queue:
+        (parent,) = await queue.add(NewTask(type="parent", children=(work(1), work(2))))
+        failed, other = await queue.claim()
+        report = FailTask(id=failed.task.id, token=failed.token, error="no", permanent=True)
+        await queue.ask(report)
+        assert await queue.state(parent) is TaskState.FAILED
+    async with open_queue(database, settings=replace(SETTINGS, keep_hours=0.0), reaper=True) as queue:
+        await left(queue, 2)
+        assert {row["id"] for row in await queue.sql("select id from tasks")} == {parent, other.task.id}
+        await queue.complete(other)
+    async with open_queue(database, settings=replace(SETTINGS, keep_hours=0.0), reaper=True) as queue:
+        await left(queue, 0)
+
+
+async def test_a_task_that_comes_back_to_a_group_without_its_limit_is_claimed(database: str) -> None:
+    """The limit was lifted while it was at work."""
+    async with open_queue(database) as queue:
+        await queue.ask(LimitTasks(scope=LimitScope.GROUP, name="g", max_running=1))
+        await queue.add(work(group="g"))
+        (lease,) = await queue.claim()
+        await queue.ask(LimitTasks(scope=LimitScope.GROUP, name="g"))
+        await queue.ask(FailTask(id=lease.task.id, token=lease.token, error="not now", counts=False))
+    async with open_queue(database, reaper=True) as queue:
+        with trio.fail_after(10):
+            while True:
+                if [lease.task.id for lease in await queue.claim()] == [lease.task.id]:
+                    break
+                await trio.sleep(0.02)
 
 
 async def left(queue: Queue, number: int) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from uuid import uuid4
 
 import psycopg
 import pytest
 import trio
+import trio.testing
 
 from actors.queue.events import TaskAdded, TaskCompleted, TaskDied
 from actors.queue.messages import (
@@ -14,6 +17,8 @@ from actors.queue.messages import (
     AttemptsQuery,
     CancelTask,
     ChildFailure,
+    CompleteTasks,
+    Completion,
     DedupMode,
     ExplainQuery,
     FailTask,
@@ -40,7 +45,9 @@ from actors.queue.messages import (
     TaskState,
     TaskStateForbids,
 )
+from actors.queue.task_queue import MOST_LOOKING
 
+from ..records.records import settings as limits
 from .queues import SETTINGS, open_queue, work
 
 
@@ -128,7 +135,7 @@ async def test_a_stale_token_changes_nothing_and_is_counted(database: str) -> No
             assert await queue.complete(replace(lease, token=token)) == {task_id}
         assert await queue.task(task_id) == before
         assert before.progress == 40
-        assert len(await queue.ask(LogsQuery(id=task_id))) == 1
+        assert len((await queue.ask(LogsQuery(id=task_id))).lines) == 1
         assert (await queue.ask(QueueStatsQuery())).stale_writes == 8
         renewed = await queue.ask(RenewLeases(owner="me", types=("work",), leases=((task_id, 2),)))
         assert renewed.lost == {task_id}
@@ -171,7 +178,7 @@ async def test_delay_promote_and_priority(database: str) -> None:
 async def test_pauses_and_limits_hold_back_and_are_explained(database: str) -> None:
     """By type, by group and by rate."""
     async with open_queue(database) as queue:
-        await queue.ask(RenewLeases(owner="me", types=("work", "other"), leases=()))
+        await queue.ask(RenewLeases(owner="me", types=("work", "other"), leases=(), slots=10))
         ids = await queue.add(*(work(n, group="g" if n < 3 else None) for n in range(5)))
         await queue.ask(PauseTasks(type="work"))
         assert await queue.claim() == ()
@@ -334,3 +341,188 @@ async def test_a_lost_connection_refuses_at_once_and_comes_back(database: str) -
                     await trio.sleep(0.02)
         assert [lease.task.id for lease in leases] == [task_id]
         assert queue.system.snapshot().children[0].restarts == 0
+
+
+async def test_long_looks_hold_up_no_work(database: str) -> None:
+    """However many wait for a connection to look with: leases are renewed meanwhile."""
+    async with open_queue(database) as queue:
+        (task_id,) = await queue.add(work())
+        (lease,) = await queue.claim()
+        with psycopg.connect(database) as operator:
+            operator.execute("lock table task_logs in access exclusive mode")
+            async with trio.open_nursery() as nursery:
+                for _ in range(MOST_LOOKING):
+                    nursery.start_soon(queue.ask, LogsQuery(id=task_id))
+                await trio.testing.wait_all_tasks_blocked()
+                renewed = await queue.ask(
+                    RenewLeases(owner="me", types=("work",), leases=((task_id, lease.token),))
+                )
+                assert renewed.lost == frozenset()
+                with pytest.raises(QueueAway, match="100 others wait"):
+                    await queue.ask(LogsQuery(id=task_id))
+                operator.rollback()
+        assert (await queue.ask(LogsQuery(id=task_id))).lines == ()
+
+
+@pytest.mark.parametrize("change", [AddTasks(tasks=(work(),)), PauseTasks()], ids=["simple", "careful"])
+async def test_a_server_that_hangs_is_an_absence(database: str, change: AddTasks | PauseTasks) -> None:
+    """One that keeps not even its own time limits, as it is stopped: then everything is refused at once."""
+    async with open_queue(database, limits=limits(statement_timeout=0.2)) as queue:
+        (row,) = await queue.sql(
+            "select array_agg(pid) as pids from pg_stat_activity"
+            " where application_name = 'botvisor task_queue' and datname = current_database()"
+        )
+        for pid in row["pids"]:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(QueueAway, match=r"it may be done or not: no answer within 0\.4 s"):
+                await queue.ask(change)
+            with pytest.raises(QueueAway, match="is away: no answer"):
+                await queue.ask(change)
+        finally:
+            for pid in row["pids"]:
+                os.kill(pid, signal.SIGCONT)
+
+
+async def test_of_debounced_tasks_one_is_left_with_the_newest_data(database: str) -> None:
+    """Be they in one request, in one batch or one after the other; and it waits from the last of them on."""
+
+    def bounced(n: int) -> NewTask:
+        return work(n, idempotency_key="b", dedup=DedupMode.DEBOUNCE, dedup_seconds=1000)
+
+    async with open_queue(database) as queue:
+        added = await queue.ask(AddTasks(tasks=(bounced(1), bounced(2), bounced(3))))
+        assert [one.created for one in added] == [True, False, False]
+        assert len({one.id for one in added}) == 1
+        async with trio.open_nursery() as nursery:
+            for n in range(4, 24):
+                nursery.start_soon(queue.add, bounced(n))
+        before = await queue.task(added[0].id)
+        (last,) = await queue.ask(AddTasks(tasks=(bounced(24),)))
+        (row,) = await queue.sql("select id, data, state, run_at from tasks")
+        assert (row["id"], row["data"], row["state"]) == (last.id, {"n": 24}, "delayed")
+        assert before.run_at is not None
+        assert row["run_at"] > before.run_at
+
+
+async def test_two_instances_debounce_to_one_task(database: str) -> None:
+    """Whoever comes second sees what the first one added."""
+
+    def bounced(key: int) -> NewTask:
+        return work(idempotency_key=f"b{key}", dedup=DedupMode.DEBOUNCE, dedup_seconds=1000)
+
+    async with open_queue(database) as one, open_queue(database) as two, trio.open_nursery() as nursery:
+        for key in range(20):
+            nursery.start_soon(one.add, bounced(key))
+            nursery.start_soon(two.add, bounced(key))
+    async with open_queue(database) as queue:
+        assert (await queue.sql("select count(*) as n from tasks"))[0]["n"] == 20
+
+
+async def test_a_retried_completed_task_keeps_what_came_of_it_before(database: str) -> None:
+    """Both attempts and both results are in its history."""
+    async with open_queue(database) as queue:
+        (task_id,) = await queue.add(work())
+        await queue.complete(*await queue.claim())
+        await queue.ask(RetryTask(id=task_id))
+        (lease,) = await queue.claim()
+        await queue.ask(
+            CompleteTasks(completions=(Completion(id=task_id, token=lease.token, result="again"),))
+        )
+        attempts = await queue.ask(AttemptsQuery(id=task_id))
+        assert [(one.outcome, one.result) for one in attempts] == [
+            (AttemptOutcome.COMPLETED, {"ok": True}),
+            (AttemptOutcome.COMPLETED, "again"),
+        ]
+
+
+async def test_a_parent_is_not_retried_without_its_children(database: str) -> None:
+    """Where their failure is its failure, they come first."""
+    async with open_queue(database) as queue:
+        (parent,) = await queue.add(work(children=(NewTask(type="child", max_attempts=1),)))
+        (child,) = await queue.claim("child")
+        await queue.ask(FailTask(id=child.task.id, token=child.token, error="no"))
+        assert await queue.state(parent) is TaskState.FAILED
+        with pytest.raises(TaskStateForbids, match=f"child {child.task.id} is failed; retry that one first"):
+            await queue.ask(RetryTask(id=parent))
+        await queue.ask(RetryTask(id=child.task.id))
+        assert (await queue.ask(RetryTask(id=parent))).state is TaskState.DELAYED
+        await queue.complete(*await queue.claim("child"))
+        assert await queue.state(parent) is TaskState.PENDING
+
+
+async def test_a_cancelled_handler_is_not_overtaken_by_a_promotion(database: str) -> None:
+    """Its lease is its last moment; until then a retried task waits, whoever is in a hurry."""
+    async with open_queue(database) as queue:
+        (task_id,) = await queue.add(work())
+        await queue.claim()
+        await queue.ask(CancelTask(id=task_id))
+        assert (await queue.ask(RetryTask(id=task_id))).state is TaskState.DELAYED
+        with pytest.raises(TaskStateForbids, match="cancelled handler may be at work until"):
+            await queue.ask(PromoteTask(id=task_id))
+        await queue.sql("update tasks set lease_until = now()")
+        assert (await queue.ask(PromoteTask(id=task_id))).state is TaskState.PENDING
+
+
+async def test_a_failure_told_twice_is_no_stale_one(database: str) -> None:
+    """The first answer may have been lost."""
+    async with open_queue(database) as queue:
+        (task_id,) = await queue.add(work())
+        (lease,) = await queue.claim()
+        failure = FailTask(id=task_id, token=lease.token, error="no", permanent=True)
+        assert await queue.ask(failure) is TaskState.FAILED
+        assert await queue.ask(failure) is TaskState.FAILED
+        assert len(await queue.ask(AttemptsQuery(id=task_id))) == 1
+        with pytest.raises(StaleToken):
+            await queue.ask(replace(failure, token=lease.token + 1))
+
+
+async def test_explain_tells_that_all_slots_are_taken(database: str) -> None:
+    """It is then not the queue that holds a task back."""
+    async with open_queue(database) as queue:
+        await queue.add(work(), work())
+        leases = await queue.claim(limit=1)
+        held = tuple((lease.task.id, lease.token) for lease in leases)
+        (waiting,) = await queue.add(work())
+        for slots, kinds in ((1, [ReasonKind.BUSY, ReasonKind.AHEAD]), (2, [ReasonKind.AHEAD])):
+            await queue.ask(RenewLeases(owner="me", types=("work",), leases=held, slots=slots))
+            explained = await queue.ask(ExplainQuery(id=waiting))
+            assert [reason.kind for reason in explained.reasons] == kinds
+        await queue.ask(RenewLeases(owner="me", types=("work",), leases=held, slots=1))
+        (busy, _) = (await queue.ask(ExplainQuery(id=waiting))).reasons
+        assert (busy.text, busy.by) == ("all 1 slots of those who take work are taken", ("me",))
+
+
+async def test_who_is_kept_waiting_by_a_lock_is_alone_with_it(database: str) -> None:
+    """Others in the same batch are served, leases are renewed, and the queue is not away."""
+    async with open_queue(database) as queue:
+        locked, free = await queue.add(work(), work())
+        (lease,) = await queue.claim(limit=1)
+        with psycopg.connect(database) as operator:
+            operator.execute("select from tasks where id = %s for update", [free])
+            async with trio.open_nursery() as nursery:
+
+                async def cancel() -> None:
+                    with pytest.raises(QueueAway, match="this CancelTask was kept waiting for too long"):
+                        await queue.ask(CancelTask(id=free))
+
+                nursery.start_soon(cancel)
+                nursery.start_soon(queue.add, work(idempotency_key="k"))
+                renewed = await queue.ask(
+                    RenewLeases(owner="me", types=("work",), leases=((locked, lease.token),))
+                )
+                assert renewed.lost == frozenset()
+            operator.rollback()
+        assert await queue.state(free) is TaskState.PENDING
+        assert queue.system.snapshot().children[0].detail["away"] is None
+
+
+async def test_limits_of_another_type_do_not_slow_a_claim(database: str) -> None:
+    """And hold for their own."""
+    async with open_queue(database) as queue:
+        await queue.ask(LimitTasks(scope=LimitScope.TYPE, name="other", max_running=1))
+        await queue.add(work(), work(), work(type="other"), work(type="other"))
+        assert len(await queue.claim("work")) == 2
+        assert len(await queue.claim("other")) == 1
+        with pytest.raises(InvalidTask, match="'BAD NAME' is no type"):
+            await queue.ask(LimitTasks(scope=LimitScope.TYPE, name="BAD NAME", rate=1))

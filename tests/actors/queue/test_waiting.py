@@ -15,6 +15,7 @@ from actors.queue.messages import (
     NewTask,
     PauseTasks,
     PromoteTask,
+    RenewLeases,
 )
 from actors.queue.waiting import SHARE, Asked, Waiting
 from runtime import Deferred
@@ -24,6 +25,7 @@ KEYED = AddTasks(tasks=(NewTask(type="work", idempotency_key="once"),))
 FLOW = AddTasks(tasks=(NewTask(type="work", children=(NewTask(type="work"),)),))
 CLAIM = ClaimTasks(owner="me", types=("work",), limit=1)
 DONE = CompleteTasks(completions=(Completion(id=uuid4(), token=1),))
+RENEW = RenewLeases(owner="me", types=("work",), leases=())
 PAUSE = PauseTasks()
 PROMOTE = PromoteTask(id=uuid4())
 
@@ -40,10 +42,11 @@ def told(asked: list[Asked]) -> list[Change]:
 
 
 def test_like_goes_with_like():
-    """Each kind in its order; claims one by one, so that each writer takes one."""
-    line = waiting(CLAIM, ADD, DONE, CLAIM, ADD)
-    assert len(line) == 5
-    assert [told(line.take_swift(1)) for _ in range(5)] == [[ADD, ADD], [DONE], [CLAIM], [CLAIM], []]
+    """Each kind in its order; claims and renewals one by one, so that each writer takes one."""
+    line = waiting(CLAIM, ADD, RENEW, DONE, CLAIM, RENEW, ADD)
+    assert len(line) == 7
+    taken = [told(line.take_swift(1)) for _ in range(7)]
+    assert taken == [[ADD, ADD], [DONE], [CLAIM], [RENEW], [CLAIM], [RENEW], []]
 
 
 def test_what_takes_several_statements_waits_by_itself():

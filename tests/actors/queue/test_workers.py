@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+import math
+import sys
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
+import pytest
 import trio
 
-from actors.queue.handler import Attempt, Gate, GatedHandler, Handler, NotNow, PermanentFailure
+from actors.queue.handler import (
+    Attempt,
+    Gate,
+    GatedHandler,
+    Handler,
+    NotNow,
+    PermanentFailure,
+    TryLater,
+)
 from actors.queue.messages import (
     AddTasks,
     AttemptsQuery,
@@ -68,7 +80,7 @@ async def test_errors_are_attempts(database: str) -> None:
         assert (await queue.until(first, TaskState.COMPLETED)).attempts == 2
         assert (await queue.until(second, TaskState.FAILED)).error == "PermanentFailure: never"
         assert "not JSON" in ((await queue.until(third, TaskState.FAILED)).error or "")
-        assert [line.message for line in await queue.ask(LogsQuery(id=first))] == ["here"]
+        assert [line.message for line in (await queue.ask(LogsQuery(id=first))).lines] == ["here"]
 
 
 async def test_a_timeout_ends_the_handler(database: str) -> None:
@@ -108,8 +120,8 @@ async def test_cancelling_a_running_task_ends_its_handler(database: str) -> None
 
 
 async def test_two_instances_share_the_work_and_one_takes_over(database: str) -> None:
-    """No task runs twice at once, and what a dead instance held is done within its lease."""
-    settings = replace(SETTINGS, lease_seconds=0.6, slots=10)
+    """No task runs twice at once, and what an instance gave back at its stop is done by the other."""
+    settings = replace(SETTINGS, slots=10)
     running: Counter[UUID] = Counter()
     most = 0
     both = {"one": trio.Event(), "two": trio.Event()}
@@ -131,17 +143,33 @@ async def test_two_instances_share_the_work_and_one_takes_over(database: str) ->
 
         return {"work": handler}
 
-    async with open_queue(database, handlers("two"), settings=settings, owner="two", reaper=True) as queue:
+    async with open_queue(database, handlers("two"), settings=settings, owner="two") as queue:
         async with open_queue(database, handlers("one"), settings=settings, owner="one") as other:
             await other.add(*(work(n) for n in range(300)))
             with trio.fail_after(10):
                 for at_work in both.values():
                     await at_work.wait()
-            # It vanishes without a word: its tasks are still leased.
         await queue.until_completed(300)
         assert most == 1
         (row,) = await queue.sql("select sum(stalls) as n from tasks")
-        assert row["n"] > 0
+        assert row["n"] == 0
+
+
+async def test_what_a_dead_instance_held_is_done_after_its_lease(database: str) -> None:
+    """It vanished without a word, and that counts."""
+
+    async def handler(attempt: Attempt) -> Json:
+        return attempt.task.attempts
+
+    settings = replace(SETTINGS, lease_seconds=0.6)
+    async with open_queue(database, settings=settings) as queue:
+        await queue.add(*(work(n, max_attempts=1) for n in range(30)))
+        dead = {lease.task.id for lease in await queue.claim(limit=10, owner="dead")}
+        async with open_queue(database, {"work": handler}, settings=settings, reaper=True):
+            await queue.until_completed(30)
+        stalled = await queue.sql("select id, stalls, result from tasks where stalls > 0")
+        assert {row["id"] for row in stalled} == dead
+        assert {(row["stalls"], row["result"]) for row in stalled} == {(1, 1)}
 
 
 async def test_a_lost_lease_ends_the_handler(database: str) -> None:
@@ -244,3 +272,123 @@ async def test_not_now_waits_as_long_as_it_says(database: str) -> None:
         assert task.attempts == 0
         assert task.run_at is not None
         assert 50 < (task.run_at - task.created_at).total_seconds() < 70
+
+
+async def waits_for_a_text(attempt: Attempt) -> Json:
+    raise TryLater("busy", seconds="5")  # type: ignore[arg-type]
+
+
+async def waits_for_no_number(attempt: Attempt) -> Json:
+    raise TryLater("busy", seconds=math.nan)
+
+
+async def waits_until_before(attempt: Attempt) -> Json:
+    raise NotNow("busy", seconds=-1)
+
+
+async def logs_an_object(attempt: Attempt) -> Json:
+    await attempt.log({"a": 1})  # type: ignore[arg-type]
+    return None
+
+
+async def logs_at_no_level(attempt: Attempt) -> Json:
+    await attempt.log("x", level=None)  # type: ignore[arg-type]
+    return None
+
+
+async def is_a_text_far(attempt: Attempt) -> Json:
+    await attempt.progress("half")  # type: ignore[arg-type]
+    return None
+
+
+async def exits(attempt: Attempt) -> Json:
+    sys.exit(3)
+
+
+async def exits_in_a_nursery(attempt: Attempt) -> Json:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(exits, attempt)
+        nursery.start_soon(waits_for_a_text, attempt)
+    return None
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        waits_for_a_text,
+        waits_for_no_number,
+        waits_until_before,
+        logs_an_object,
+        logs_at_no_level,
+        is_a_text_far,
+        exits,
+        exits_in_a_nursery,
+    ],
+)
+async def test_a_handlers_mistake_is_its_own(database: str, mistake: Handler) -> None:
+    """It is a failed attempt, and nobody else's work is disturbed."""
+    release = trio.Event()
+
+    async def bystander(attempt: Attempt) -> Json:
+        await release.wait()
+        return attempt.task.attempts
+
+    async with open_queue(database, {"wrong": mistake, "work": bystander}) as queue:
+        (other,) = await queue.add(work())
+        await queue.until(other, TaskState.RUNNING)
+        (task_id,) = await queue.add(work(type="wrong", max_attempts=1))
+        assert (await queue.until(task_id, TaskState.FAILED)).attempts == 1
+        release.set()
+        task = await queue.until(other, TaskState.COMPLETED)
+        assert (task.result, task.stalls) == (1, 0)
+        assert [child.restarts for child in queue.system.snapshot().children] == [0, 0]
+
+
+async def test_a_wait_beyond_all_measure_is_a_very_long_one(database: str) -> None:
+    """As when a portal says that it comes back at the end of time."""
+
+    async def handler(attempt: Attempt) -> Json:
+        raise TryLater("closed", seconds=1e300)
+
+    async with open_queue(database, {"work": handler}) as queue:
+        (task_id,) = await queue.add(work())
+        task = await queue.until(task_id, TaskState.DELAYED)
+        assert task.run_at is not None
+        assert task.run_at - task.created_at > timedelta(days=3600)
+
+
+async def test_what_a_stop_interrupts_is_given_back_uncounted(database: str) -> None:
+    """It begins again at once, elsewhere or after the restart; nobody waits for the lease."""
+    begun = trio.Event()
+
+    async def handler(attempt: Attempt) -> Json:
+        begun.set()
+        await trio.sleep_forever()
+
+    async with open_queue(database) as queue:
+        (task_id,) = await queue.add(work(max_attempts=1))
+        async with open_queue(database, {"work": handler}):
+            with trio.fail_after(10):
+                await begun.wait()
+        task = await queue.task(task_id)
+        assert (task.state, task.attempts, task.stalls) == (TaskState.PENDING, 0, 0)
+        (attempt,) = await queue.ask(AttemptsQuery(id=task_id))
+        assert attempt.error == "its worker was stopped"
+
+
+async def test_a_result_that_a_stop_interrupts_is_told(database: str) -> None:
+    """The handler has done its work; it is not to do it again."""
+
+    async def handler(attempt: Attempt) -> Json:
+        done.set()
+        return "done"
+
+    async with open_queue(database) as queue:
+        for n in range(20):
+            done = trio.Event()
+            async with open_queue(database, {"work": handler}, owner=f"workers {n}"):
+                (task_id,) = await queue.add(work(max_attempts=1))
+                with trio.fail_after(10):
+                    await done.wait()
+            task = await queue.task(task_id)
+            assert (task.state, task.result) == (TaskState.COMPLETED, "done")

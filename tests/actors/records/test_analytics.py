@@ -118,7 +118,7 @@ def test_rows_of_others_count_for_nothing(link: Link) -> None:
 
 
 def test_the_dashboard_says_what_the_view_says(link: Link) -> None:
-    """Which is the contract's, whether periods are final or not."""
+    """Which is the Compatibility API's, whether periods are final or not."""
     now = datetime.now(UTC)
     session = add_session(link, now - 5 * HOUR, updated=now)
     add_session(link, now - 9 * HOUR, now - 8 * HOUR)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from actors.records.connection import Server, is_away, is_conflict
+from actors.records.connection import Link, Server, first_line, is_away, is_conflict, is_hopeless
 from actors.records.errors import DatabaseAway, DatabaseRefused, RecordFault
 from actors.services import DataDir
 
@@ -160,3 +160,32 @@ def test_a_broken_connection_is_an_absence() -> None:
     fault = Server(settings(), "host=h port=1", "test").fault(errors.InsufficientPrivilege("denied for x"))
     assert isinstance(fault, DatabaseRefused)
     assert str(fault) == "PostgreSQL at h:1 refuses what we need: denied for x"
+
+
+def test_what_was_sent_is_to_blame_or_the_server(database: str) -> None:
+    """After the one, the next statement may work; after the other, none will."""
+    with Server(settings(), database, "test").connect() as link:
+        with pytest.raises(psycopg.Error) as wrong:
+            link.execute("select 1 / 0")
+        assert not is_hopeless(link, wrong.value)
+        assert not is_hopeless(link, ValueError("a lone surrogate"))
+        assert is_hopeless(link, errors.DiskFull("no space left"))
+        end_from_outside(database, link)
+        with pytest.raises(psycopg.Error) as broken:
+            link.execute("select 1")
+        assert is_hopeless(link, broken.value)
+        assert is_hopeless(link, ValueError("whatever it was"))
+
+
+def end_from_outside(database: str, link: Link) -> None:
+    with psycopg.connect(database) as other:
+        other.execute("select pg_terminate_backend(%s)", (link.info.backend_pid,))
+
+
+def test_an_error_is_one_line(database: str) -> None:
+    """The server's own sentence without its context, the first line of any other, else its kind."""
+    with Server(settings(), database, "test").connect() as link, pytest.raises(psycopg.Error) as wrong:
+        link.execute("select 'x'::int")
+    assert first_line(wrong.value) == 'invalid input syntax for type integer: "x"'
+    assert first_line(ValueError("CODE: bad\nmore of it")) == "CODE: bad"
+    assert first_line(TypeError()) == "TypeError"

@@ -40,12 +40,11 @@ async def test_work_is_done_on_a_thread(link: Link) -> None:
 
 
 async def test_a_cancelled_query_ends_in_the_server(link: Link) -> None:
-    """At once, and the connection is as good as before."""
-    began = trio.current_time()
+    """Before it is done, and the connection is as good as before."""
     with trio.move_on_after(0.2) as scope:
+        # Else it would return what it was to.
         await Threads(1).run(link, sleep)
     assert scope.cancelled_caught
-    assert trio.current_time() - began < 2
     assert link.execute("select 1 as n").fetchall() == [{"n": 1}]
 
 
@@ -77,11 +76,9 @@ async def test_a_stalled_server_cannot_hold_a_thread(link: Link) -> None:
     pid = link.info.backend_pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        began = trio.current_time()
-        with trio.move_on_after(0.1) as scope:
+        with trio.fail_after(60), trio.move_on_after(0.1) as scope:
             await Threads(1).run(link, sleep)
         assert scope.cancelled_caught
-        assert trio.current_time() - began < 5
         assert link.broken
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -105,16 +102,13 @@ async def test_an_abandoned_attempt_to_connect_leaves_nothing() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        server = Server(
-            settings(connect_timeout=2), f"host=127.0.0.1 port={listener.getsockname()[1]}", "test"
-        )
-        began = trio.current_time()
-        with trio.move_on_after(0.1) as scope:
-            await Threads(1).connect(server)
+        where = f"host=127.0.0.1 port={listener.getsockname()[1]}"
+        patient = Server(settings(connect_timeout=600), where, "test")
+        with trio.fail_after(60), trio.move_on_after(0.1) as scope:
+            await Threads(1).connect(patient)
         assert scope.cancelled_caught
-        assert trio.current_time() - began < 1
         with pytest.raises(DatabaseAway):
-            await Threads(1).connect(server)
+            await Threads(1).connect(Server(settings(connect_timeout=2), where, "test"))
 
 
 async def test_a_connection_that_was_made_too_late_is_closed(database: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,49 @@ def test_a_short_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
             pass
     finally:
         short.unlink()
+
+
+def test_its_name_stays_the_same(tmp_path: Path) -> None:
+    """It is there from the first opening on, for this host and this directory alone."""
+    with open_data_dir(tmp_path / "a") as first:
+        assert (tmp_path / "a" / "name").read_text().strip()
+        assert first.name.startswith(f"{socket.gethostname()}:")
+    with open_data_dir(tmp_path / "a") as again:
+        assert again.name == first.name
+    with open_data_dir(tmp_path / "b") as other:
+        assert other.name != first.name
+
+
+def test_its_name_is_not_read_again(tmp_path: Path) -> None:
+    """Whatever becomes of the file, the owner of a lease stays who it is while it is open."""
+    with open_data_dir(tmp_path) as data_dir:
+        name = data_dir.name
+        (tmp_path / "name").unlink()
+        assert data_dir.name == name
+
+
+def test_a_name_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    """A draft that a killed process left behind is no name."""
+    (tmp_path / "name.new").write_text("0123")
+    with open_data_dir(tmp_path) as data_dir:
+        assert len(data_dir.name.rpartition(":")[2]) == 32
+    assert not (tmp_path / "name.new").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", b"one\ntwo\n", b"x" * 10_000, None])
+def test_a_name_that_cannot_be_used_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
+    """To go on under another name would be to take the sessions away from ourselves."""
+    if content is None:
+        (tmp_path / "name").mkdir()
+    else:
+        (tmp_path / "name").write_bytes(content)
+    with pytest.raises(DataDirUnusable) as caught, open_data_dir(tmp_path):
+        pass
+    sentence = str(caught.value)
+    assert sentence.startswith(f"the data directory {tmp_path} cannot be used: ")
+    assert str(tmp_path / "name") in sentence
+    assert len(sentence) < 300 + len(str(tmp_path))
+    assert owner(tmp_path) is None
 
 
 def test_the_usual_place_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:

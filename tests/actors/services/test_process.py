@@ -11,7 +11,7 @@ import structlog.testing
 import trio
 
 from actors.services import Command, ProcessExited, ProcessNotStarted, StopStep, open_process, run
-from actors.services.process import LONGEST_LINE, TAIL_LINES
+from actors.services.process import LONGEST_LINE, MOST_HEARD, TAIL_LINES
 
 from .waiting import ended
 
@@ -43,6 +43,42 @@ async def test_only_the_last_lines_are_kept() -> None:
     with trio.fail_after(5):
         tail = await run(shell("seq 1000"))
     assert tail == tuple(str(number) for number in range(1001 - TAIL_LINES, 1001))
+
+
+async def test_a_listener_hears_the_newest_lines_and_how_many_it_misses() -> None:
+    """However fast they come: to split them all would keep everybody else from their turn."""
+
+    class Ear:
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+            self.missed = 0
+
+        def hear(self, line: str) -> None:
+            self.heard.append(line)
+
+        def miss(self, lines: int) -> None:
+            self.missed += lines
+
+    ear = Ear()
+    with trio.fail_after(10):
+        async with open_process(shell("seq 200000"), listener=ear) as process:
+            assert await process.wait() == 0
+    assert ear.missed > 100_000
+    assert len(ear.heard) + ear.missed == 200_000
+    assert ear.heard[-MOST_HEARD:] == [str(number) for number in range(200_001 - MOST_HEARD, 200_001)]
+
+
+@pytest.mark.parametrize("group", [False, True])
+async def test_a_stop_asks_the_process_or_its_whole_group(group: bool) -> None:
+    """What it started has the same time, where the group is asked; otherwise it ends with it."""
+    child = "trap 'sleep 0.3; echo put away; exit' TERM; echo pid $$; while :; do sleep 0.05; done"
+    step = StopStep(signal=signal.SIGTERM, grace=5.0, group=group)
+    script = shell(f'sh -c "{child.replace("$", chr(92) + "$")}" & wait', stop=(step,))
+    with trio.fail_after(10):
+        async with open_process(script) as process:
+            await process.find_line(pid_in)
+            await process.stop()
+        assert ("put away" in process.tail) is group
 
 
 async def test_a_line_without_end_is_cut_into_pieces() -> None:

@@ -12,7 +12,7 @@ from actors.portals.job import Job
 from actors.portals.portal import Outcome
 from actors.records.rows import SessionRow
 from actors.sessions.album_messages import AlbumMessage
-from actors.sessions.books import Desks
+from actors.sessions.desks import Desks
 from actors.sessions.session import Assignment
 from runtime import Address, Bus
 
@@ -35,6 +35,7 @@ class Board:
         """Refs whose next click takes effect, but is not answered."""
         self.before_click: Callable[[str], object] = lambda _: None
         self.hold_clicks: trio.Event | None = None
+        self.hold_login: trio.Event | None = None
         self.clicked = trio.Event()
         self.looked = trio.Event()
         self.looks = 0
@@ -91,6 +92,8 @@ class View:
 
     async def login(self) -> None:
         await self._spoil("login")
+        if self.board.hold_login is not None:
+            await self.board.hold_login.wait()
         self.board.logins += 1
         self.signed_in = True
 

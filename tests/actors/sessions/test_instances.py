@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
@@ -61,6 +62,12 @@ class Instance:
     async def start(self) -> SessionView:
         return await self.roster.ask(StartSession(), timeout=10)
 
+    async def outlive_leases(self) -> None:
+        """Look on until every lease that is on record now would have run out."""
+        rows = await self.record.sql("select max(lease_until) as last from bot_sessions")
+        while datetime.now(UTC) <= rows[0]["last"]:
+            await self.board.look()
+
     async def until_on_duty(self, *sessions: UUID) -> None:
         while await self.on_duty() != set(sessions):  # noqa: ASYNC110 - the end of a session is no event
             await trio.sleep(0.05)
@@ -78,7 +85,7 @@ async def instance(database: str, board: Board, terms: Terms) -> AsyncGenerator[
 
     async with open_record(database, bus=bus) as record:
 
-        def employ(row: SessionRow) -> ChildSpec:
+        async def employ(row: SessionRow) -> ChildSpec:
             return ChildSpec(
                 address=Address(child_name(row.id)),
                 start=lambda: Session(assignment(row, board, record, bus, owner=terms.owner)),
@@ -116,7 +123,7 @@ async def test_what_one_instance_runs_the_other_leaves_alone(database: str) -> N
     with trio.fail_after(60):
         async with instance(database, Board(), TERMS) as first, instance(database, Board(), SECOND) as second:
             theirs, ours = await first.start(), await second.start()
-            await trio.sleep(2 * TERMS.lease_seconds)
+            await first.outlive_leases()
             assert (await first.on_duty(), await second.on_duty()) == ({theirs.id}, {ours.id})
             rows = await first.record.read(SessionsQuery())
             assert {row.id: row.owner for row in rows} == {theirs.id: "first", ours.id: "second"}
@@ -186,7 +193,7 @@ async def test_where_nobody_else_can_be_an_outage_ends_nothing(database: str) ->
             await board.look(1)
             with psycopg.connect(database) as connection:
                 connection.execute("lock table bot_sessions in exclusive mode")
-                await trio.sleep(2 * TERMS.lease_seconds)
+                await first.outlive_leases()
                 assert await first.on_duty() == {view.id}
 
 

@@ -139,10 +139,14 @@ async def test_results_are_reported_at_their_interval(database: str) -> None:
             assert 0.9 < second.seconds < 5
             (line,) = await logged(stage.record, "results of 1 s")
             assert "1 accepted, 1 rejected" in line
-            await change(stage, enable_results_reporting=False)
-            await board.look(2)
-            reports.drain()
-            await trio.sleep(1.2)
+            with stage.bus.subscribe(CycleCompleted) as looks:
+                await change(stage, enable_results_reporting=False)
+                await next_event(looks, CycleCompleted)
+                since = (await next_event(looks, CycleCompleted)).timestamp
+                reports.drain()
+                # At work all the while, for longer than the interval.
+                while (await next_event(looks, CycleCompleted)).timestamp < since + timedelta(seconds=1.2):
+                    pass
             assert reports.drain() == []
 
 

@@ -23,7 +23,6 @@ from actors.sessions.album_messages import AlbumMessage, ScreenshotQuery
 from actors.sessions.events import JobProcessed
 from actors.sessions.handlers import session_handlers
 from actors.sessions.messages import NotOnDuty, RosterMessage
-from actors.sessions.opening import opening_tasks
 from actors.sessions.orders import (
     AcceptJob,
     LookNow,
@@ -37,7 +36,7 @@ from actors.sessions.orders import (
 from runtime import Actor, Address, AskTimeout
 from runtime.testing import next_event, run_actor
 
-from ...web.parts.views import NOON, task_view
+from ...web.parts.views import task_view
 from .board import PICTURE, Board
 from .test_session import ONSITE, job, on_stage
 
@@ -168,15 +167,18 @@ async def test_an_order_ends_with_its_deadline_and_the_next_is_served(database: 
         await board.look()
         board.add(job("A"))
 
+        overdue = trio.Event()
+
         async def accept() -> None:
             with pytest.raises(AskTimeout):
                 await stage.session.ask(AcceptJob(job_ref="A"), timeout=0.5)
+            overdue.set()
 
         nursery.start_soon(accept)
         await board.clicked.wait()
         with pytest.raises(AskTimeout):
             await stage.session.ask(Navigate(path="/never"), timeout=0.2)
-        await trio.sleep(0.4)
+        await overdue.wait()
         board.hold_clicks.set()
         assert await stage.session.ask(Navigate(path="/then"), timeout=10) == {"page": "Board (/then)"}
         row = (await stage.jobs())["A"]
@@ -290,13 +292,3 @@ async def test_how_an_order_ended_is_how_its_task_ends(refusal, error) -> None:
     with pytest.raises(error) as raised:
         await Counter().do("login", {}, refusal)
     assert type(raised.value) is error
-
-
-def test_a_start_has_its_own_tasks() -> None:
-    """The contract's priorities, and one of each for each start."""
-    session = task_view().id
-    login, look = opening_tasks(session, NOON)
-    assert [(task.type, task.priority) for task in (login, look)] == [("login", 10), ("job_check", 5)]
-    assert login.data == look.data == {"session_id": str(session)}
-    assert len({login.idempotency_key, look.idempotency_key}) == 2
-    assert opening_tasks(session, NOON) == (login, look)

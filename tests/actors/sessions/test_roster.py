@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from actors.queue.handler import Gate
+from actors.queue.messages import QueueMessage
 from actors.records.messages import SessionsQuery
 from actors.records.refusals import NoSuchConfiguration, NoSuchSession, RecordAway
 from actors.records.rows import SessionRow
@@ -85,7 +86,9 @@ class Post:
 
 
 @asynccontextmanager
-async def on_post(database: str, *, autostart: bool = False) -> AsyncGenerator[Post, None]:
+async def on_post(
+    database: str, *, autostart: bool = False, queue: Address[QueueMessage] | None = None
+) -> AsyncGenerator[Post, None]:
     bus, board, gate = Bus(), Board(), Gate("nobody is here yet")
     forgotten: list[UUID] = []
 
@@ -97,7 +100,7 @@ async def on_post(database: str, *, autostart: bool = False) -> AsyncGenerator[P
     backoff = Backoff(minimum=0.01, maximum=0.01)
     async with open_record(database) as record:
 
-        def employ(row: SessionRow) -> ChildSpec:
+        async def employ(row: SessionRow) -> ChildSpec:
             if row.portal != "board":
                 raise NoSuchPortal(f"there is no portal {row.portal!r}")
             return ChildSpec(
@@ -127,7 +130,7 @@ async def on_post(database: str, *, autostart: bool = False) -> AsyncGenerator[P
                         forget_login=forget_login,
                         fleet=fleet,
                         desks=desks(record),
-                        queue=None,
+                        queue=queue,
                         gate=gate,
                         bus=bus,
                     ),

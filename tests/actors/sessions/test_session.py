@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import psycopg
 import trio
+import trio.testing
 
 from actors.portals.errors import LoginRefused, OutcomeUnknown, PortalUnavailable, SessionExpired
 from actors.portals.job import Job
@@ -217,7 +218,7 @@ async def test_a_click_under_way_ends_before_the_session_stops(database: str) ->
 
 
 async def release(event: trio.Event) -> None:
-    await trio.sleep(0.2)  # the stop is under way by then
+    await trio.testing.wait_all_tasks_blocked()  # the stop is under way by then
     event.set()
 
 

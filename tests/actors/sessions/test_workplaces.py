@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import trio
 
 from actors.portals.definition_file import load_definition
 from actors.portals.portal import Credentials
@@ -13,7 +16,7 @@ from actors.settings import portal_file
 PRACTICE = portal_file("practice")
 
 
-def workplaces(folder) -> Workplaces:
+def workplaces(folder: Path) -> Workplaces:
     definition = replace(load_definition(PRACTICE), name="usual")
     usual = Workplace(definition=definition, credentials=Credentials(username="me", password="x"))
     return Workplaces(usual, [folder, PRACTICE.parent])
@@ -25,32 +28,69 @@ def write(folder, name: str, *, file: str = "") -> None:
     (folder / f"{file or name}.toml").write_text(text)
 
 
-def test_a_portal_is_found_by_its_name(tmp_path):
+async def test_a_portal_is_found_by_its_name(tmp_path):
     """The usual one as it was planned, others by their files; each is read once."""
     places = workplaces(tmp_path)
-    assert places.find("usual").credentials.username == "me"
-    assert places.find("practice").definition.name == "practice"
+    assert (await places.find("usual")).credentials.username == "me"
+    assert (await places.find("practice")).definition.name == "practice"
     with pytest.raises(NoSuchPortal, match="no definition of a portal 'other'"):
-        places.find("other")
+        await places.find("other")
     write(tmp_path, "other")
-    found = places.find("other")
+    found = await places.find("other")
     (tmp_path / "other.toml").unlink()
-    assert places.find("other") is found
+    assert await places.find("other") is found
 
 
 @pytest.mark.parametrize("name", ["", "..", "../practice", "/etc/passwd", "practice.toml", "a b", "x" * 200])
-def test_a_name_is_no_path(tmp_path, name):
+async def test_a_name_is_no_path(tmp_path, name):
     """Nothing outside of the folders can be named."""
     with pytest.raises(NoSuchPortal):
-        workplaces(tmp_path).find(name)
+        await workplaces(tmp_path).find(name)
 
 
-def test_a_definition_that_cannot_be_used_is_told(tmp_path):
+async def test_a_definition_that_cannot_be_used_is_told(tmp_path):
     """With the file and what is wrong in it."""
     (tmp_path / "broken.toml").write_text("name = 5")
     write(tmp_path, "other", file="another")
     places = workplaces(tmp_path)
     with pytest.raises(NoSuchPortal, match=r"broken\.toml"):
-        places.find("broken")
+        await places.find("broken")
     with pytest.raises(NoSuchPortal, match="name is 'other', expected 'another'"):
-        places.find("another")
+        await places.find("another")
+
+
+def with_a_pipe(folder: Path) -> Path:
+    """A definition whose password is read from a pipe."""
+    pipe = folder / "password"
+    os.mkfifo(pipe)
+    write(folder, "slow")
+    with (folder / "slow.toml").open("a") as file:
+        file.write(f'\n[credentials]\npassword = "file:{pipe}"\n')
+    return pipe
+
+
+async def test_others_go_on_while_a_definition_is_read(tmp_path):
+    """What is read from may take its time."""
+    places, pipe = workplaces(tmp_path), with_a_pipe(tmp_path)
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+
+            async def look() -> None:
+                assert (await places.find("slow")).credentials.password == "hunter2"
+
+            nursery.start_soon(look)
+            await trio.to_thread.run_sync(pipe.write_text, "hunter2\n")
+
+
+async def test_a_definition_that_cannot_be_read_in_time_is_told(tmp_path, monkeypatch):
+    """And is read again the next time."""
+    monkeypatch.setattr("actors.sessions.workplaces.LOOK_SECONDS", 0.2)
+    places, pipe = workplaces(tmp_path), with_a_pipe(tmp_path)
+    with trio.fail_after(10):
+        with pytest.raises(NoSuchPortal, match=r"'slow' could not be read within 0\.2 s"):
+            await places.find("slow")
+        await trio.to_thread.run_sync(pipe.write_text, "nobody waits for it any more")
+        pipe.unlink()
+        monkeypatch.undo()
+        pipe.write_text("hunter2")
+        assert (await places.find("slow")).credentials.password == "hunter2"

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import psycopg
+import trio
+
 from actors.records.rows import JobStatus
+from web.patience import LOOK
 
 from ...actors.records.records import intent, outcome
 from ..recorded import recorded
 
 
 async def test_figures_of_the_last_hours(database):
-    """The contract's fields, counted from the record."""
+    """The Compatibility API's fields, counted from the record."""
     async with recorded(database) as house:
         session = await house.record.session()
         for n in range(6):
@@ -87,3 +91,22 @@ async def test_the_last_hours_one_by_one(database):
     totals = {key: sum(hour[key] for hour in hours) for key in hours[0] if key != "hour"}
     assert totals == {"jobs_accepted": 2, "jobs_rejected": 1, "jobs_failed": 1}
     assert refused.status_code == 422
+
+
+async def test_what_has_to_be_counted_may_take_longer_than_a_look(database):
+    """A database that is slow and answers is waited for; whoever asks for a list is told to come back."""
+    answers = {}
+    async with recorded(database) as house:
+
+        async def ask(path: str) -> None:
+            answers[path] = (await house.http.get(path)).status_code
+
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                with psycopg.connect(database) as lock:
+                    lock.execute("lock table job_records, analytics_periods")
+                    for path in ("/api/bot/analytics", "/api/bot/analytics/hourly", "/api/bot/jobs"):
+                        nursery.start_soon(ask, path)
+                    await trio.sleep(LOOK + 1)
+                    assert answers == {"/api/bot/jobs": 503}
+    assert answers == {"/api/bot/analytics": 200, "/api/bot/analytics/hourly": 200, "/api/bot/jobs": 503}

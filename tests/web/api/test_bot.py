@@ -40,7 +40,7 @@ async def test_a_session_is_started_without_a_name(body):
 
 
 async def test_a_session_is_started_once():
-    """A second start is the contract's 400."""
+    """A second start is the Compatibility API's 400."""
     house = House()
     async with living(house), client(house) as http:
         started = await http.post("/api/bot/start", json={"session_name": "Night shift"})
@@ -65,7 +65,7 @@ async def test_a_configuration_may_be_named_if_it_exists():
 
 @pytest.mark.parametrize("path", ["/api/bot/start", "/api/bot/toggle", "/api/sessions"])
 async def test_nothing_is_started_while_a_critical_service_is_broken(path):
-    """503 with the contract's words and the reasons, and when to come back."""
+    """503 with the Compatibility API's words and the reasons, and when to come back."""
     house = House()
     broken = service_health(ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="it is away")
     house.services[ServiceName.DATABASE] = broken
@@ -111,6 +111,12 @@ async def test_a_reset_ends_what_runs_and_is_fine_where_nothing_does():
         ('{"session_name": ""}', 422, "session_name must be a text of 1 to 255 printable characters, not"),
         ('{"session_name": "\\u0000"}', 422, "session_name must be a text of 1 to 255 printable"),
         ('{"config_id": "x"}', 422, 'config_id must be a UUID, not "x".'),
+        (
+            '{"sesion_name": "x"}',
+            422,
+            "sesion_name must be left out, as it is not known here; did you mean session_name?",
+        ),
+        ('{"portal": "x"}', 422, "portal must be left out, as it is not known here; known are config_id, "),
     ],
 )
 async def test_a_bad_body_starts_nothing(content, status, sentence):
@@ -125,7 +131,7 @@ async def test_a_bad_body_starts_nothing(content, status, sentence):
 
 
 async def test_stop_ends_the_session_and_says_so_when_there_is_none():
-    """The contract's words in both cases."""
+    """The Compatibility API's words in both cases."""
     views = [session_view(), session_view(session_name="second")]
     house = House(sessions=list(views))
     async with living(house), client(house) as http:

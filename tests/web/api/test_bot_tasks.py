@@ -14,7 +14,7 @@ from ..parts.views import NOON, session_row, session_view, task_view
 
 
 async def test_tasks_are_counted_beside_the_bot():
-    """The contract's fields."""
+    """The Compatibility API's fields."""
     view = session_view()
     house = House(
         sessions=[view],
@@ -54,7 +54,8 @@ async def test_a_task_of_the_contract_is_added():
         ("?task_type=login&priority=high", 422, "priority must be a whole number from"),
     ],
 )
-async def test_a_bad_task_is_told_in_the_contracts_words(query, status, sentence):
+async def test_a_bad_task_is_refused_in_the_words_that_clients_know(query, status, sentence):
+    """400 for an unknown type, 422 for what cannot be read; nothing reaches the queue."""
     house = House()
     async with living(house), client(house) as http:
         answer = await http.post(f"/api/bot/tasks/add{query}")
@@ -93,6 +94,19 @@ async def test_metrics_are_those_of_a_session_on_duty_or_on_record():
     assert all(isinstance(value, str) for value in now.values())
 
 
+async def test_metrics_are_those_of_any_session_on_record():
+    """However many began after it; where there is none, it is said which."""
+    rows = [session_row(total_checks=n) for n in range(1001)]
+    unknown = uuid4()
+    house = House(session_rows=rows)
+    async with living(house), client(house) as http:
+        oldest = (await http.get(f"/api/bot/metrics/{rows[-1].id}")).json()["metrics"]
+        none = await http.get(f"/api/bot/metrics/{unknown}")
+    assert oldest["total_checks"] == "1000"
+    assert (none.status_code, none.json()["code"]) == (404, "no_such_session")
+    assert str(unknown) in none.json()["detail"]
+
+
 async def test_the_system_status_answers_whatever_is_away():
     """Redis and PostgreSQL away: it says so, and tells what is known."""
     house = House(sessions=[session_view()], tasks=[task_view()])
@@ -108,6 +122,7 @@ async def test_the_system_status_answers_whatever_is_away():
 
 
 async def test_the_mirror_is_compared_and_repaired():
+    """A repair answers with how the mirror is after it."""
     house = House()
     async with living(house), client(house) as http:
         before = (await http.get("/api/mirror/status")).json()

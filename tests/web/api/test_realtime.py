@@ -45,7 +45,7 @@ async def test_what_others_tell_is_passed_on():
     ],
 )
 async def test_when_it_was(timestamp, moment):
-    """A time without a zone is UTC, as the seeds' bot sends it from a server."""
+    """A time without a zone is UTC, as a bot on a server sends it."""
     house = House()
     async with living(house), client(house) as http:
         with house.bus.subscribe(RealtimeUpdate) as events:

@@ -50,7 +50,8 @@ async def test_a_session_is_started_beside_others():
         assert (nowhere.status_code, nowhere.json()["code"]) == (422, "no_such_portal")
         misspelt = await http.post("/api/sessions", json={"portl": "practice"})
         assert misspelt.status_code == 422
-        assert misspelt.json()["detail"].startswith("portl must be left out, as it is not known here")
+        sentence = "portl must be left out, as it is not known here; did you mean portal?"
+        assert misspelt.json()["detail"] == sentence
     assert len(house.sessions) == 2
 
 
@@ -116,4 +117,15 @@ async def test_screenshots_are_listed_and_served(tmp_path):
         for name in ("secret.png", "..%2Fsecret.png", "%2e%2e/secret.png", kept.name.replace("at", "no")):
             answer = await http.get(f"/api/sessions/{session}/screenshots/{name}")
             assert answer.status_code == 404
-        assert (await http.get(f"/api/sessions/{uuid4()}/screenshots")).json() == {"screenshots": []}
+
+
+async def test_a_session_without_screenshots_has_an_empty_list(tmp_path):
+    """One that there is none of is not found, as by every other route."""
+    row, unknown = session_row(), uuid4()
+    house = House(session_rows=[row], pictures=tmp_path)
+    async with living(house), client(house) as http:
+        nothing = await http.get(f"/api/sessions/{row.id}/screenshots")
+        missing = await http.get(f"/api/sessions/{unknown}/screenshots")
+    assert (nothing.status_code, nothing.json()) == (200, {"screenshots": []})
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_such_session")
+    assert missing.json()["detail"] == f"there is no session {unknown} on record"

@@ -114,7 +114,7 @@ async def test_every_field_of_a_task_reaches_the_queue():
         ('{"type": "a", "dedup": "odd"}', 422, "dedup must be one of simple, throttle, debounce, not"),
         ('{"type": "a", "retry": {"kind": 1}}', 422, "retry.kind must be one of fixed, exponential, not 1."),
         ('{"type": "a", "retry": {"jitte": 1}}', 422, "retry.jitte must be left out, as it is not known"),
-        ('{"type": "a", "prio": 1}', 422, "prio must be left out, as it is not known here (known: children"),
+        ('{"type": "a", "prio": 1}', 422, "prio must be left out, as it is not known here; did you mean"),
         ('{"type": "a", "children": {}}', 422, "children must be a list of JSON objects, not {}."),
         ('{"type": "a", "children": [{"type": "b"}, 1]}', 422, "children[1] must be a JSON object, not 1."),
         (
@@ -189,6 +189,32 @@ async def test_a_task_tells_its_attempts_its_log_and_why_it_waits():
     ]
 
 
+async def test_a_log_is_read_page_by_page():
+    """As the list of tasks is; the first page needs no parameter."""
+    task = task_view()
+    house = House(tasks=[task], task_lines=[f"line {n}" for n in range(250)])
+    read: list[str] = []
+    async with living(house), client(house) as http:
+        query: dict[str, str] = {}
+        for size in (100, 60, 90):
+            page = (await http.get(f"/api/tasks/{task.id}/logs", params=query)).json()
+            assert len(page["logs"]) == size
+            read += [line["message"] for line in page["logs"]]
+            query = {"cursor": page["next_cursor"], "limit": "60" if size == 100 else "1000"}
+    assert read == [f"line {n}" for n in range(250)]
+    assert page["next_cursor"] is None
+
+
+async def test_a_number_without_end_is_refused_in_our_words():
+    """The client is not told how to set up Python."""
+    house = House()
+    async with living(house), client(house) as http:
+        body = b'{"type": "login", "data": {"n": ' + b"9" * 5000 + b"}}"
+        answer = await http.post("/api/tasks", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
+    assert answer.json()["detail"] == "The body must be JSON: a number in it is too large."
+
+
 async def test_an_unknown_task_is_404():
     """Whatever is asked of it; and what is no id at all, too."""
     house = House()
@@ -200,6 +226,7 @@ async def test_an_unknown_task_is_404():
 
 
 async def test_the_queue_is_paused_and_resumed_whole_or_by_type():
+    """The answer says which, and how it is now."""
     house = House()
     async with living(house), client(house) as http:
         assert (await http.post("/api/tasks/pause")).json() == {"paused": True, "type": None}
@@ -208,6 +235,7 @@ async def test_the_queue_is_paused_and_resumed_whole_or_by_type():
 
 
 async def test_stats_tell_states_limits_and_workers():
+    """Every state is counted, also those that no task is in."""
     house = House(tasks=[task_view(), task_view(state=TaskState.DEAD)])
     async with living(house), client(house) as http:
         stats = (await http.get("/api/tasks/stats")).json()
@@ -257,10 +285,11 @@ async def test_limits_are_set_and_lifted(body, message):
         ({}, "name must be the name of a type, not null."),
         ({"scope": "all", "name": "x"}, 'name must be left out for the scope all, not "x".'),
         ({"name": "x", "max_running": 0}, "max_running must be a whole number from 1 to 1000000, not 0."),
-        ({"name": "x", "rat": 1}, "rat must be left out, as it is not known here (known: max_running,"),
+        ({"name": "x", "rat": 1}, "rat must be left out, as it is not known here; did you mean rate?"),
     ],
 )
 async def test_a_bad_limit_reaches_nobody(body, sentence):
+    """One sentence says what would be right."""
     house = House()
     async with living(house), client(house) as http:
         answer = await http.put("/api/tasks/limits", json=body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +49,10 @@ from web.doors import Doors
 from web.hub import HubMessage, LiveHub
 from web.server import WebServer
 
-from .actors import Archive, Break, Counter, Desk, Fragile, Mirror, Mute, Observer
+from .actors import Break, Fragile, Mirror, Mute, Observer
+from .archive import Archive
+from .counter import Counter
+from .desk import Desk
 from .views import service_health, web_settings
 
 
@@ -73,6 +76,8 @@ class House:
         default_factory=lambda: {name: service_health(name) for name in ServiceName}
     )
     forced_checks: int = 0
+    task_lines: Sequence[str] = ("half way",)
+    """What each task's log says."""
     monitor_is_mute: bool = False
     roster_answers: bool = True
     url: str = ""

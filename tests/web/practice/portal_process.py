@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +13,17 @@ from pathlib import Path
 
 import httpx
 
+ROOT = Path(__file__).parents[3]
+DEFAULTS = tomllib.loads((ROOT / "config" / "default.toml").read_text())["practice"]
+"""The whole section."""
 QUIET = {"arrival_seconds": 0, "taken_share": 0, "session_seconds": 0, "slow_share": 0, "error_share": 0}
 """Every quirk off."""
+
+
+def told(state_file: Path | str, **settings: object) -> dict[str, object]:
+    """What the portal is to be told: the defaults but for these settings."""
+    whole = {**DEFAULTS, "state_file": str(state_file), **settings}
+    return {key: value for key, value in whole.items() if key != "enabled"}
 
 
 @dataclass
@@ -37,17 +47,17 @@ class PortalProcess:
 @contextmanager
 def portal_process(state_file: Path, **settings: object) -> Generator[PortalProcess]:
     """Run a portal with every quirk off but those in `settings`."""
-    told = {"state_file": str(state_file), "port": 0, **QUIET, **settings}
+    line = json.dumps(told(state_file, **{"port": 0, **QUIET, **settings}))
     with subprocess.Popen(
         [sys.executable, "-m", "web.practice"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(json.dumps(told).encode() + b"\n")
+            process.stdin.write(line.encode() + b"\n")
             process.stdin.flush()
             yield PortalProcess(json.loads(process.stdout.readline())["url"], process)
         finally:

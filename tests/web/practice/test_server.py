@@ -4,21 +4,18 @@ import json
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
-from .portal_process import QUIET, csrf, portal_process, sign_in
-
-ROOT = Path(__file__).parents[3]
+from .portal_process import QUIET, ROOT, csrf, portal_process, sign_in, told
 
 
-def refused(told: str) -> tuple[int, str]:
+def refused(line: str) -> tuple[int, str]:
     """Run a portal that cannot start; return its exit code and what it said."""
     ended = subprocess.run(
         [sys.executable, "-m", "web.practice"],
-        input=told,
+        input=line,
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -82,24 +79,24 @@ def test_a_port_in_use_is_one_sentence(tmp_path):
     """The sentence names host and port, and the exit code is 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = json.dumps({**QUIET, "state_file": str(tmp_path / "x"), "port": port})
-        code, said = refused(told + "\n")
+        line = json.dumps(told(tmp_path / "x", **{"port": port, **QUIET}))
+        code, said = refused(line + "\n")
     assert code == 1
     assert said == f"practice portal: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
 def test_a_state_file_that_cannot_be_is_one_sentence(tmp_path):
     """The sentence names the file, and the exit code is 1."""
-    code, said = refused(json.dumps({"state_file": str(tmp_path / "no" / "x"), "port": 0}) + "\n")
+    code, said = refused(json.dumps(told(tmp_path / "no" / "x", port=0)) + "\n")
     assert code == 1
     assert said.startswith(f"practice portal: the state file {tmp_path / 'no' / 'x'} cannot be used:")
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("told", ["", "{}\n", '{"state_file": "x", "prot": 1}\n'])
-def test_unusable_settings_are_one_sentence(told):
+@pytest.mark.parametrize("line", ["", "{}\n", '{"state_file": "x", "prot": 1}\n'])
+def test_unusable_settings_are_one_sentence(line):
     """The exit code is 2."""
-    code, said = refused(told)
+    code, said = refused(line)
     assert code == 2
     assert said.startswith("practice portal: ")
     assert said.count("\n") == 1

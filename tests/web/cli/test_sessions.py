@@ -3,94 +3,64 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import trio
 
 from actors.records.rows import Desired, EventRow, LogRow
 
-from .parts.house import House, living
-from .parts.views import CONFIGURATION, NOON, session_row, session_view
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How a run of the command line ended."""
-
-    code: int
-    out: str
-    err: str
+from ..parts.house import House, living
+from ..parts.views import CONFIGURATION, NOON, session_row, session_view
+from .command import botvisor
 
 
-async def botvisor(home: Path, *arguments: str) -> Ended:
-    with trio.fail_after(60):
-        ended = await trio.run_process(
-            [sys.executable, "-m", "web", "sessions", *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)},
-            cwd=home,
-            capture_stdout=True,
-            capture_stderr=True,
-            check=False,
-        )
-    result = Ended(code=ended.returncode, out=ended.stdout.decode(), err=ended.stderr.decode())
-    assert "Traceback" not in result.err
-    return result
-
-
-async def test_sessions_are_listed_and_shown(tmp_path: Path) -> None:
+async def test_sessions_are_listed_and_shown(home: dict[str, str]) -> None:
     """On duty and past; what a session waits for is beside it."""
     busy, past = session_row(), session_row(status="stopped", desired=Desired.STOPPED, end_time=NOON)
     view = session_view(id=busy.id, message="the portal\x1b[31m is away")
     async with living(House(sessions=[view], session_rows=[busy, past])) as house:
-        listed = await botvisor(tmp_path, "list", "--url", house.url)
+        listed = await botvisor(home, "sessions", "list", "--url", house.url)
         heading, first, second = listed.out.splitlines()
         assert heading.split()[:3] == ["ID", "NAME", "STATUS"]
         assert first.split()[:4] == [str(busy.id), busy.session_name, "running", "success"]
         assert "\x1b" not in first
         assert first.split(" ago")[1].strip().startswith("the portal")
         assert second.split()[2] == "stopped"
-        as_json = await botvisor(tmp_path, "list", "--on-duty", "--json", "--url", house.url)
+        as_json = await botvisor(home, "sessions", "list", "--on-duty", "--json", "--url", house.url)
         assert [session["id"] for session in json.loads(as_json.out)] == [str(busy.id)]
-        shown = await botvisor(tmp_path, "show", str(past.id), "--url", house.url)
+        shown = await botvisor(home, "sessions", "show", str(past.id), "--url", house.url)
         rows = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
         assert (rows["id"], rows["wanted"], rows["configuration"]) == (
             str(past.id),
             "stopped",
             "the active one",
         )
-        missing = await botvisor(tmp_path, "show", str(uuid4()), "--url", house.url)
+        missing = await botvisor(home, "sessions", "show", str(uuid4()), "--url", house.url)
         assert (missing.code, missing.out) == (1, "")
         assert missing.err.startswith("botvisor: there is no session ")
 
 
-async def test_sessions_are_started_and_stopped(tmp_path: Path) -> None:
+async def test_sessions_are_started_and_stopped(home: dict[str, str]) -> None:
     """A new one with what it is to work by; an old one by its id."""
     row = session_row()
     async with living(House(sessions=[session_view(id=row.id)], session_rows=[row])) as house:
         options = ("--name", "Night shift", "--portal", "practice", "--config-id", str(CONFIGURATION))
-        started = await botvisor(tmp_path, "start", *options, "--json", "--url", house.url)
+        started = await botvisor(home, "sessions", "start", *options, "--json", "--url", house.url)
         assert started.code == 0
         new = json.loads(started.out)
         assert (new["session_name"], new["config_id"]) == ("Night shift", str(CONFIGURATION))
-        nowhere = await botvisor(tmp_path, "start", "--portal", "nowhere", "--url", house.url)
+        nowhere = await botvisor(home, "sessions", "start", "--portal", "nowhere", "--url", house.url)
         assert (nowhere.code, nowhere.err) == (1, "botvisor: there is no portal 'nowhere' here\n")
         for what in ("start", "reset"):
-            done = await botvisor(tmp_path, what, str(row.id), "--url", house.url)
+            done = await botvisor(home, "sessions", what, str(row.id), "--url", house.url)
             assert (done.code, done.out.split()[:2]) == (0, ["id", str(row.id)])
         assert [view.session_name for view in house.sessions] == ["Night shift"]
-        gone = await botvisor(tmp_path, "stop", str(row.id), "--url", house.url)
+        gone = await botvisor(home, "sessions", "stop", str(row.id), "--url", house.url)
         assert gone.code == 1
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-async def test_a_log_is_read_from_top_to_bottom(tmp_path: Path, as_json: bool) -> None:
+async def test_a_log_is_read_from_top_to_bottom(home: dict[str, str], as_json: bool) -> None:
     """Lines and events, the latest last."""
     row = session_row()
     line = LogRow(
@@ -106,7 +76,7 @@ async def test_a_log_is_read_from_top_to_bottom(tmp_path: Path, as_json: bool) -
     )
     async with living(House(session_rows=[row], log_rows=[line], event_rows=[event])) as house:
         options = ("--json",) if as_json else ()
-        logs = await botvisor(tmp_path, "logs", str(row.id), *options, "--url", house.url)
+        logs = await botvisor(home, "sessions", "logs", str(row.id), *options, "--url", house.url)
     assert logs.code == 0
     if as_json:
         assert [told["message"] for told in json.loads(logs.out)] == ["the portal is away", "job_accepted"]

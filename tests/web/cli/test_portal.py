@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from ..actors.portals.engines import ENGINES, logins
-from .practice.portal_process import PortalProcess, portal_process
+from ...actors.portals.engines import ENGINES, logins
+from ..practice.portal_process import PortalProcess, portal_process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRACTICE = ROOT / "config" / "portals" / "practice.toml"
 
 

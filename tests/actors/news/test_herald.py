@@ -21,7 +21,7 @@ from actors.queue.messages import (
     TaskState,
 )
 
-from .queues import SETTINGS, Queue, open_queue, work
+from ..queue.queues import SETTINGS, Queue, open_queue, work
 
 PATIENT = replace(SETTINGS, poll_seconds=60.0)
 

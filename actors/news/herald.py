@@ -12,13 +12,12 @@ import trio
 
 from runtime import Actor, Bus
 
+from ..queue.sql import fetch
 from ..records.connection import Link, Server
 from ..records.errors import DatabaseAway
 from ..records.threads import Threads
 from ..settings import DatabaseSettings
-from .events import ChangedElsewhere, QueueChanged, TaskAdded, TaskCancelled, TaskRetried
-from .sql import fetch
-from .tidings import Untold, heard
+from .tidings import ANYTHING, KINDS, Untold, heard
 
 LOOK_SECONDS: Final = 1.0
 """How often it is seen whether there are other instances."""
@@ -30,9 +29,9 @@ Who is told so often is at work anyway, and looks again when that is done. One
 takes 0.12 ms of processor time here, and no less at the server: 20 a second are a quarter of one per cent.
 """
 
-_CHANNEL: Final = "botvisor_tasks"
+_CHANNEL: Final = "botvisor_news"
 # Every herald holds a share of this lock: it goes with its connection, so nobody is counted who is gone.
-_PRESENCE: Final = {"class": 0x626F7476, "object": 0x7461736B}  # "botv", "task"
+_PRESENCE: Final = {"class": 0x626F7476, "object": 0x6E657773}  # "botv", "news"
 
 _LISTEN: Final[LiteralString] = f"listen {_CHANNEL}"
 _NOTIFY: Final[LiteralString] = "select pg_notify(%(channel)s, %(payload)s)"
@@ -46,12 +45,13 @@ _OTHERS: Final[LiteralString] = """
 
 
 class Herald(Actor[Never]):
-    """Carries wake-ups between instances, so that polling is only the safety net.
+    """Carries between instances what none of them should find out by looking now and then.
 
-    It speaks after the commit and on a connection of its own: notifications
-    in the transactions that add would make those of all instances take turns.
-    While no other instance listens it says nothing. After it was away, it has
-    everybody look once, here and elsewhere, since something may have been lost.
+    What it hears is published here. It speaks after the commit and on a
+    connection of its own: notifications in the transactions that add would
+    make those of all instances take turns. While no other instance listens it
+    says nothing. After it was away, it has everybody look once, here and
+    elsewhere, since something may have been lost.
 
     Raises:
         DatabaseAway, DatabaseRefused: from ``started`` and later.
@@ -76,11 +76,10 @@ class Herald(Actor[Never]):
         await self.context.nursery.start(self._serve)
 
     async def _gather(self, task_status: trio.TaskStatus[None]) -> None:
-        kinds = (TaskAdded, TaskRetried, TaskCancelled, QueueChanged)
-        with self._bus.subscribe(*kinds, capacity=1024) as events:
+        with self._bus.subscribe(*KINDS, capacity=1024) as events:
             task_status.started()
             async for event in events:
-                assert isinstance(event, kinds)
+                assert isinstance(event, KINDS)
                 if self._others:
                     self._untold.add(event)
                     if events.missed:
@@ -97,7 +96,8 @@ class Herald(Actor[Never]):
                 self._untold.add_all()
                 await threads.run(link, _appear)
                 await self._exchange(threads, link, look=True)
-                self.context.publish(ChangedElsewhere(types=None))
+                for change in ANYTHING:
+                    self.context.publish(change)
                 task_status.started()
                 await self._converse(threads, link)
             except Link.Error as error:
@@ -133,7 +133,7 @@ class Herald(Actor[Never]):
     async def _exchange(self, threads: Threads, link: Link, *, look: bool) -> None:
         payloads = self._tell()
         told, others = await threads.run(link, partial(_speak_and_hear, payloads=payloads, look=look))
-        news = [change for payload in told if (change := heard(payload, listener=self._name)) is not None]
+        news = [change for payload in told for change in heard(payload, listener=self._name)]
         if others is not None:
             self._others = others
         elif news and not self._others:
@@ -143,14 +143,8 @@ class Herald(Actor[Never]):
             self._something.set()
         for change in news:
             self.context.publish(change)
-        self._count(others=self._others, told=len(payloads), heard=len(news))
-
-    def _count(self, *, others: int, told: int, heard: int) -> None:
-        detail = self.context.detail
-        detail["others"] = others
-        for key, number in (("told", told), ("heard", heard)):
-            before = detail[key]
-            detail[key] = number + (before if isinstance(before, int) else 0)
+        self.context.detail["others"] = self._others
+        self.context.count(told=len(payloads), heard=len(news))
 
 
 def _appear(link: Link) -> None:

@@ -1,0 +1,164 @@
+"""The mirror when Redis or the record goes away, forgets, comes late or says no."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import trio
+
+from actors.mirror.errors import RedisAway, RedisRefused
+from actors.mirror.redis_sync import RedisSync
+from actors.records.db_reader import DbReader
+from actors.records.journal import Journal
+from actors.records.journal_messages import JournalMessage
+from actors.records.messages import Query
+from actors.services import DataDir, PostgresServer, ValkeyServer, open_data_dir
+from actors.sessions.events import SessionChanged
+from actors.sessions.messages import RosterMessage
+from runtime import Address, Bus, ChildFailed, StartFailed, System
+from runtime.testing import next_event, run_actor
+
+from ..records import records
+from ..records.records import open_record
+from .houses import Desk, ask, at_least, eventually, open_house, settings, several
+from .views import NOW, view
+
+
+@pytest.mark.parametrize("prefix", ["", "{bots}:", "odd*[prefix]?"])
+async def test_a_wiped_redis_is_filled_again(database: str, redis_url: str, prefix: str) -> None:
+    """Under load, within seconds; nothing is doubled, missing or out of order."""
+    async with open_house(database, redis_url, prefix=prefix) as house:
+        session = await house.open()
+        await eventually(house.shows)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(several, house, session.id, 200)
+            for size in (20, 80, 140):
+                await eventually(lambda size=size: at_least(house, size))
+                await house.ask("FLUSHALL")
+        await eventually(house.shows)
+        await house.ask("FLUSHALL")
+        await eventually(house.shows, within=4.0)
+        assert house.system.snapshot().children[0].restarts == 0
+
+
+async def test_a_killed_redis_comes_back_full(tmp_path: Path, database: str) -> None:
+    """Also when it lost its files; its absence spends nothing of the supervisor's patience."""
+    bus = Bus()
+    async with AsyncExitStack() as stack:
+        data_dir = stack.enter_context(open_data_dir(tmp_path / "data"))
+        events = stack.enter_context(bus.subscribe(ChildFailed))
+        servers = await stack.enter_async_context(
+            run_actor(lambda: ValkeyServer(data_dir), Address("valkey"))
+        )
+        house = await stack.enter_async_context(open_house(database, ValkeyServer(data_dir).url, bus=bus))
+        session = await house.open()
+        await eventually(house.shows)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(several, house, session.id, 300)
+            await eventually(lambda: at_least(house, 50))
+            kill(servers, data_dir)
+            failed = await next_event(events, ChildFailed)
+            assert isinstance(failed.error, RedisAway)
+            assert failed.absence
+        await eventually(house.shows)
+
+
+def kill(servers: System, data_dir: DataDir) -> None:
+    for file in (data_dir.valkey / "appendonlydir").iterdir():
+        file.unlink()
+    pid = servers.snapshot().children[0].detail["pid"]
+    assert isinstance(pid, int)
+    os.kill(pid, signal.SIGKILL)
+
+
+async def test_redis_may_come_later(tmp_path: Path, database: str) -> None:
+    """That it is away does not fail the start."""
+    with open_data_dir(tmp_path / "data") as data_dir:
+        async with open_house(database, ValkeyServer(data_dir).url) as house:
+            await house.happen((await house.open()).id, "bot_started")
+            async with run_actor(lambda: ValkeyServer(data_dir), Address("valkey")):
+                await eventually(house.shows)
+
+
+async def test_a_silent_redis_is_an_absence(database: str) -> None:
+    """After one time limit, not after ten."""
+    bus = Bus()
+    with bus.subscribe(ChildFailed) as events:
+        listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+        async with listener:
+            url = f"redis://127.0.0.1:{listener.socket.getsockname()[1]}/0"
+            began = trio.current_time()
+            async with open_house(database, url, bus=bus, timeout=0.3):
+                failed = await next_event(events, ChildFailed)
+                assert isinstance(failed.error, RedisAway)
+                assert trio.current_time() - began < 3
+
+
+async def test_the_record_may_come_later(tmp_path: Path, redis_url: str) -> None:
+    """Changes are shown all the same, and the rest follows."""
+    bus, reader, roster = Bus(), Address[Query]("db_reader"), Address[RosterMessage]("roster")
+    journal = Address[JournalMessage]("journal")
+    async with AsyncExitStack() as stack:
+        data_dir = stack.enter_context(open_data_dir(tmp_path / "data"))
+        dsn = PostgresServer(data_dir).dsn
+        live = view("live")
+        for start, address in (
+            (lambda: DbReader(records.settings(), dsn), reader),
+            (lambda: Desk({live.id: live}), roster),
+            (lambda: Journal(tmp_path, Address("db_writer")), journal),
+            (lambda: RedisSync(settings(), redis_url, bus, roster, reader, journal), Address("redis_sync")),
+        ):
+            await stack.enter_async_context(run_actor(start, address))
+        bus.publish(SessionChanged(session_id=live.id, timestamp=NOW, session=live))
+
+        async def shown(session: UUID) -> None:
+            assert await ask(redis_url, "HGET", f"bot:session:{session}", "id") == str(session)
+
+        await eventually(lambda: shown(live.id))
+        await stack.enter_async_context(run_actor(lambda: PostgresServer(data_dir), Address("postgres")))
+        record = await stack.enter_async_context(open_record(dsn))
+        recorded = await record.session()
+        await eventually(lambda: shown(recorded.id))
+        await shown(live.id)
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("unix://{path}?db=99", "refuses what we need: DB index is out of range"),
+        ("unix://:s3cret@{path}", "refuses what we need: "),
+        (
+            "unix://bob:s3cret@{path}",
+            "refuses what we need: invalid username-password pair or user is disabled.",
+        ),
+        ("unix://eve:right@{path}", "refuses what we need: User eve has no permissions"),
+        ("http://s3cret", "the address of Redis is not one that redis-py understands"),
+    ],
+)
+async def test_a_refusal_fails_the_start_in_one_sentence(address: str, sentence: str, redis_url: str) -> None:
+    """Without the password."""
+    await ask(redis_url, "ACL", "SETUSER", "bob", "on", ">right", "~*", "+@all")
+    await ask(redis_url, "ACL", "SETUSER", "eve", "on", ">right", "~*", "-@all")
+    path = redis_url.removeprefix("unix://").partition("?")[0]
+    with pytest.raises(StartFailed) as raised:
+        async with run_actor(
+            lambda: RedisSync(
+                settings(),
+                address.format(path=path),
+                Bus(),
+                Address("roster"),
+                Address("reader"),
+                Address("journal"),
+            ),
+            Address("redis_sync"),
+        ):
+            raise AssertionError
+    assert isinstance(raised.value.__cause__, RedisRefused)
+    assert sentence in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+    assert not raised.value.absence

@@ -1,0 +1,86 @@
+"""The mirror held against the record, and put right."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+import structlog.testing
+
+from actors.mirror.messages import MirrorStatusQuery, MirrorUnknown, RepairMirror
+from actors.queue.events import TaskAdded
+
+from . import tasks
+from .houses import House, ask, eventually, mirror_of, open_house, shows_tasks
+from .tasks import completed, running, task
+
+
+async def test_status_compares_redis_with_the_record(house: House) -> None:
+    """What somebody else wrote into Redis is found and named, and a repair ends it."""
+    session = await house.open()
+    await house.happen(session.id, "job_accepted", checks=3)
+    tasks.put(house.record.dsn, task(1), running(2), completed(3))
+    house.bus.publish(TaskAdded(ids=tuple(UUID(int=n) for n in (1, 2, 3)), types=frozenset({"login"})))
+    await eventually(lambda: shows_tasks(house, task(1), running(2), completed(3)))
+    status = await mirror_of(house, MirrorStatusQuery())
+    assert status.differences == ()
+    assert (status.compared, status.rebuilds, status.pending) == (4 + 5, 1, 0)
+    assert (status.eviction_policy, status.warning) == ("noeviction", None)
+    assert status.lag_ms is not None
+    assert status.last_sync is not None
+    for command in (
+        ("HSET", f"bot:session:{session.id}", "login_status", "lost"),
+        ("SADD", "bot:sessions:active", "nobody"),
+        ("LPOP", "bot:events"),
+        ("ZREM", "bot:tasks:queue", str(UUID(int=1))),
+        ("ZADD", "bot:tasks:processing", "1", "ghost"),
+        ("DEL", f"bot:task:{UUID(int=2)}"),
+        ("HSET", f"bot:task:{UUID(int=3)}", "result", "{}"),
+    ):
+        await house.ask(*command)
+    status = await mirror_of(house, MirrorStatusQuery())
+    assert status.differences == (
+        "bot:sessions:active has nobody, which should not be in it",
+        f"bot:session:{session.id} shows login_status lost, the record says success",
+        f"bot:events lacks event {house.facts[-1].id}",
+        f"bot:tasks:queue lacks {UUID(int=1)}",
+        "bot:tasks:processing has ghost, which should not be in it",
+        *(
+            sentence
+            for sentence in status.differences
+            if sentence
+            in {
+                f"bot:task:{UUID(int=2)} is missing",
+                f'bot:task:{UUID(int=3)} shows result {{}}, the record says {{"ok": true}}',
+            }
+        ),
+    )
+    assert len(status.differences) == 7
+    status = await mirror_of(house, RepairMirror())
+    assert (status.differences, status.rebuilds) == ((), 2)
+
+
+async def test_a_server_that_may_drop_keys_is_warned_of(database: str, redis_url: str) -> None:
+    """In the tree, in the log and in the status."""
+    await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        with structlog.testing.capture_logs() as logs:
+            async with open_house(database, redis_url) as house:
+                status = await mirror_of(house, MirrorStatusQuery())
+                assert status.warning is not None
+                assert status.warning.startswith("maxmemory-policy of Redis is allkeys-lru")
+                assert house.detail["warning"] == status.warning
+        assert [log["policy"] for log in logs if log["event"] == "redis_may_drop_keys"] == ["allkeys-lru"]
+    finally:
+        await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+async def test_nothing_is_said_of_what_cannot_be_compared(house: House) -> None:
+    """While the record is away there is no answer but a refusal."""
+    await eventually(house.shows)
+    await house.record.sql("alter table tasks rename to elsewhere")
+    for request in (MirrorStatusQuery(), RepairMirror()):
+        with pytest.raises(MirrorUnknown):
+            await mirror_of(house, request)
+    await house.record.sql("alter table elsewhere rename to tasks")
+    assert (await mirror_of(house, RepairMirror())).differences == ()

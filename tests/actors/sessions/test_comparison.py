@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import structlog
+import trio
+
+from actors.queue.handler import Gate
+from actors.records.messages import OpenSession
+from actors.records.rows import SessionRow
+from actors.sessions.comparison import Comparison
+from actors.sessions.duty import Duty, child_name
+from actors.sessions.messages import NoSuchPortal
+from actors.sessions.session import Session
+from actors.sessions.staff import Staff
+from actors.sessions.terms import Terms
+from runtime import Address, Bus, ChildSpec, SupervisorMessage, SupervisorSpec, open_system
+
+from ..records.records import NOW, Record, open_record
+from .board import Board, assignment, desks
+
+TERMS = Terms(
+    portal="board",
+    engine="http",
+    autostart=False,
+    session_name="",
+    max_sessions=3,
+    owner="here",
+    lease_seconds=60.0,
+    shared=False,
+)
+
+
+@dataclass(kw_only=True)
+class Fleet:
+    """A comparison with a real record and a real fleet, and what its portals lack."""
+
+    record: Record
+    bus: Bus
+    lacks: dict[str, str]
+    """Why a portal cannot be worked, by its name."""
+    looks: list[str] = field(default_factory=list[str])
+    """Portals that were looked for."""
+    board: Board = field(default_factory=Board)
+
+    async def employ(self, row: SessionRow) -> ChildSpec:
+        self.looks.append(row.portal)
+        if row.portal in self.lacks:
+            raise NoSuchPortal(self.lacks[row.portal])
+        return ChildSpec(
+            address=Address(child_name(row.id)),
+            start=lambda: Session(assignment(row, self.board, self.record, self.bus)),
+        )
+
+    async def want(self, name: str, portal: str) -> UUID:
+        wanted = OpenSession(id=uuid4(), session_name=name, portal=portal, start_time=NOW)
+        return (await self.record.write(wanted)).id
+
+
+@asynccontextmanager
+async def compared(database: str, **lacks: str) -> AsyncGenerator[tuple[Fleet, Comparison, Duty], None]:
+    bus, address = Bus(), Address[SupervisorMessage]("fleet")
+    async with (
+        open_record(database, bus=bus) as record,
+        open_system(SupervisorSpec(address=address, dynamic=True), bus=bus),
+    ):
+        fleet = Fleet(record=record, bus=bus, lacks=lacks)
+        duty = Duty(engine="http", employ=fleet.employ, fleet=address, gate=Gate(), publish=bus.publish)
+        staff = Staff(TERMS, duty, desks(record), bus.publish)
+        with trio.fail_after(30):
+            yield fleet, Comparison(fleet.employ, duty, staff, desks(record)), duty
+
+
+def told(logs: list[structlog.typing.EventDict]) -> list[tuple[str, str]]:
+    """Who was left alone, and why."""
+    found = [(entry["session"], entry["reason"]) for entry in logs if entry["event"] == "session_left_alone"]
+    logs.clear()
+    return found
+
+
+async def test_a_session_that_is_left_alone_is_told_once(database: str) -> None:
+    """Again where the reason changes, or comes back after it was gone; not at each comparison."""
+    async with compared(database, gone="it is not there") as (fleet, comparison, duty):
+        session = await fleet.want("one", "gone")
+        with structlog.testing.capture_logs() as logs:
+            await comparison.make()
+            assert told(logs) == [("one", "it is not there")]
+            await comparison.make()
+            assert told(logs) == []
+
+            fleet.lacks["gone"] = "its key is wrong"
+            await comparison.make()
+            await comparison.make()
+            assert told(logs) == [("one", "its key is wrong")]
+            assert duty.views == ()
+
+            del fleet.lacks["gone"]
+            await comparison.make()
+            assert told(logs) == []
+            assert [view.id for view in duty.views] == [session]
+
+            fleet.lacks["gone"] = "its key is wrong"
+            await comparison.make()
+            assert told(logs) == [("one", "its key is wrong")]
+
+
+async def test_a_portal_is_looked_for_once_in_a_comparison(database: str) -> None:
+    """However many sessions are to work at it; and each of them is told of."""
+    async with compared(database, gone="it is not there") as (fleet, comparison, _):
+        for name in ("one", "two", "three"):
+            await fleet.want(name, "gone")
+        with structlog.testing.capture_logs() as logs:
+            await comparison.make()
+            assert sorted(name for name, _ in told(logs)) == ["one", "three", "two"]
+        assert fleet.looks == ["gone"]

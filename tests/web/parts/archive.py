@@ -1,0 +1,71 @@
+"""The record, told out of memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from actors.records.analytics_messages import (
+    AnalyticsQuery,
+    AnalyticsRow,
+    DashboardQuery,
+    HourlyQuery,
+    HourRow,
+)
+from actors.records.configuration_messages import ConfigurationQuery, ConfigurationsQuery
+from actors.records.messages import EventsQuery, JobsQuery, Query, SessionsQuery
+from actors.records.refusals import NoSuchSession
+from actors.records.session_messages import SessionQuery, SystemLogsQuery
+from runtime import Actor
+
+from .views import NOON, configuration_row, dashboard_row
+
+if TYPE_CHECKING:
+    from .house import House
+
+
+class Archive(Actor[Query]):
+    """A record in memory; it remembers what it was asked."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def handle(self, message: Query) -> object:
+        if not isinstance(message, DashboardQuery):  # the hub's, whenever it likes
+            self._house.asked.append(message)
+        match message:
+            case SessionsQuery(limit=limit):
+                return self._house.session_rows[:limit]
+            case JobsQuery():
+                return self._house.job_rows
+            case ConfigurationQuery():
+                return configuration_row()
+            case EventsQuery():
+                return self._house.event_rows
+            case SessionQuery(id=session):
+                for row in self._house.session_rows:
+                    if row.id == session:
+                        return row
+                raise NoSuchSession(f"there is no session {session} on record")
+            case SystemLogsQuery():
+                return self._house.log_rows
+            case DashboardQuery():
+                return dashboard_row()
+            case ConfigurationsQuery():
+                return [configuration_row()]
+            case AnalyticsQuery():
+                return AnalyticsRow(
+                    accepted=5,
+                    rejected=3,
+                    failed=1,
+                    open=0,
+                    languages={"Polish": 6, "Urdu": 3},
+                    hours={12: 9},
+                )
+            case HourlyQuery(hours=hours):
+                return [
+                    HourRow(hour=NOON - timedelta(hours=back), accepted=back % 5, rejected=back % 3, failed=0)
+                    for back in reversed(range(hours))
+                ]
+            case _:
+                raise NotImplementedError

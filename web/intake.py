@@ -1,0 +1,56 @@
+"""Refuses what a request says and its route does not read: a parameter of the address, or a body.
+
+What a client misspells must not be taken for left out: ``/api/tasks/pause?tpye=login``
+would hold the tasks of every type. What a route reads is what ``described`` says of it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from quart import request, websocket
+from quart_trio import QuartTrio
+
+from .described import parameters_of, reads_body
+from .errors import Problem
+from .params import Args, unknown
+
+
+class Intake:
+    """Decides on each request by what its route reads."""
+
+    def __init__(self, app: QuartTrio) -> None:
+        self._app = app
+        self._parameters = cache(lambda endpoint: parameters_of(app.view_functions[endpoint]))
+
+    def install(self) -> None:
+        """Stand before every route of the app."""
+        self._app.before_request(self._check_request)
+        self._app.before_websocket(self._check_websocket)
+
+    def check_parameters(self, args: Args, endpoint: str) -> None:
+        """Refuse a parameter that the route does not read, or of which it reads only one of several."""
+        known = self._parameters(endpoint)
+        for name, values in args.lists():
+            if name not in known:
+                raise unknown("unknown_parameter", name, known, before="The parameter ")
+            if len(values) > 1 and not known[name]:
+                raise Problem(422, "repeated_parameter", f"The parameter {name} must be given once.")
+
+    async def _check_request(self) -> None:
+        endpoint = request.endpoint
+        # Whoever asks for OPTIONS is told the methods; and where there is no route, that.
+        if request.method == "OPTIONS" or request.url_rule is None or endpoint is None:
+            return
+        self.check_parameters(request.args, endpoint)
+        if reads_body(self._app.view_functions[endpoint]):
+            return
+        # Some clients send an empty object where they have nothing to say.
+        if b"".join((await request.get_data()).split()) not in (b"", b"{}"):
+            known = self._parameters(endpoint)
+            hint = f"; the parameters of the address are {', '.join(sorted(known))}" if known else ""
+            raise Problem(422, "unexpected_body", f"The body must be left out, as none is read here{hint}.")
+
+    async def _check_websocket(self) -> None:
+        if websocket.url_rule is not None and websocket.endpoint is not None:
+            self.check_parameters(websocket.args, websocket.endpoint)

@@ -1,0 +1,37 @@
+"""How a session is to be started, as a request says it; pure."""
+
+from __future__ import annotations
+
+from actors.sessions.messages import StartSession
+
+from .fields import Fields
+
+
+def the_session(fields: Fields) -> StartSession:
+    """The Compatibility API's one session, which is alone.
+
+    Raises:
+        Problem: a field is not known, or not as expected.
+    """
+    command = StartSession(
+        session_name=fields.label("session_name", most=255),
+        config_id=fields.identifier("config_id"),
+        alone=True,
+    )
+    fields.end()
+    return command
+
+
+def one_more_session(fields: Fields) -> StartSession:
+    """A session beside those that run.
+
+    Raises:
+        Problem: a field is not known, or not as expected.
+    """
+    command = StartSession(
+        session_name=fields.label("session_name", most=255),
+        config_id=fields.identifier("config_id"),
+        portal=fields.label("portal", most=100),
+    )
+    fields.end()
+    return command
