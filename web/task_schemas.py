@@ -80,6 +80,7 @@ def queue_stats(stats: QueueStats) -> Json:
                 "owner": worker.owner,
                 "types": list(worker.types),
                 "closed": dict(worker.closed),
+                "slots": worker.slots,
                 "seen_at": iso(worker.seen_at),
             }
             for worker in stats.workers
@@ -112,6 +113,7 @@ def mirror_status(status: MirrorStatus) -> Json:
         "warning": status.warning,
         "compared": status.compared,
         "differences": list(status.differences),
+        "more_differences": status.more_differences,
     }
 
 

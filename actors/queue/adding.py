@@ -27,7 +27,7 @@ _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(slots=True, kw_only=True)
-class Seed:
+class NewRow:
     """One task to be added, with the id that it will have."""
 
     id: UUID
@@ -60,14 +60,14 @@ def to_json(value: Json) -> str:
     return text
 
 
-def seeds(task: NewTask) -> list[Seed]:
+def rows_of(task: NewTask) -> list[NewRow]:
     """The task and all its children, parents first.
 
     Raises:
         InvalidTask: they are too many, a child has an idempotency key, or data is nothing the record keeps.
     """
     if not task.children:
-        return [Seed(id=new_ids(1)[0], task=_waiting(task), parent=None, data=to_json(task.data))]
+        return [NewRow(id=new_ids(1)[0], task=_waiting(task), parent=None, data=to_json(task.data))]
     flat: list[tuple[NewTask, int | None]] = [(task, None)]
     for place, (parent, _) in enumerate(flat):  # grows while it is walked: breadth first
         flat.extend((child, place) for child in parent.children)
@@ -77,7 +77,7 @@ def seeds(task: NewTask) -> list[Seed]:
         raise InvalidTask("a child has no idempotency key of its own: its parent's key covers it")
     ids = new_ids(len(flat))
     return [
-        Seed(
+        NewRow(
             id=own,
             task=task,
             parent=None if place is None else ids[place],
@@ -87,8 +87,8 @@ def seeds(task: NewTask) -> list[Seed]:
     ]
 
 
-def grow(tasks: Sequence[NewTask]) -> list[list[Seed]]:
-    """The seeds of each task in a request.
+def expand(tasks: Sequence[NewTask]) -> list[list[NewRow]]:
+    """The rows of each task in a request.
 
     Raises:
         InvalidTask: one of them; none is to be added then.
@@ -96,9 +96,9 @@ def grow(tasks: Sequence[NewTask]) -> list[list[Seed]]:
     if len(tasks) > MOST_TASKS:
         raise InvalidTask(f"more than {MOST_TASKS} tasks in one request")
     if any(task.children for task in tasks):
-        return [seeds(task) for task in tasks]
+        return [rows_of(task) for task in tasks]
     return [
-        [Seed(id=own, task=_waiting(task), parent=None, data=to_json(task.data))]
+        [NewRow(id=own, task=_waiting(task), parent=None, data=to_json(task.data))]
         for own, task in zip(new_ids(len(tasks)), tasks, strict=True)
     ]
 
@@ -181,16 +181,16 @@ class Kinds:
         }
 
 
-def rows(all_seeds: Sequence[Seed], kinds: Kinds) -> dict[str, object]:
+def insertion(new_rows: Sequence[NewRow], kinds: Kinds) -> dict[str, object]:
     """The parameters of the statement that adds these."""
-    places = [kinds.place(seed.task) for seed in all_seeds]
+    places = [kinds.place(row.task) for row in new_rows]
     return {
-        "ids": uuids([seed.id for seed in all_seeds]),
+        "ids": uuids([row.id for row in new_rows]),
         "kinds": numbers(places),
-        "data": texts([seed.data for seed in all_seeds]),
-        "parents": uuids([seed.parent for seed in all_seeds]),
-        "keys": texts([seed.task.idempotency_key for seed in all_seeds]),
-        "waits": "{" + ",".join("t" if seed.task.children else "f" for seed in all_seeds) + "}",
+        "data": texts([row.data for row in new_rows]),
+        "parents": uuids([row.parent for row in new_rows]),
+        "keys": texts([row.task.idempotency_key for row in new_rows]),
+        "waits": "{" + ",".join("t" if row.task.children else "f" for row in new_rows) + "}",
         **kinds.parameters(),
     }
 

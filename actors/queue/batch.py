@@ -16,6 +16,7 @@ from runtime import Refusal
 from ..records.connection import UNSENDABLE, Link, first_line, is_conflict, is_hopeless, is_slow
 from .claiming import claim
 from .holding import RENEW, complete, fail, log, progress, renewed, renewing
+from .inserting import add
 from .messages import (
     AddTasks,
     CancelTask,
@@ -35,7 +36,6 @@ from .messages import (
     RetryTask,
 )
 from .operating import cancel, limit, pause, promote, reprioritize, retry
-from .planting import add
 from .sql import fetch
 from .store import Policy, Store
 

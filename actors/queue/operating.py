@@ -54,6 +54,7 @@ _CANCEL: Final[LiteralString] = """
 """
 
 # A cancelled task may still have a handler that has not heard of it; its lease, which is kept, ends it.
+# A parent that is forgotten waits for nobody.
 _RETRY: Final[LiteralString] = f"""
     with kept as (
         insert into task_attempts (task_id, token, owner, outcome, result, started_at, ended_at)
@@ -66,6 +67,7 @@ _RETRY: Final[LiteralString] = f"""
         rank = greatest({NOW}, (extract(epoch from lease_until) * 1000000)::bigint)
             - priority * %(age)s::bigint,
         data = coalesce(%(data)s::jsonb, data),
+        parent_id = (select there.id from tasks as there where there.id = tasks.parent_id),
         attempts = 0, stalls = 0, progress = 0, result = null, error = null, finished_at = null,
         lease_until = case when lease_until > statement_timestamp() then lease_until end
     from (

@@ -59,7 +59,7 @@ class Reaper(Actor[Never]):
         self._sooner = trio.Event()
 
     async def started(self) -> None:
-        self.context.detail.update(reaped=0, ripened=0, forgotten=0)
+        self.context.detail.update(reaped=0, released=0, forgotten=0)
         await self.context.nursery.start(self._listen)
         await self.context.nursery.start(self._serve)
 
@@ -101,8 +101,8 @@ class Reaper(Actor[Never]):
         pause = min(self._settings.poll_seconds, self._settings.lease_seconds / 3)
         self._due = trio.current_time() + pause
         reaped = await self._until_done(link, partial(upkeep.reap, limit=_LIMIT))
-        ripened = await self._until_done(link, partial(upkeep.ripen, limit=_LIMIT))
-        self.context.count(reaped=reaped, ripened=ripened)
+        released = await self._until_done(link, partial(upkeep.release_due, limit=_LIMIT))
+        self.context.count(reaped=reaped, released=released)
         due = await self._threads.run(link, upkeep.next_due)
         if due is not None:
             self._due = min(self._due, trio.current_time() + max(0.001, due))

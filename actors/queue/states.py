@@ -6,7 +6,7 @@
                          v                                                    │
     add ──────────> PENDING ──────────────── claim ─────────────────────> RUNNING
      │               ^    │                                               │  │  │
-     │   ripen,      │    │ cancel                                 cancel │  │  │ complete
+     │   release,    │    │ cancel                                 cancel │  │  │ complete
      │   promote     │    v                                               │  │  │
      └─────────> DELAYED  CANCELLED <─────────────────────────────────────┘  │  └──> COMPLETED
                   ^  │ │      ^                                              │
@@ -37,7 +37,7 @@ class Step(StrEnum):
     FAIL = "fail"
     STALL = "stall"
     CANCEL = "cancel"
-    RIPEN = "ripen"
+    RELEASE = "release"
     PROMOTE = "promote"
     REPRIORITIZE = "reprioritize"
     CHILD_FAILED = "child_failed"
@@ -52,7 +52,7 @@ WAYS: Final[Mapping[Step, tuple[frozenset[TaskState], frozenset[TaskState]]]] = 
     Step.FAIL: (frozenset({_R}), frozenset({_P, _D, TaskState.FAILED})),
     Step.STALL: (frozenset({_R}), frozenset({_P, TaskState.DEAD})),
     Step.CANCEL: (frozenset({_P, _D, _R}), frozenset({TaskState.CANCELLED})),
-    Step.RIPEN: (frozenset({_D}), frozenset({_P})),
+    Step.RELEASE: (frozenset({_D}), frozenset({_P})),
     Step.PROMOTE: (frozenset({_D}), frozenset({_P})),
     Step.REPRIORITIZE: (frozenset({_P, _D}), frozenset({_P, _D})),
     Step.CHILD_FAILED: (frozenset({_D}), frozenset({TaskState.FAILED})),

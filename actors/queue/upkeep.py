@@ -35,7 +35,7 @@ _REAP: Final[LiteralString] = """
     returning tasks.id, state, parent_id
 """
 
-_RIPEN: Final[LiteralString] = """
+_RELEASE: Final[LiteralString] = """
     update tasks set state = 'pending'
     where id in (
         select id from tasks where state = 'delayed' and run_at <= statement_timestamp()
@@ -154,9 +154,9 @@ def reap(store: Store, limit: int) -> int:
     return len(expired)
 
 
-def ripen(store: Store, limit: int) -> int:
+def release_due(store: Store, limit: int) -> int:
     """Make tasks pending whose time has come; returns how many those were."""
-    ripe = fetch(store.link, _RIPEN, {"limit": limit})
-    if ripe:
-        store.publish(TaskRetried(ids=tuple(task_id for (task_id,) in ripe)))
-    return len(ripe)
+    due = fetch(store.link, _RELEASE, {"limit": limit})
+    if due:
+        store.publish(TaskRetried(ids=tuple(task_id for (task_id,) in due)))
+    return len(due)

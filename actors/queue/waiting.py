@@ -39,10 +39,10 @@ class Waiting:
         self._renewals: deque[Asked] = deque()
         self._others: deque[Asked] = deque()
         # Whoever is first is taken last the next time.
-        self._swift = deque((self._adds, self._completions, self._claims, self._renewals))
+        self._simple = deque((self._adds, self._completions, self._claims, self._renewals))
 
     def __len__(self) -> int:
-        return sum(map(len, self._swift)) + len(self._others)
+        return sum(map(len, self._simple)) + len(self._others)
 
     @property
     def full(self) -> bool:
@@ -50,7 +50,7 @@ class Waiting:
         return len(self) >= self._batch_size
 
     def put(self, change: Change, deferred: Deferred[object]) -> bool:
-        """Let it wait among its like; True where one statement may do, see `swift.py`."""
+        """Let it wait among its like; True where one statement may do, see `fast_path.py`."""
         match change:
             case AddTasks():
                 for task in change.tasks:
@@ -74,15 +74,15 @@ class Waiting:
         """It was less simple than it looked."""
         self._others.append((change, deferred))
 
-    def take_swift(self, writers: int) -> list[Asked]:
-        """Messages of one kind that a statement may do, see `swift.py`; a fair share for one of so many.
+    def take_simple(self, writers: int) -> list[Asked]:
+        """Messages of one kind that a statement may do, see `fast_path.py`; a fair share for one of so many.
 
         Whoever waits for a commit has nothing else to do: two halves whose
         commits overlap are done sooner than the whole.
         """
-        for _ in range(len(self._swift)):
-            kind = self._swift[0]
-            self._swift.rotate(-1)
+        for _ in range(len(self._simple)):
+            kind = self._simple[0]
+            self._simple.rotate(-1)
             if kind:
                 # Each claim and each renewal is a statement of its own.
                 alone = kind is self._claims or kind is self._renewals
@@ -95,7 +95,7 @@ class Waiting:
 
     def take_all(self) -> Iterator[Asked]:
         """Everything, for it to be refused."""
-        for kind in (*self._swift, self._others):
+        for kind in (*self._simple, self._others):
             while kind:
                 yield kind.popleft()
 

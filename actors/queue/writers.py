@@ -19,11 +19,11 @@ from ..records.migrations import load_migrations, migrate
 from ..records.threads import Threads
 from ..records.wire import Wire
 from .batch import Change, Done, carry_out, ids_of
+from .fast_path import UNDONE, run_fast_path
 from .floors import Floors
 from .messages import ClaimTasks, QueueAway, RenewLeases, ReportLog, ReportProgress
 from .sql import SESSION
 from .store import Policy
-from .swift import UNDONE, carry_out_swiftly
 from .waiting import Asked, Waiting
 
 STOP_PATIENCE: Final = 2.0
@@ -51,10 +51,10 @@ class Writers:
         self._done = done
         self._waiting = Waiting(batch_size)
         self._floors = Floors()
-        self._swift_writers = trio.lowlevel.ParkingLot()
+        self._fast_writers = trio.lowlevel.ParkingLot()
         self._careful_writer = trio.lowlevel.ParkingLot()
         self._free = 0
-        """Swift writers that are not waiting for the server."""
+        """Fast writers that are not waiting for the server."""
         self._room = trio.Event()
         self.unsure: set[UUID] = set()
         """Tasks that something may have been committed about when a connection was lost."""
@@ -72,7 +72,7 @@ class Writers:
     def put(self, change: Change, deferred: Deferred[object]) -> None:
         """Have it carried out."""
         if self._waiting.put(change, deferred):
-            self._swift_writers.unpark()
+            self._fast_writers.unpark()
         else:
             self._careful_writer.unpark()
 
@@ -98,8 +98,8 @@ class Writers:
             except Link.Error as error:
                 raise server.fault(error) from None
             connected()
-            careful, *swift = links
-            wires = [Wire(link, limit=server.hang) for link in swift]
+            careful, *fast = links
+            wires = [Wire(link, limit=server.hang) for link in fast]
             faults: list[DatabaseAway | DatabaseRefused] = []
             async with trio.open_nursery() as nursery:
 
@@ -113,19 +113,19 @@ class Writers:
                 self._free = WIRES
                 nursery.start_soon(until_lost, self._write_carefully(careful, Threads(1, limit=server.hang)))
                 for wire in wires:
-                    nursery.start_soon(until_lost, self._write_swiftly(wire))
+                    nursery.start_soon(until_lost, self._write_fast(wire))
                     nursery.start_soon(_hurry_at_stop, wire)
             raise faults[0]
 
-    async def _write_swiftly(self, wire: Wire) -> None:
+    async def _write_fast(self, wire: Wire) -> None:
         while True:
-            taken = self._waiting.take_swift(self._free)
+            taken = self._waiting.take_simple(self._free)
             if not taken:
-                await self._swift_writers.park()
+                await self._fast_writers.park()
             elif asked := self._still_asked(taken):
                 self._free -= 1
                 changes = [change for change, _ in asked]
-                doing = carry_out_swiftly(wire, changes, self._policy, self._floors)
+                doing = run_fast_path(wire, changes, self._policy, self._floors)
                 done = await self._known(doing, asked)
                 self._free += 1
                 if UNDONE in done.replies:

@@ -9,13 +9,13 @@ from typing import Final, LiteralString
 
 REAPED_WITHIN: Final = timedelta(seconds=30)
 """A lease that ended is taken back within so long; until then it breaks nothing."""
-RIPENED_WITHIN: Final = timedelta(minutes=1)
+RELEASED_WITHIN: Final = timedelta(minutes=1)
 """A delayed task is pending so soon after its time has come."""
 RELABELLED_WITHIN: Final = timedelta(minutes=1)
 """A task that was added, or came back, while its group got or lost a limit is put right within so long."""
 PARAMETERS: Final[Mapping[str, object]] = {
     "reaped_within": REAPED_WITHIN,
-    "ripened_within": RIPENED_WITHIN,
+    "released_within": RELEASED_WITHIN,
     "relabelled_within": RELABELLED_WITHIN,
 }
 """What the questions are asked with."""
@@ -76,7 +76,7 @@ QUESTIONS: Final = (
         sql="""
             select format('task %%s is delayed, but was to run at %%s: see in `botvisor tree` whether the'
                 ' reaper is running; `botvisor tasks promote %%s` begins it', id, run_at, id)
-            from tasks where state = 'delayed' and run_at < now() - %(ripened_within)s::interval
+            from tasks where state = 'delayed' and run_at < now() - %(released_within)s::interval
         """,
     ),
     # One that stalled or was put off takes its attempt back, so what waits has one left.

@@ -204,6 +204,7 @@ class WorkerModel(TypedDict):
     owner: str
     types: list[str]
     closed: dict[str, str]
+    slots: int
     seen_at: datetime
 
 

@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import trio
 
-from actors.queue.messages import FailTask, LimitScope, LimitTasks, NewTask, QueueStatsQuery, TaskState
+from actors.queue.messages import (
+    FailTask,
+    LimitScope,
+    LimitTasks,
+    NewTask,
+    QueueStatsQuery,
+    RetryTask,
+    TaskState,
+)
 
 from .queues import SETTINGS, Queue, open_queue, work
 
@@ -80,6 +88,18 @@ async def test_a_parent_is_kept_until_its_children_have_ended(database: str) -> 
         await queue.complete(other)
     async with open_queue(database, settings=replace(SETTINGS, keep_hours=0.0), reaper=True) as queue:
         await left(queue, 0)
+
+
+async def test_a_task_that_is_retried_after_its_parent_is_forgotten_is_no_child(database: str) -> None:
+    """Nobody waits for it any more."""
+    async with open_queue(database) as queue:
+        await queue.add(NewTask(type="parent", children=(work(),)))
+        (child,) = await queue.claim()
+        await queue.complete(child)
+        await queue.complete(*await queue.claim("parent"))
+        assert (await queue.task(child.task.id)).parent_id is not None
+        await queue.sql("delete from tasks where type = 'parent'")
+        assert (await queue.ask(RetryTask(id=child.task.id))).parent_id is None
 
 
 async def test_a_task_that_comes_back_to_a_group_without_its_limit_is_claimed(database: str) -> None:

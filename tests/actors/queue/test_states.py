@@ -71,11 +71,11 @@ async def stall(queue: Queue, task: UUID, *, stalls: int = 0) -> None:
     await keep_up(queue, upkeep.reap)
 
 
-async def ripen(queue: Queue, task: UUID) -> None:
+async def release(queue: Queue, task: UUID) -> None:
     await queue.sql(
         f"update tasks set run_at = now() where id = '{task}' and run_at is not null; delete from moves"
     )
-    await keep_up(queue, upkeep.ripen)
+    await keep_up(queue, upkeep.release_due)
 
 
 async def lose_a_child(queue: Queue, task: UUID) -> None:
@@ -99,7 +99,7 @@ STEPS: Final[Mapping[Step, tuple[Take, ...]]] = {
     Step.FAIL: (fail, partial(fail, wait=1000.0), partial(fail, permanent=True)),
     Step.STALL: (stall, partial(stall, stalls=SETTINGS.max_stalls)),
     Step.CANCEL: (lambda queue, task: queue.ask(CancelTask(id=task)),),
-    Step.RIPEN: (ripen,),
+    Step.RELEASE: (release,),
     Step.PROMOTE: (lambda queue, task: queue.ask(PromoteTask(id=task)),),
     Step.REPRIORITIZE: (lambda queue, task: queue.ask(ReprioritizeTask(id=task, priority=5)),),
     Step.CHILD_FAILED: (lose_a_child,),

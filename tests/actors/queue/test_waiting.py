@@ -45,7 +45,7 @@ def test_like_goes_with_like():
     """Each kind in its order; claims and renewals one by one, so that each writer takes one."""
     line = waiting(CLAIM, ADD, RENEW, DONE, CLAIM, RENEW, ADD)
     assert len(line) == 7
-    taken = [told(line.take_swift(1)) for _ in range(7)]
+    taken = [told(line.take_simple(1)) for _ in range(7)]
     assert taken == [[ADD, ADD], [DONE], [CLAIM], [RENEW], [CLAIM], [RENEW], []]
 
 
@@ -54,8 +54,8 @@ def test_what_takes_several_statements_waits_by_itself():
     line = Waiting(10)
     simple = [line.put(change, Deferred[object](0.0)) for change in (KEYED, ADD, FLOW, PAUSE, PROMOTE)]
     assert simple == [False, True, False, False, False]
-    assert told(line.take_swift(1)) == [ADD]
-    assert told(line.take_swift(1)) == []
+    assert told(line.take_simple(1)) == [ADD]
+    assert told(line.take_simple(1)) == []
     assert told(line.take_others()) == [KEYED, FLOW, PAUSE, PROMOTE]
     assert told(line.take_others()) == []
 
@@ -64,8 +64,8 @@ def test_a_batch_has_an_end():
     """It is counted in rows; one message is never divided."""
     many = AddTasks(tasks=ADD.tasks * 7)
     line = waiting(many, many, many, batch_size=10)
-    assert told(line.take_swift(1)) == [many, many]
-    assert told(line.take_swift(1)) == [many]
+    assert told(line.take_simple(1)) == [many, many]
+    assert told(line.take_simple(1)) == [many]
     keyed = AddTasks(tasks=KEYED.tasks * 7)
     line = waiting(keyed, keyed, keyed, batch_size=10)
     assert told(line.take_others()) == [keyed, keyed]
@@ -85,17 +85,17 @@ def test_a_batch_has_an_end():
 def test_each_writer_takes_its_share(waits: int, writers: int, takes: int):
     """But not so little that it is not worth a commit."""
     line = waiting(*[ADD] * waits, batch_size=1000)
-    assert len(line.take_swift(writers)) == takes
+    assert len(line.take_simple(writers)) == takes
     assert len(line) == waits - takes
 
 
 def test_nobody_is_passed_over_for_ever():
     """Kinds take turns, however much of one of them comes."""
     line = waiting(ADD, CLAIM, DONE)
-    first = line.take_swift(1)
+    first = line.take_simple(1)
     line.put(ADD, Deferred[object](0.0))
     assert told(first) == [ADD]
-    assert [told(line.take_swift(1)) for _ in range(3)] == [[DONE], [CLAIM], [ADD]]
+    assert [told(line.take_simple(1)) for _ in range(3)] == [[DONE], [CLAIM], [ADD]]
 
 
 def test_everything_can_be_refused():

@@ -9,7 +9,7 @@ from uuid import UUID
 from runtime import Refusal
 
 from ..records.arrays import numbers, texts, uuids
-from .adding import Kinds, Seed, check_key, grow, rows
+from .adding import Kinds, NewRow, check_key, expand, insertion
 from .events import TaskAdded, TaskRetried
 from .messages import Added, AddTasks, DedupMode, InvalidTask
 from .sql import NOW, fetch
@@ -99,29 +99,29 @@ _PUT_KEY: Final[LiteralString] = """
 def add(store: Store, requests: Sequence[AddTasks]) -> list[tuple[Added, ...] | Refusal]:
     """Add the tasks of many requests in one statement; an invalid one is refused for itself."""
     kinds = Kinds()
-    grown: list[list[list[Seed]] | InvalidTask] = []
+    expanded: list[list[list[NewRow]] | InvalidTask] = []
     for request in requests:
         try:
-            trees = grow(request.tasks)
+            trees = expand(request.tasks)
             for tree in trees:
                 check_key(tree[0].task)
-                for seed in tree:
-                    kinds.place(seed.task)
-            grown.append(trees)
+                for row in tree:
+                    kinds.place(row.task)
+            expanded.append(trees)
         except InvalidTask as refusal:
-            grown.append(refusal)
-    trees = [tree for trees in grown if not isinstance(trees, InvalidTask) for tree in trees]
+            expanded.append(refusal)
+    trees = [tree for trees in expanded if not isinstance(trees, InvalidTask) for tree in trees]
     earlier = _earlier(
         store, [(key, tree[0]) for tree in trees if (key := tree[0].task.idempotency_key) is not None]
     )
-    planted = [seed for tree in trees if tree[0].id not in earlier for seed in tree]
-    if planted:
-        fetch(store.link, _ADD, {**rows(planted, kinds), **store.age})
-        delays = [seed.task.delay_seconds for seed in planted if seed.task.delay_seconds > 0]
+    inserted = [row for tree in trees if tree[0].id not in earlier for row in tree]
+    if inserted:
+        fetch(store.link, _ADD, {**insertion(inserted, kinds), **store.age})
+        delays = [row.task.delay_seconds for row in inserted if row.task.delay_seconds > 0]
         store.publish(
             TaskAdded(
-                ids=tuple(seed.id for seed in planted),
-                types=frozenset({seed.task.type for seed in planted}),
+                ids=tuple(row.id for row in inserted),
+                types=frozenset({row.task.type for row in inserted}),
                 due_in=min(delays, default=None),
             )
         )
@@ -131,28 +131,28 @@ def add(store: Store, requests: Sequence[AddTasks]) -> list[tuple[Added, ...] | 
         else tuple(
             Added(id=earlier.get(tree[0].id, tree[0].id), created=tree[0].id not in earlier) for tree in trees
         )
-        for trees in grown
+        for trees in expanded
     ]
 
 
-def _earlier(store: Store, keyed: Sequence[tuple[str, Seed]]) -> dict[UUID, UUID]:
-    """Of the seeds whose keys are taken: the ids of the tasks that have them."""
+def _earlier(store: Store, keyed: Sequence[tuple[str, NewRow]]) -> dict[UUID, UUID]:
+    """Of the rows whose keys are taken: the ids of the tasks that have them."""
     earlier: dict[UUID, UUID] = {}
-    first: dict[str, Seed] = {}
-    debounced: dict[str, Seed] = {}
-    for key, seed in keyed:
+    first: dict[str, NewRow] = {}
+    debounced: dict[str, NewRow] = {}
+    for key, row in keyed:
         if key in first:
-            earlier[seed.id] = first[key].id
+            earlier[row.id] = first[key].id
         elif key in debounced:
-            earlier[seed.id] = debounced[key].id
-            if seed.task.dedup is DedupMode.DEBOUNCE:
-                debounced[key].data = seed.data
-        elif seed.task.dedup is not DedupMode.DEBOUNCE:
-            first[key] = seed
-        elif (replaced := _debounce(store, key, seed)) is not None:
-            earlier[seed.id] = replaced
+            earlier[row.id] = debounced[key].id
+            if row.task.dedup is DedupMode.DEBOUNCE:
+                debounced[key].data = row.data
+        elif row.task.dedup is not DedupMode.DEBOUNCE:
+            first[key] = row
+        elif (replaced := _debounce(store, key, row)) is not None:
+            earlier[row.id] = replaced
         else:
-            debounced[key] = seed
+            debounced[key] = row
     if first:
         taken = {
             key
@@ -161,10 +161,10 @@ def _earlier(store: Store, keyed: Sequence[tuple[str, Seed]]) -> dict[UUID, UUID
                 _TAKE_KEYS,
                 {
                     "keys": texts(list(first)),
-                    "ids": uuids(seed.id for seed in first.values()),
+                    "ids": uuids(row.id for row in first.values()),
                     "seconds": numbers(
-                        seed.task.dedup_seconds if seed.task.dedup is DedupMode.THROTTLE else None
-                        for seed in first.values()
+                        row.task.dedup_seconds if row.task.dedup is DedupMode.THROTTLE else None
+                        for row in first.values()
                     ),
                 },
             )
@@ -173,21 +173,21 @@ def _earlier(store: Store, keyed: Sequence[tuple[str, Seed]]) -> dict[UUID, UUID
         for key, task_id in fetch(store.link, _KEYS_OF, {"keys": texts(lost)}) if lost else []:
             earlier[first[key].id] = task_id
         # Later ones in this batch with the same key go where the first one went.
-        for seed_id, task_id in list(earlier.items()):
-            earlier[seed_id] = earlier.get(task_id, task_id)
+        for row_id, task_id in list(earlier.items()):
+            earlier[row_id] = earlier.get(task_id, task_id)
     return earlier
 
 
-def _debounce(store: Store, key: str, seed: Seed) -> UUID | None:
-    fetch(store.link, _LOCK_KEY, {"key": key, "id": seed.id})
+def _debounce(store: Store, key: str, row: NewRow) -> UUID | None:
+    fetch(store.link, _LOCK_KEY, {"key": key, "id": row.id})
     found = fetch(
         store.link,
         _DEBOUNCE,
-        {"key": key, "data": seed.data, "seconds": seed.task.dedup_seconds, **store.age},
+        {"key": key, "data": row.data, "seconds": row.task.dedup_seconds, **store.age},
     )
     if found:
         task_id: UUID = found[0][0]
-        store.publish(TaskRetried(ids=(task_id,), due_in=seed.task.dedup_seconds))
+        store.publish(TaskRetried(ids=(task_id,), due_in=row.task.dedup_seconds))
         return task_id
-    store.link.execute(_PUT_KEY, {"key": key, "id": seed.id})
+    store.link.execute(_PUT_KEY, {"key": key, "id": row.id})
     return None

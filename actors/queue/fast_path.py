@@ -26,8 +26,8 @@ from .events import TaskAdded, TaskCompleted, TaskStarted
 from .floors import Floors, Look
 from .holding import RENEW, RUNS, renewed, renewing
 from .ids import new_ids
+from .inserting import KIND_COLUMNS, KIND_VALUES
 from .messages import Added, AddTasks, ClaimTasks, CompleteTasks, InvalidTask, NewTask, RenewLeases
-from .planting import KIND_COLUMNS, KIND_VALUES
 from .sql import NOW, Row
 from .store import Policy
 from .waiting import size_of
@@ -103,7 +103,7 @@ class Plan:
     binary: bool = False
 
 
-async def carry_out_swiftly(wire: Wire, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
+async def run_fast_path(wire: Wire, changes: Sequence[Change], policy: Policy, floors: Floors) -> Done:
     """Do what can be done at once; all are of one kind, and claims and renewals come alone.
 
     Raises:
