@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Final
 
-from ._errors import RuntimeFault
+from ._errors import ActorStopped, MailboxFull, RuntimeFault
 
 MOST_TRACEBACKS: Final = 10
 """Kept of one message; the last ones."""
@@ -44,6 +44,24 @@ class Repeatable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """What a message did to its actor so far."""
+
+    crashes: int = 0
+    """All of them; of some the traceback is not kept any more."""
+    tracebacks: tuple[str, ...] = ()
+    """Of the last ones, oldest first."""
+
+    def and_for(self, trace: str) -> Blame:
+        """With one crash more."""
+        tracebacks = (*self.tracebacks, trace)[-MOST_TRACEBACKS:]
+        return Blame(crashes=self.crashes + 1, tracebacks=tracebacks)
+
+
+BLAMELESS: Final = Blame()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """One message that was not handled."""
 
@@ -55,8 +73,10 @@ class DeadLetter:
     reason: Undelivered
     at: float
     """On trio's clock."""
+    crashes: int = 0
+    """With this message in hand."""
     tracebacks: tuple[str, ...] = ()
-    """Of each crash with this message in hand, oldest first."""
+    """Of the last ten of them, oldest first."""
 
 
 class NoSuchLetter(RuntimeFault):
@@ -75,8 +95,8 @@ class DeadLetters:
         self._letters: deque[DeadLetter] = deque(maxlen=capacity)
         self._quarantine: deque[DeadLetter] = deque(maxlen=quarantine)
         self._senders: dict[int, Callable[[], None]] = {}
-        self.histories: dict[int, tuple[object, tuple[str, ...]]] = {}
-        """By id, messages that crashed an actor and are on their way again, with their tracebacks."""
+        self.histories: dict[int, tuple[object, Blame]] = {}
+        """By id, messages that crashed an actor and are on their way again."""
         self.counts: Counter[Undelivered] = Counter()
         """All there ever were, by reason."""
 
@@ -95,19 +115,21 @@ class DeadLetters:
         *,
         to: str,
         at: float,
-        tracebacks: tuple[str, ...] = (),
+        blame: Blame | None = None,
         send: Callable[[], None],
     ) -> DeadLetter:
         """Keep a message; ``send`` queues it again, should someone want that."""
         self.counts[reason] += 1
         number = next(self._numbers)
+        blame = blame or self.blame(message)
         letter = DeadLetter(
             number=number,
             to=to,
             message=message,
             reason=reason,
             at=at,
-            tracebacks=tracebacks or self._history(message),
+            crashes=blame.crashes,
+            tracebacks=blame.tracebacks,
         )
         kept = self._quarantine if reason.is_quarantine else self._letters
         if len(kept) == kept.maxlen:
@@ -125,31 +147,33 @@ class DeadLetters:
           ActorStopped: its actor ended for good; the letter stays.
         """
         for kept in (self._quarantine, self._letters):
-            for letter in kept:
+            for place, letter in enumerate(kept):
                 if letter.number == number:
-                    self._senders[number]()
-                    kept.remove(letter)
+                    # Taken out first: the mailbox may bury another message for it, which needs room here.
+                    del kept[place]
+                    try:
+                        self._senders[number]()
+                    except (MailboxFull, ActorStopped):
+                        kept.insert(place, letter)
+                        raise
                     del self._senders[number]
-                    if letter.tracebacks:
-                        self.remember(letter.message, letter.tracebacks)
+                    if letter.crashes:
+                        blame = Blame(crashes=letter.crashes, tracebacks=letter.tracebacks)
+                        self.remember(letter.message, blame)
                     return
         raise NoSuchLetter(f"no dead letter {number} is kept")
 
     # What a message has done before, while it is on its way again
 
-    def crashed(self, message: object, trace: str) -> tuple[str, ...]:
-        """Note that a message crashed its actor (again); its last tracebacks, with this one."""
-        tracebacks = (*self._history(message), trace)
-        return tracebacks[-MOST_TRACEBACKS:]
-
-    def remember(self, message: object, tracebacks: tuple[str, ...]) -> None:
+    def remember(self, message: object, blame: Blame) -> None:
         """The message will be handled once more."""
         # With the message itself, which keeps its id from being given to another.
-        self.histories[id(message)] = (message, tracebacks)
+        self.histories[id(message)] = (message, blame)
+
+    def blame(self, message: object) -> Blame:
+        """What a message did before; asked for once, when it is not on its way any more."""
+        return self.histories.pop(id(message), (message, BLAMELESS))[1]
 
     def forget(self, message: object) -> None:
         """The message will not be handled, and not be kept either."""
         self.histories.pop(id(message), None)
-
-    def _history(self, message: object) -> tuple[str, ...]:
-        return self.histories.pop(id(message), (message, ()))[1]

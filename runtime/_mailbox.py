@@ -16,7 +16,7 @@ from ._errors import ActorStopped, MailboxFull
 from ._letters import Undelivered
 
 if TYPE_CHECKING:
-    from ._letters import DeadLetters
+    from ._letters import Blame, DeadLetters
     from ._reply import Deferred
     from ._watch import Down
 
@@ -252,17 +252,18 @@ class Mailbox(Generic[M]):
         """Why it accepts no messages; None while it does."""
         return self._closed
 
-    def bury(self, message: M, reason: Undelivered, tracebacks: tuple[str, ...] = ()) -> None:
+    def bury(self, message: M, reason: Undelivered, blame: Blame | None = None) -> None:
         """Keep a message that is not handled for a look."""
         if self._letters is not None:
 
             def send() -> None:
+                # Refused by hand: a message that is offered to a closed mailbox is buried once more.
+                if self._closed is not None:
+                    raise ActorStopped(self._closed)
                 if not self.offer(message, None):
                     raise self.full()
 
-            self._letters.add(
-                message, reason, to=self.name, at=self.clock(), tracebacks=tracebacks, send=send
-            )
+            self._letters.add(message, reason, to=self.name, at=self.clock(), blame=blame, send=send)
 
     # Monitors
 

@@ -232,19 +232,18 @@ class Worker:
         else:
             # A background task or a link that failed is not the message's fault.
             blamed = self._blamed or reason.cause is Cause.HUNG
-            trace = traceback_text(reason.error)
-            tracebacks = letters.crashed(message, trace)
+            before = letters.blame(message)
+            blame = before.and_for(traceback_text(reason.error))
             again = isinstance(message, Repeatable)
-            if again and (not blamed or len(tracebacks) < self._spec.poison_after):
-                if not blamed:
-                    tracebacks = tracebacks[:-1]
-                if tracebacks:
-                    letters.remember(message, tracebacks)
+            if again and (not blamed or blame.crashes < self._spec.poison_after):
+                past = blame if blamed else before
+                if past.crashes:
+                    letters.remember(message, past)
                 if deferred is not None:
                     self._promises.keep(deferred)
                 self._mailbox.put_back(envelope)
                 return
-            self._mailbox.bury(message, Undelivered.POISON if again else Undelivered.CRASHED, tracebacks)
+            self._mailbox.bury(message, Undelivered.POISON if again else Undelivered.CRASHED, blame)
         if owed is not None:
             owed.fail(broken)
 

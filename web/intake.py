@@ -2,11 +2,15 @@
 
 What a client misspells must not be taken for left out: ``/api/tasks/pause?tpye=login``
 would hold the tasks of every type. What a route reads is what ``described`` says of it.
+
+The clients of the Compatibility API were never told that they say too much, and
+browsers put what they like behind the address of a page: there it is passed over.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Mapping
+from typing import cast
 
 from quart import request, websocket
 from quart_trio import QuartTrio
@@ -16,12 +20,17 @@ from .errors import Problem
 from .params import Args, unknown
 
 
+def is_strict(rule: str) -> bool:
+    """Whether a route with this rule refuses what it does not read."""
+    return rule == "/ws" or (rule.startswith("/api/") and not rule.startswith("/api/bot/"))
+
+
 class Intake:
     """Decides on each request by what its route reads."""
 
     def __init__(self, app: QuartTrio) -> None:
         self._app = app
-        self._parameters = cache(lambda endpoint: parameters_of(app.view_functions[endpoint]))
+        self._known: dict[str, Mapping[str, bool]] = {}
 
     def install(self) -> None:
         """Stand before every route of the app."""
@@ -42,11 +51,13 @@ class Intake:
         # Whoever asks for OPTIONS is told the methods; and where there is no route, that.
         if request.method == "OPTIONS" or request.url_rule is None or endpoint is None:
             return
+        if not is_strict(request.url_rule.rule):
+            return
         self.check_parameters(request.args, endpoint)
         if reads_body(self._app.view_functions[endpoint]):
             return
         # Some clients send an empty object where they have nothing to say.
-        if b"".join((await request.get_data()).split()) not in (b"", b"{}"):
+        if b"".join(cast("bytes", await request.get_data()).split()) not in (b"", b"{}"):
             known = self._parameters(endpoint)
             hint = f"; the parameters of the address are {', '.join(sorted(known))}" if known else ""
             raise Problem(422, "unexpected_body", f"The body must be left out, as none is read here{hint}.")
@@ -54,3 +65,8 @@ class Intake:
     async def _check_websocket(self) -> None:
         if websocket.url_rule is not None and websocket.endpoint is not None:
             self.check_parameters(websocket.args, websocket.endpoint)
+
+    def _parameters(self, endpoint: str) -> Mapping[str, bool]:
+        if endpoint not in self._known:
+            self._known[endpoint] = parameters_of(self._app.view_functions[endpoint])
+        return self._known[endpoint]

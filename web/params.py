@@ -122,7 +122,7 @@ def unfit(name: str, expected: str, value: object) -> Problem:
 
 
 def unknown(code: str, name: str, known: Iterable[str], *, before: str = "") -> Problem:
-    """What to raise for a name that nobody reads, with what was perhaps meant; ``before`` stands before it."""
+    """What to raise for a name that nobody reads, with what was perhaps meant; ``before`` comes first."""
     names = sorted(known)
     near = difflib.get_close_matches(name[:100], names, n=1)
     hint = (

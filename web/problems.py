@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
-from quart import Response, request
+from quart import Response, has_request_context, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
@@ -66,7 +66,8 @@ def register_problems(app: QuartTrio, *, max_body: int) -> None:
     """Answer every error of the app with a problem."""
 
     async def answer(error: Exception) -> Response:
-        writes = request.method not in ("GET", "HEAD", "OPTIONS")
+        # A handshake, which may be refused as well, has no request of that kind.
+        writes = has_request_context() and request.method not in ("GET", "HEAD", "OPTIONS")
         return problem_response(problem_of(error, max_body=max_body, writes=writes))
 
     app.register_error_handler(Exception, answer)

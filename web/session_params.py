@@ -8,18 +8,16 @@ from .fields import Fields
 
 
 def the_session(fields: Fields) -> StartSession:
-    """The Compatibility API's one session, which is alone.
+    """The Compatibility API's one session, which is alone. What else a client says is passed over.
 
     Raises:
-        Problem: a field is not known, or not as expected.
+        Problem: a field is not as expected.
     """
-    command = StartSession(
+    return StartSession(
         session_name=fields.label("session_name", most=255),
         config_id=fields.identifier("config_id"),
         alone=True,
     )
-    fields.end()
-    return command
 
 
 def one_more_session(fields: Fields) -> StartSession:

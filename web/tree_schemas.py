@@ -59,7 +59,7 @@ def dead_letter(letter: DeadLetter) -> Json:
         "to": letter.to,
         "message": type(letter.message).__name__,
         "reason": letter.reason,
-        "crashes": len(letter.tracebacks),
+        "crashes": letter.crashes,
     }
 
 

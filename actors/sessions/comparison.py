@@ -35,6 +35,8 @@ class Comparison:
         self._desks = desks
         self._left_alone: dict[UUID, str] = {}
         """Sessions that cannot be worked here, and why, as it was told last."""
+        self._not_started: dict[UUID, str] = {}
+        """Sessions that could be worked but did not start, and why, as it was told last."""
 
     async def make(self) -> None:
         """Make the fleet what the record wants, and end what was cut off while it was being stopped.
@@ -49,7 +51,10 @@ class Comparison:
         for row in wanted:
             if row.id in ours and (row.id not in alive or self._duty.view(row.id) is None):
                 await self._put_back_on(ours[row.id])
+            else:
+                self._not_started.pop(row.id, None)
         still_wanted = {row.id for row in wanted}
+        self._not_started = {one: why for one, why in self._not_started.items() if one in still_wanted}
         for view in self._duty.views:
             if view.id not in still_wanted:
                 await self._staff.take_off(view)
@@ -69,7 +74,12 @@ class Comparison:
             await self._duty.put_on(row)
         except (Refusal, AskFailed) as error:
             # It is still wanted, and tried again; the others need not wait for that.
-            LOGGER.warning("session_not_started", session=row.session_name, reason=str(error))
+            reason = str(error)
+            if self._not_started.get(row.id) != reason:
+                LOGGER.warning("session_not_started", session=row.session_name, reason=reason)
+            self._not_started[row.id] = reason
+        else:
+            self._not_started.pop(row.id, None)
 
     async def _workable(self, rows: list[SessionRow]) -> list[SessionRow]:
         """Those that can be worked here; of the others it is told once, and when the reason changes."""

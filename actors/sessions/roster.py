@@ -88,6 +88,8 @@ class Roster(Actor[RosterMessage]):
         self._bus = bus
         self._one_at_a_time = trio.Lock()
         self._reconciled = False
+        self._not_reconciled: str | None = None
+        """Why the last comparison failed, as it was told."""
         self._autostart = terms.autostart
 
     async def started(self) -> None:
@@ -195,12 +197,16 @@ class Roster(Actor[RosterMessage]):
                     await self._reconcile()
             except (Refusal, AskFailed, MailboxFull) as error:
                 self._commands.away_at = trio.current_time()
-                LOGGER.warning("reconcile_failed", reason=str(error))
+                reason = str(error)
+                if reason != self._not_reconciled:
+                    LOGGER.warning("reconcile_failed", reason=reason)
+                self._not_reconciled = reason
             await trio.sleep(min(RECONCILE_PERIOD, self._terms.lease_seconds / 3))
 
     async def _reconcile(self) -> None:
         await self._comparison.make()
         self._reconciled = True
+        self._not_reconciled = None
         if self._autostart and await self._comparison.is_first_start():
             await self._commands.start(StartSession())
         self._autostart = False

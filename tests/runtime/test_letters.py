@@ -6,12 +6,14 @@ import trio.testing
 
 from runtime import (
     ActorCrashed,
+    ActorStopped,
     Address,
     AskTimeout,
     Cause,
     ChildSpec,
     DeadLetters,
     DeadLettersQuery,
+    MailboxFull,
     NoSuchLetter,
     NotResent,
     Overflow,
@@ -54,6 +56,21 @@ async def test_a_repeatable_message_that_always_crashes_is_quarantined(autojump_
         assert await spec.address.ask(Ping(), timeout=1) == 4
         (letter,) = system.dead_letters.quarantine()
         assert (letter.reason, len(letter.tracebacks)) == (Undelivered.POISON, 3)
+
+
+async def test_crashes_are_counted_beyond_the_tracebacks_that_are_kept(autojump_clock) -> None:
+    """Of many the last tracebacks are kept, and all of them count, also after it was sent again."""
+    spec = child("a", [], backoff=AT_ONCE, poison_after=12)
+    async with open_system(root(spec, max_restarts=100)) as system:
+        with pytest.raises(ActorCrashed, match="poison"):
+            await spec.address.ask(PoisonRequest(last=100), timeout=5)
+        assert await spec.address.ask(Ping(), timeout=1) == 13
+        (letter,) = system.dead_letters.quarantine()
+        assert (letter.reason, letter.crashes, len(letter.tracebacks)) == (Undelivered.POISON, 12, 10)
+        system.dead_letters.resend(letter.number)
+        assert await spec.address.ask(Ping(), timeout=1) == 14
+        (again,) = system.dead_letters.quarantine()
+        assert (again.crashes, len(again.tracebacks)) == (13, 10)
 
 
 async def test_the_failure_of_a_background_task_is_not_the_messages_fault(autojump_clock) -> None:
@@ -174,3 +191,64 @@ def test_letters_are_bounded_and_counted() -> None:
     assert sent == ["d"]
     with pytest.raises(NoSuchLetter, match="no dead letter 2 is kept"):
         letters.resend(2)
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3])
+async def test_a_letter_can_be_sent_again_although_all_is_full(capacity) -> None:
+    """The message that makes room in the mailbox takes the place of the one that went there."""
+    letters = DeadLetters(capacity=capacity)
+    address: Address[int] = Address("a", capacity=1, overflow=Overflow.DROP_OLDEST)
+    address.mailbox.open(letters)
+    for message in range(capacity + 1):
+        address.tell_nowait(message)
+    assert [letter.message for letter in letters.letters()] == list(range(capacity))
+    for letter in letters.letters():
+        letters.resend(letter.number)
+        envelope = address.mailbox.take()
+        assert envelope is not None
+        assert envelope[0] == letter.message
+        address.tell_nowait(capacity + 1)
+    assert [letter.message for letter in letters.letters()] == [capacity] + [capacity + 1] * (capacity - 1)
+
+
+async def test_the_tree_goes_on_when_a_letter_is_sent_again_although_all_is_full(autojump_clock) -> None:
+    """The supervisor that is asked for it answers."""
+
+    class Busy(Probe):
+        async def handle(self, message: object) -> object:
+            await trio.sleep_forever()
+
+    address: Address[object] = Address("a", capacity=1, overflow=Overflow.DROP_OLDEST)
+    tree = root(ChildSpec(address=address, start=lambda: Busy("a", [])))
+    async with open_system(tree) as system:
+        await address.tell("in hand")
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(1002):
+            await address.tell(number)
+        oldest, *others = system.dead_letters.letters()
+        await tree.address.ask(ResendDeadLetter(number=oldest.number), timeout=1)
+        assert system.dead_letters.letters()[:-1] == tuple(others)
+        assert system.dead_letters.letters()[-1].message == 1001
+
+
+async def test_a_letter_that_cannot_be_sent_again_stays(autojump_clock) -> None:
+    """In its place, and it is not there twice."""
+    rejecting: Address[object] = Address("a", capacity=1, overflow=Overflow.REJECT)
+    letters = DeadLetters(capacity=3)
+    rejecting.mailbox.open(letters)
+    ended: Address[object] = Address("b")
+    ended.mailbox.open(letters)
+    rejecting.tell_nowait("waits")
+    rejecting.mailbox.bury("first", Undelivered.DROPPED)
+    ended.tell_nowait("second")
+    ended.mailbox.close("b ended")
+    rejecting.mailbox.bury("third", Undelivered.DROPPED)
+    kept = letters.letters()
+    assert [letter.message for letter in kept] == ["first", "second", "third"]
+    for letter, error in zip(kept, [MailboxFull, ActorStopped, MailboxFull], strict=True):
+        with pytest.raises(error):
+            letters.resend(letter.number)
+        assert letters.letters() == kept
+    assert rejecting.mailbox.take() is not None
+    letters.resend(kept[2].number)
+    assert letters.letters() == kept[:2]

@@ -182,12 +182,12 @@ async def test_an_answer_arrives_although_the_client_still_sends():
 @pytest.mark.parametrize(("sent", "ends"), [(b"", True), (b"{}", False)])
 async def test_an_answer_before_the_whole_request_says_that_it_is_the_last(sent, ends):
     """Else the client sends its next request into a connection that is about to be closed."""
-    head = b"POST /health/force-check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
+    head = b"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
     house = House()
     async with living(house), connected(house.port) as stream:
         await stream.send_all(head + sent)
         answer = await read_until(stream, b"\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.startswith(b"HTTP/1.1 404")
         assert (b"connection: close" in answer.lower()) is ends
         if ends:
             await read_all(stream)

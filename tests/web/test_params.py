@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from actors.records.rows import JobStatus
 from web.errors import Problem
-from web.params import choice, identifier, whole_number
+from web.params import choice, flag, identifier, whole_number
 
 
 def args(**values):
@@ -35,6 +35,18 @@ def test_a_number_out_of_range_is_refused_in_one_sentence(text):
         whole_number(args(limit=text), "limit", 10, least=1, most=100)
     assert refused.value.status == 422
     assert len(refused.value.detail) < 130
+
+
+def test_what_is_neither_true_nor_false_is_refused():
+    """A flag that is not given is down; no other word is taken for either."""
+    assert [flag(args(), "on"), flag(args(on="true"), "on"), flag(args(on="false"), "on")] == [
+        False,
+        True,
+        False,
+    ]
+    for text in ("1", "True", "yes", ""):
+        with pytest.raises(Problem, match=r"^on must be true or false, not "):
+            flag(args(on=text), "on")
 
 
 def test_a_word_that_is_none_of_the_set_is_refused():

@@ -58,7 +58,13 @@ def test_a_wait_becomes_a_point_in_time():
 def test_a_dead_letter_shows_its_type_and_not_its_content():
     """What a message holds may be anybody's secret."""
     letter = DeadLetter(
-        number=7, to="roster", message={"password": "hunter2"}, reason=Undelivered.CRASHED, at=1.0
+        number=7,
+        to="roster",
+        message={"password": "hunter2"},
+        reason=Undelivered.CRASHED,
+        at=1.0,
+        crashes=12,
+        tracebacks=("the last one",),
     )
     shown = json.dumps(dead_letter(letter))
     assert json.loads(shown) == {
@@ -66,7 +72,7 @@ def test_a_dead_letter_shows_its_type_and_not_its_content():
         "to": "roster",
         "message": "dict",
         "reason": "crashed",
-        "crashes": 0,
+        "crashes": 12,
     }
 
 

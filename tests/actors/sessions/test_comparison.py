@@ -17,7 +17,7 @@ from actors.sessions.messages import NoSuchPortal
 from actors.sessions.session import Session
 from actors.sessions.staff import Staff
 from actors.sessions.terms import Terms
-from runtime import Address, Bus, ChildSpec, SupervisorMessage, SupervisorSpec, open_system
+from runtime import Actor, Address, Bus, ChildSpec, SupervisorMessage, SupervisorSpec, open_system
 
 from ..records.records import NOW, Record, open_record
 from .board import Board, assignment, desks
@@ -34,6 +34,16 @@ TERMS = Terms(
 )
 
 
+class Broken(Actor[object]):
+    """Does not start."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    async def started(self) -> None:
+        raise ValueError(self.reason)
+
+
 @dataclass(kw_only=True)
 class Fleet:
     """A comparison with a real record and a real fleet, and what its portals lack."""
@@ -42,6 +52,8 @@ class Fleet:
     bus: Bus
     lacks: dict[str, str]
     """Why a portal cannot be worked, by its name."""
+    breaks: dict[str, str] = field(default_factory=dict[str, str])
+    """Why no session at a portal starts, by its name."""
     looks: list[str] = field(default_factory=list[str])
     """Portals that were looked for."""
     board: Board = field(default_factory=Board)
@@ -50,6 +62,10 @@ class Fleet:
         self.looks.append(row.portal)
         if row.portal in self.lacks:
             raise NoSuchPortal(self.lacks[row.portal])
+        if row.portal in self.breaks:
+            return ChildSpec(
+                address=Address(child_name(row.id)), start=lambda: Broken(self.breaks[row.portal])
+            )
         return ChildSpec(
             address=Address(child_name(row.id)),
             start=lambda: Session(assignment(row, self.board, self.record, self.bus)),
@@ -74,9 +90,9 @@ async def compared(database: str, **lacks: str) -> AsyncGenerator[tuple[Fleet, C
             yield fleet, Comparison(fleet.employ, duty, staff, desks(record)), duty
 
 
-def told(logs: list[structlog.typing.EventDict]) -> list[tuple[str, str]]:
-    """Who was left alone, and why."""
-    found = [(entry["session"], entry["reason"]) for entry in logs if entry["event"] == "session_left_alone"]
+def told(logs: list[structlog.typing.EventDict], event: str = "session_left_alone") -> list[tuple[str, str]]:
+    """Whom that was told of, and why."""
+    found = [(entry["session"], entry["reason"]) for entry in logs if entry["event"] == event]
     logs.clear()
     return found
 
@@ -105,6 +121,43 @@ async def test_a_session_that_is_left_alone_is_told_once(database: str) -> None:
             fleet.lacks["gone"] = "its key is wrong"
             await comparison.make()
             assert told(logs) == [("one", "its key is wrong")]
+
+
+async def test_a_session_that_does_not_start_is_told_once(database: str) -> None:
+    """Again where the reason changes, or comes back after it was gone; each session for itself."""
+
+    async with compared(database) as (fleet, comparison, duty):
+        session = await fleet.want("one", "frail")
+        with structlog.testing.capture_logs() as logs:
+
+            async def reasons() -> list[tuple[str, str]]:
+                await comparison.make()
+                return [(name, why.rpartition(" ")[2]) for name, why in told(logs, "session_not_started")]
+
+            fleet.breaks["frail"] = "broken"
+            assert [await reasons() for _ in range(3)] == [[("one", "broken")], [], []]
+            await fleet.want("two", "frail")
+            assert await reasons() == [("two", "broken")]
+            fleet.breaks["frail"] = "dark"
+            assert sorted(await reasons()) == [("one", "dark"), ("two", "dark")]
+            assert await reasons() == []
+
+            del fleet.breaks["frail"]
+            assert await reasons() == []
+            assert session in [view.id for view in duty.views]
+
+
+async def test_a_session_that_is_not_wanted_for_a_while_is_told_of_anew(database: str) -> None:
+    """Its reason is news then."""
+    async with compared(database) as (fleet, comparison, _):
+        await fleet.want("one", "frail")
+        fleet.breaks["frail"] = "broken"
+        for desired, news in (("running", 1), ("stopped", 0), ("running", 1)):
+            await fleet.record.sql(f"update bot_sessions set desired = '{desired}', end_time = null")
+            with structlog.testing.capture_logs() as logs:
+                await comparison.make()
+                await comparison.make()
+            assert len(told(logs, "session_not_started")) == news
 
 
 async def test_a_portal_is_looked_for_once_in_a_comparison(database: str) -> None:

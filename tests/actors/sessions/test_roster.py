@@ -3,18 +3,21 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Never
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+import structlog
 import trio
 import trio.testing
 
 from actors.queue.handler import Gate
 from actors.queue.messages import QueueMessage
-from actors.records.messages import SessionsQuery
+from actors.records.messages import Query, SessionsQuery, Write
 from actors.records.refusals import NoSuchConfiguration, NoSuchSession, RecordAway
 from actors.records.rows import SessionRow
+from actors.sessions.desks import Desks
 from actors.sessions.duty import child_name
 from actors.sessions.events import FactRecorded, SessionChanged
 from actors.sessions.messages import (
@@ -49,7 +52,7 @@ from runtime import (
     TerminateChild,
     open_system,
 )
-from runtime.testing import crash, next_event
+from runtime.testing import Stand, crash, next_event
 
 from ..records.records import Record, open_record
 from .board import Board, assignment, desks
@@ -85,6 +88,19 @@ class Post:
         return (await self.roster.ask(RosterQuery(), timeout=5)).sessions
 
 
+def terms(*, autostart: bool = False) -> Terms:
+    return Terms(
+        portal="board",
+        engine="http",
+        autostart=autostart,
+        session_name="",
+        max_sessions=3,
+        owner="here",
+        lease_seconds=60.0,
+        shared=False,
+    )
+
+
 @asynccontextmanager
 async def on_post(
     database: str, *, autostart: bool = False, queue: Address[QueueMessage] | None = None
@@ -116,16 +132,7 @@ async def on_post(
                 ChildSpec(
                     address=roster,
                     start=lambda: Roster(
-                        Terms(
-                            portal="board",
-                            engine="http",
-                            autostart=autostart,
-                            session_name="",
-                            max_sessions=3,
-                            owner="here",
-                            lease_seconds=60.0,
-                            shared=False,
-                        ),
+                        terms(autostart=autostart),
                         employ=employ,
                         forget_login=forget_login,
                         fleet=fleet,
@@ -331,3 +338,45 @@ async def test_a_session_that_crashes_too_often_has_failed_and_is_tried_again(da
                 view = (await next_event(changes, SessionChanged)).session
             (row,) = await post.sessions()
             assert (row.id, row.desired) == (view.id, "running")
+
+
+async def test_why_no_comparison_can_be_made_is_told_once(autojump_clock) -> None:
+    """Again where the reason changes, or comes back after it was gone; not every few seconds."""
+    reader: Stand[Query] = Stand(Address("reader"))
+    writer: Stand[Write] = Stand(Address("writer"))
+    roster: Address[RosterMessage] = Address("roster")
+    fleet: Address[SupervisorMessage] = Address("fleet")
+
+    async def never(_: object) -> Never:
+        raise AssertionError
+
+    start = lambda: Roster(  # noqa: E731
+        terms(),
+        employ=never,
+        forget_login=never,
+        fleet=fleet,
+        desks=Desks(writer=writer.address, reader=reader.address, journal=Address("journal")),
+        queue=None,
+        gate=Gate(),
+        bus=Bus(),
+    )
+    spec = SupervisorSpec(
+        address=Address("sessions"),
+        children=(
+            SupervisorSpec(address=fleet, dynamic=True),
+            ChildSpec(address=roster, start=start),
+        ),
+    )
+    with structlog.testing.capture_logs() as logs:
+        async with open_system(spec):
+            for reason in ("silent", "silent", "silent", "full", "full", None, "full", "full"):
+                asked = await reader.receive(timeout=10)
+                if reason is not None:
+                    asked.refuse(RecordAway(reason))
+                    continue
+                asked.reply([])
+                (await writer.receive()).reply([])
+                (await reader.receive()).reply([])
+            await trio.testing.wait_all_tasks_blocked()
+    told = [entry["reason"] for entry in logs if entry["event"] == "reconcile_failed"]
+    assert told == ["silent", "full", "full"]
