@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from ..records.rows import EventRow, TaskRow
 from .keys import MOST_EVENTS, Hash, Keys, SessionFacts, is_active, session_hash
@@ -43,6 +44,8 @@ class Expected:
     tasks: Sequence[TaskRow]
     every_task: bool
     """False where there are more tasks than are shown."""
+    elsewhere: frozenset[UUID] = frozenset()
+    """Sessions that are not on duty here."""
 
 
 _SESSION_FIELDS = (

@@ -25,6 +25,8 @@ class Inspection:
     """Keys that were compared."""
     differences: tuple[str, ...]
     """Each in a sentence; at most `MOST_DIFFERENCES`."""
+    more: int
+    """How many there are beyond those."""
 
 
 async def inspect(
@@ -51,4 +53,5 @@ async def inspect(
         compared = contents.size
         if not persistent:
             break
-    return Inspection(compared=compared, differences=tuple(persistent)[:MOST_DIFFERENCES])
+    told = tuple(persistent)[:MOST_DIFFERENCES]
+    return Inspection(compared=compared, differences=told, more=len(persistent) - len(told))

@@ -34,6 +34,8 @@ class MirrorStatus:
     """Keys that were compared with the record for this answer."""
     differences: tuple[str, ...]
     """What Redis shows otherwise than the record, each in a sentence; at most `MOST_DIFFERENCES`."""
+    more_differences: int
+    """How many there are beyond those."""
 
 
 MOST_DIFFERENCES = 100

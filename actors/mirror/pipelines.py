@@ -9,10 +9,10 @@ All may be repeated: a reply that was lost costs nothing but the repetition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import redis
 from redis.client import Pipeline
@@ -22,6 +22,7 @@ from .keys import MOST_EVENTS, Hash, Keys
 from .picture import Change, SessionShown
 from .server import run_id
 from .shelf import TaskChange, TaskShown
+from .strays import Outline, SessionSeen
 
 READ_AT_ONCE = 1000
 
@@ -102,9 +103,49 @@ def read_all(client: redis.Redis, keys: Keys) -> Contents:
     )
 
 
+def read_outline(client: redis.Redis, keys: Keys) -> Outline:
+    """What Redis shows now, at a glance."""
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.smembers(keys.active)
+        pipeline.zcard(keys.waiting)
+        pipeline.zcard(keys.processing)
+        active, waiting, processing = pipeline.execute()
+    return Outline(active=frozenset(cast("set[str]", active)), tasks=(int(waiting), int(processing)))
+
+
+def read_sessions(client: redis.Redis, keys: Keys, sessions: Sequence[UUID]) -> dict[UUID, SessionSeen]:
+    """How these sessions are shown."""
+    with client.pipeline(transaction=False) as pipeline:
+        for session in sessions:
+            pipeline.hgetall(keys.session(session))
+            pipeline.hget(keys.metrics(session), "timestamp")
+        answers = pipeline.execute()
+    return {
+        session: SessionSeen(fields=cast("Hash", fields), renewed=_text(renewed))
+        for session, fields, renewed in zip(sessions, answers[::2], answers[1::2], strict=True)
+    }
+
+
+def read_events(client: redis.Redis, keys: Keys) -> tuple[str, ...]:
+    """The events that are shown, newest first."""
+    return tuple(cast("list[str]", client.lrange(keys.events, 0, -1)))
+
+
+def remove(client: redis.Redis, keys: Keys, sessions: Iterable[str], events: Iterable[str]) -> None:
+    """Show these sessions and events no longer."""
+    with client.pipeline(transaction=True) as pipeline:
+        for session in sessions:
+            pipeline.srem(keys.active, session)
+            pipeline.delete(keys.session(session), keys.metrics(session))
+        for event in events:
+            pipeline.lrem(keys.events, 0, event)
+        pipeline.execute()
+
+
 def _queue_change(pipeline: Pipeline, keys: Keys, change: Change) -> None:
-    pipeline.delete(keys.state)
-    pipeline.hset(keys.state, items=_flat(change.state))
+    if change.tells_state:
+        pipeline.delete(keys.state)
+        pipeline.hset(keys.state, items=_flat(change.state))
     for session in change.sessions:
         _queue_session(pipeline, keys, session)
     for event in change.events:

@@ -11,6 +11,7 @@ import trio
 
 from runtime import Actor, Address, AskFailed, Bus, Exit, MailboxFull, Refusal, Subscription
 
+from ..news.events import InstanceVanished
 from ..queue.events import TaskEvent, TaskProgressed
 from ..records.journal_messages import JournalMessage
 from ..records.messages import Query
@@ -20,6 +21,7 @@ from ..settings import RedisSettings
 from .askers import Askers, Audience
 from .errors import RedisAway
 from .inspection import inspect
+from .lookout import Lookout
 from .messages import MirrorMessage, MirrorStatus, MirrorUnknown
 from .picture import Picture
 from .replica import Replica
@@ -68,6 +70,7 @@ class RedisSync(Actor[MirrorMessage]):
         self._source = Source(roster, reader, journal)
         self._picture = Picture()
         self._shelf = Shelf()
+        self._lookout = Lookout(self._replica, self._source, self._picture, self._shelf)
         self._askers = Askers()
         self._pause = trio.CancelScope()
         self._due = math.inf
@@ -106,7 +109,8 @@ class RedisSync(Actor[MirrorMessage]):
         raise away
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        with self._bus.subscribe(SessionChanged, FactRecorded, capacity=CAPACITY) as events:
+        kinds = (SessionChanged, FactRecorded, InstanceVanished)
+        with self._bus.subscribe(*kinds, capacity=CAPACITY) as events:
             task_status.started()
             missed = 0
             beat = trio.current_time()
@@ -120,10 +124,19 @@ class RedisSync(Actor[MirrorMessage]):
                     self._picture.renew()
                     if await self._replica.is_lost():
                         await self._rebuild()
+                    elif self._lookout.is_due:
+                        await self._look()
                 if not (await self._flush() and await self._flush_tasks()):
                     beat = trio.current_time()
                 if audience := self._askers.take():
                     await self._answer(audience)
+
+    async def _look(self) -> None:
+        try:
+            await self._lookout.look()
+        except (AskFailed, MailboxFull, Refusal) as error:
+            LOGGER.info("look_postponed", reason=str(error))
+            self._lookout.postpone()
 
     # Collecting
 
@@ -138,6 +151,9 @@ class RedisSync(Actor[MirrorMessage]):
         self.context.detail["pending"] = self._pending
 
     def _note(self, event: object) -> None:
+        if isinstance(event, InstanceVanished):
+            self._lookout.suspect()
+            return
         if isinstance(event, SessionChanged):
             self._picture.show(event.session)
         elif isinstance(event, FactRecorded):
@@ -220,12 +236,12 @@ class RedisSync(Actor[MirrorMessage]):
             return False
         self._since = None
         began = trio.current_time()
-        self._picture.restart(known.sessions, known.events)
+        self._picture.restart(known.sessions, known.events, known.elsewhere)
         change = self._picture.take(datetime.now(UTC))
         await self._replica.rewrite(change, there)
         await self._replica.write_tasks(self._shelf.put_all(known.tasks))
-        await self._replica.look_at_the_server()
-        self.context.detail["warning"] = self._replica.warning
+        await self._look_at_the_server()
+        self._lookout.restart(known.sessions)
         self._rebuilds += 1
         self._last_rebuild = datetime.now(UTC)
         self._report(began)
@@ -252,6 +268,8 @@ class RedisSync(Actor[MirrorMessage]):
             raise
 
     async def _status(self) -> MirrorStatus:
+        # Operators turn its settings while it runs.
+        await self._look_at_the_server()
         found = await inspect(self._replica, self._source, write_all=self._write_all, pause=self._interval)
         return MirrorStatus(
             server=self._replica.place,
@@ -265,12 +283,19 @@ class RedisSync(Actor[MirrorMessage]):
             warning=self._replica.warning,
             compared=found.compared,
             differences=found.differences,
+            more_differences=found.more,
         )
 
     async def _write_all(self) -> None:
         self._tasks_at = 0.0
+        # What others do all the time is behind by a moment, and no difference.
+        await self._lookout.catch_up()
         await self._flush()
         await self._flush_tasks()
+
+    async def _look_at_the_server(self) -> None:
+        await self._replica.look_at_the_server()
+        self.context.detail["warning"] = self._replica.warning
 
     @property
     def _key_count(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
@@ -16,9 +16,21 @@ from .compare import Contents
 from .connection import Store, ping
 from .keys import Keys
 from .picture import Change
-from .pipelines import Evidence, our_keys, read_all, write_change, write_everything, write_tasks
+from .pipelines import (
+    Evidence,
+    our_keys,
+    read_all,
+    read_events,
+    read_outline,
+    read_sessions,
+    remove,
+    write_change,
+    write_everything,
+    write_tasks,
+)
 from .server import Server, run_id, server_of
 from .shelf import TaskChange
+from .strays import Outline, SessionSeen
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("mirror")
 T = TypeVar("T")
@@ -112,6 +124,25 @@ class Replica:
     async def contents(self) -> Contents:
         """What it shows now."""
         return await self._call(partial(read_all, keys=self.keys))
+
+    async def outline(self) -> Outline:
+        """What it shows now, at a glance."""
+        return await self._call(partial(read_outline, keys=self.keys))
+
+    async def sessions(self, sessions: Sequence[UUID]) -> dict[UUID, SessionSeen]:
+        """How it shows these sessions now."""
+        if not sessions:
+            return {}
+        return await self._call(partial(read_sessions, keys=self.keys, sessions=sessions))
+
+    async def events(self) -> tuple[str, ...]:
+        """The events that it shows now, newest first."""
+        return await self._call(partial(read_events, keys=self.keys))
+
+    async def remove(self, *, sessions: Collection[str] = (), events: Collection[str] = ()) -> None:
+        """Have it show these no longer."""
+        if sessions or events:
+            await self._call(partial(remove, keys=self.keys, sessions=sessions, events=events))
 
     async def look_at_the_server(self) -> None:
         """Learn what `eviction_policy` and `warning` tell."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -47,6 +47,10 @@ class TaskChange:
             yield TaskChange(gone=self.gone[start : start + most])
         for start in range(0, len(self.shown), most):
             yield TaskChange(shown=self.shown[start : start + most])
+
+
+_UNKNOWN: Final = TaskShown(id=UUID(int=0), fields={}, waiting=None, processing=None, seconds=None)
+"""Stands for what may be shown of a task; the task itself differs from it, and is written."""
 
 
 class Shelf:
@@ -100,6 +104,32 @@ class Shelf:
         self._changed.update(dict.fromkeys(ids))
         if len(self._changed) > self._most_changed:
             self.doubt()
+
+    def compare(self, live: Mapping[UUID, str], before: Mapping[UUID, str]) -> None:
+        """Note whatever the tasks that run or wait, with their versions, say of what is shown.
+
+        What has the version of ``before`` was looked at since then.
+        """
+        changed = [one for one, version in live.items() if one in self._live and before.get(one) != version]
+        ended = [one for one in self._live if one not in live]
+        unknown = [one for one in live if one not in self._live]
+        # For the others there is no place.
+        room = max(0, self._most_live - len(self._live) + len(ended))
+        self.note([*changed, *ended, *unknown[:room]])
+
+    def distrust(self, ids: Iterable[UUID]) -> None:
+        """Redis may show these tasks in any way."""
+        ids = list(ids)
+        for one in ids:
+            self._drop(one)
+            self._live[one] = _UNKNOWN
+        self.note(ids)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many tasks wait, and how many run, of those that are shown."""
+        live = self._live.values()
+        return sum(one.waiting is not None for one in live), sum(one.processing is not None for one in live)
 
     def doubt(self) -> None:
         """Anything may have changed."""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 from runtime import Address, AskFailed, Refusal
 
 from ..records.journal_messages import JournalMessage, SettleJournal
-from ..records.messages import EventsQuery, Query, SessionsQuery, TasksByIdQuery, TasksInSightQuery
-from ..records.rows import Desired, TaskRow
+from ..records.messages import (
+    EventsQuery,
+    LiveTasksQuery,
+    Query,
+    SessionsQuery,
+    TasksByIdQuery,
+    TasksInSightQuery,
+)
+from ..records.rows import Desired, EventRow, TaskRow
 from ..sessions.messages import RosterMessage, RosterQuery
 from .compare import Expected
 from .keys import MOST_EVENTS, SessionFacts
@@ -24,6 +31,19 @@ READER_TIMEOUT: Final = 3.0
 RECENT: Final = 100
 """Sessions that Redis shows although they ended, while they are not too old."""
 MOST_RUNNING: Final = 1000
+NEWEST_EVENTS: Final = 100
+"""So many are looked at to see whether there are new ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What the record says, as far as it is cheap to know."""
+
+    sessions: list[SessionFacts]
+    events: list[EventRow]
+    """At most `NEWEST_EVENTS`, newest first."""
+    live: str
+    """As `LiveTasksQuery` answers."""
 
 
 class Source:
@@ -39,24 +59,40 @@ class Source:
     async def everything(self) -> Expected:
         """All that should be shown now, with what only memory knows of the sessions on duty."""
         recorded = await self.recorded()
-        return replace(recorded, sessions=_newest([*recorded.sessions, *await self._on_duty()]))
+        on_duty = await self._on_duty()
+        here = {session.id for session in on_duty}
+        return replace(
+            recorded,
+            sessions=_newest([*recorded.sessions, *on_duty]),
+            elsewhere=frozenset(session.id for session in recorded.sessions if session.id not in here),
+        )
 
     async def recorded(self) -> Expected:
         """All that should be shown now, as the record has it."""
         # What was told already but is not on record yet would be missing.
         await self._journal.ask(SettleJournal(), timeout=READER_TIMEOUT)
-        recent = await self._reader.ask(SessionsQuery(limit=RECENT), timeout=READER_TIMEOUT)
-        wanted = await self._reader.ask(
-            SessionsQuery(desired=Desired.RUNNING, limit=MOST_RUNNING), timeout=READER_TIMEOUT
-        )
-        events = await self._reader.ask(EventsQuery(limit=MOST_EVENTS), timeout=READER_TIMEOUT)
+        sessions = await self._sessions()
+        events = await self.events(MOST_EVENTS)
         tasks = await self.tasks()
         return Expected(
-            sessions=_newest([*recent, *wanted]),
+            sessions=sessions,
             events=events,
             tasks=tasks,
             every_task=sum(task.finished_at is None for task in tasks) < MOST_LIVE,
         )
+
+    async def glance(self) -> Glance:
+        """What is cheap to know of all that should be shown now."""
+        await self._journal.ask(SettleJournal(), timeout=READER_TIMEOUT)
+        return Glance(
+            sessions=await self._sessions(),
+            events=await self.events(NEWEST_EVENTS),
+            live=await self._reader.ask(LiveTasksQuery(limit=MOST_LIVE), timeout=READER_TIMEOUT),
+        )
+
+    async def events(self, limit: int) -> list[EventRow]:
+        """The newest of them, newest first."""
+        return await self._reader.ask(EventsQuery(limit=limit), timeout=READER_TIMEOUT)
 
     async def tasks(self) -> list[TaskRow]:
         """All tasks that should be shown now."""
@@ -66,6 +102,13 @@ class Source:
     async def tasks_by_id(self, ids: Sequence[UUID]) -> list[TaskRow]:
         """These tasks, as far as they exist."""
         return await self._reader.ask(TasksByIdQuery(ids=tuple(ids)), timeout=READER_TIMEOUT)
+
+    async def _sessions(self) -> list[SessionFacts]:
+        recent = await self._reader.ask(SessionsQuery(limit=RECENT), timeout=READER_TIMEOUT)
+        wanted = await self._reader.ask(
+            SessionsQuery(desired=Desired.RUNNING, limit=MOST_RUNNING), timeout=READER_TIMEOUT
+        )
+        return _newest([*recent, *wanted])
 
     async def _on_duty(self) -> tuple[SessionFacts, ...]:
         try:

@@ -17,6 +17,7 @@ from ..records.connection import Link, Server
 from ..records.errors import DatabaseAway
 from ..records.threads import Threads
 from ..settings import DatabaseSettings
+from .events import InstanceVanished
 from .tidings import ANYTHING, KINDS, Untold, heard
 
 LOOK_SECONDS: Final = 1.0
@@ -37,7 +38,7 @@ _LISTEN: Final[LiteralString] = f"listen {_CHANNEL}"
 _NOTIFY: Final[LiteralString] = "select pg_notify(%(channel)s, %(payload)s)"
 _APPEAR: Final[LiteralString] = "select pg_advisory_lock_shared(%(class)s, %(object)s)"
 _OTHERS: Final[LiteralString] = """
-    select count(*)::int from pg_locks
+    select coalesce(array_agg(pid), '{}') from pg_locks
     where locktype = 'advisory' and classid = %(class)s::oid and objid = %(object)s::oid and objsubid = 2
         and database = (select oid from pg_database where datname = current_database())
         and pid <> pg_backend_pid()
@@ -50,8 +51,8 @@ class Herald(Actor[Never]):
     What it hears is published here. It speaks after the commit and on a
     connection of its own: notifications in the transactions that add would
     make those of all instances take turns. While no other instance listens it
-    says nothing. After it was away, it has everybody look once, here and
-    elsewhere, since something may have been lost.
+    says nothing. That one vanished is published too. After it was away, it has
+    everybody look once, here and elsewhere, since something may have been lost.
 
     Raises:
         DatabaseAway, DatabaseRefused: from ``started`` and later.
@@ -65,6 +66,8 @@ class Herald(Actor[Never]):
         self._bus = bus
         self._name = uuid4().hex[:12]
         self._others = 0
+        self._neighbours: frozenset[int] = frozenset()
+        """The processes of the server that serve the other heralds."""
         self._untold = Untold()
         self._something = trio.Event()
         self._pause = SHORTEST_PAUSE
@@ -98,6 +101,7 @@ class Herald(Actor[Never]):
                 await self._exchange(threads, link, look=True)
                 for change in ANYTHING:
                     self.context.publish(change)
+                self.context.publish(InstanceVanished())
                 task_status.started()
                 await self._converse(threads, link)
             except Link.Error as error:
@@ -135,7 +139,10 @@ class Herald(Actor[Never]):
         told, others = await threads.run(link, partial(_speak_and_hear, payloads=payloads, look=look))
         news = [change for payload in told for change in heard(payload, listener=self._name)]
         if others is not None:
-            self._others = others
+            # One that we only heard of was never seen among them.
+            if self._neighbours - others or (self._others and not others):
+                self.context.publish(InstanceVanished())
+            self._neighbours, self._others = others, len(others)
         elif news and not self._others:
             # Somebody new. What came about here before we knew of them they have not heard.
             self._others = 1
@@ -153,10 +160,12 @@ def _appear(link: Link) -> None:
     fetch(link, _APPEAR, {**_PRESENCE})
 
 
-def _speak_and_hear(link: Link, payloads: Sequence[str], *, look: bool) -> tuple[list[str], int | None]:
+def _speak_and_hear(
+    link: Link, payloads: Sequence[str], *, look: bool
+) -> tuple[list[str], frozenset[int] | None]:
     for payload in payloads:
         fetch(link, _NOTIFY, {"channel": _CHANNEL, "payload": payload})
-    others: int | None = fetch(link, _OTHERS, {**_PRESENCE})[0][0] if look else None
+    others = frozenset[int](fetch(link, _OTHERS, {**_PRESENCE})[0][0]) if look else None
     return [told.payload for told in link.notifies(timeout=0)], others
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -59,18 +59,26 @@ _ADD: Final[LiteralString] = f"""
     ) with ordinality as row (id, kind, data, parent, key, waits, place)
 """
 
-# A key whose task is gone, or whose time is up, is free.
-_TAKE_KEYS: Final[LiteralString] = """
+# Who adds a task under a key holds its row from here to the commit; who comes second waits, and then reads
+# with a statement of its own: this one would not see the task that the first has just added.
+_LOCK_KEYS: Final[LiteralString] = """
     insert into task_keys as k (key, task_id, until)
     select row.key, row.id, statement_timestamp() + make_interval(secs => row.seconds)
     from unnest(%(keys)s::text[], %(ids)s::uuid[], %(seconds)s::float8[]) as row (key, id, seconds)
     order by row.key
-    on conflict (key) do update set task_id = excluded.task_id, until = excluded.until
-    where k.until <= statement_timestamp() or not exists (select from tasks where id = k.task_id)
-    returning key
+    on conflict (key) do update set key = excluded.key
+    returning key, task_id
 """
 
-_KEYS_OF: Final[LiteralString] = "select key, task_id from task_keys where key = any(%(keys)s::text[])"
+# A key whose task is gone, or whose time is up, is free.
+_TAKE_OVER: Final[LiteralString] = """
+    update task_keys as k
+    set task_id = row.id, until = statement_timestamp() + make_interval(secs => row.seconds)
+    from unnest(%(keys)s::text[], %(ids)s::uuid[], %(seconds)s::float8[]) as row (key, id, seconds)
+    where k.key = row.key
+        and (k.until <= statement_timestamp() or not exists (select from tasks where id = k.task_id))
+    returning k.key
+"""
 
 # The newest data of a debounced task, which then waits anew.
 _DEBOUNCE: Final[LiteralString] = f"""
@@ -82,12 +90,6 @@ _DEBOUNCE: Final[LiteralString] = f"""
     where k.key = %(key)s and tasks.id = k.task_id and state in ('pending', 'delayed')
         and run_at is not null and attempts = 0
     returning id
-"""
-
-# Two instances that both find nothing would both add one.
-_LOCK_KEY: Final[LiteralString] = """
-    insert into task_keys (key, task_id) values (%(key)s, %(id)s)
-    on conflict (key) do update set key = excluded.key
 """
 
 # The key of a debounced task stands for the newest one that was really added.
@@ -154,32 +156,28 @@ def _earlier(store: Store, keyed: Sequence[tuple[str, NewRow]]) -> dict[UUID, UU
         else:
             debounced[key] = row
     if first:
-        taken = {
-            key
-            for (key,) in fetch(
-                store.link,
-                _TAKE_KEYS,
-                {
-                    "keys": texts(list(first)),
-                    "ids": uuids(row.id for row in first.values()),
-                    "seconds": numbers(
-                        row.task.dedup_seconds if row.task.dedup is DedupMode.THROTTLE else None
-                        for row in first.values()
-                    ),
-                },
-            )
-        }
-        lost = [key for key in first if key not in taken]
-        for key, task_id in fetch(store.link, _KEYS_OF, {"keys": texts(lost)}) if lost else []:
-            earlier[first[key].id] = task_id
+        held: dict[str, UUID] = dict(fetch(store.link, _LOCK_KEYS, _keys(first)))
+        known = {key: row for key, row in first.items() if held[key] != row.id}
+        free = {key for (key,) in fetch(store.link, _TAKE_OVER, _keys(known))} if known else set[str]()
+        earlier |= {row.id: held[key] for key, row in known.items() if key not in free}
         # Later ones in this batch with the same key go where the first one went.
         for row_id, task_id in list(earlier.items()):
             earlier[row_id] = earlier.get(task_id, task_id)
     return earlier
 
 
+def _keys(rows: Mapping[str, NewRow]) -> dict[str, object]:
+    return {
+        "keys": texts(list(rows)),
+        "ids": uuids(row.id for row in rows.values()),
+        "seconds": numbers(
+            row.task.dedup_seconds if row.task.dedup is DedupMode.THROTTLE else None for row in rows.values()
+        ),
+    }
+
+
 def _debounce(store: Store, key: str, row: NewRow) -> UUID | None:
-    fetch(store.link, _LOCK_KEY, {"key": key, "id": row.id})
+    fetch(store.link, _LOCK_KEYS, _keys({key: row}))
     found = fetch(
         store.link,
         _DEBOUNCE,

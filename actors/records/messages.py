@@ -190,6 +190,18 @@ class TasksInSightQuery(Request[list[TaskRow]]):
     finished: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTasksQuery(Request[str]):
+    """The tasks that run or wait, at most ``limit``, as text: ``id version,id version``.
+
+    The same ones as `TasksInSightQuery` picks. A version is never the same
+    again after the task was changed; the renewal of a lease is no change. As
+    one text it costs next to nothing to see that it is the same as before.
+    """
+
+    limit: int
+
+
 Query: TypeAlias = (
     SessionsQuery
     | SessionQuery
@@ -206,4 +218,5 @@ Query: TypeAlias = (
     | HourlyQuery
     | TasksByIdQuery
     | TasksInSightQuery
+    | LiveTasksQuery
 )

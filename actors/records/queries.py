@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import LiteralString, TypeVar, assert_never
+from typing import Final, LiteralString, TypeVar, assert_never
 
 from psycopg.rows import DictRow
 
@@ -15,6 +15,7 @@ from .jobs import job
 from .messages import (
     EventsQuery,
     JobsQuery,
+    LiveTasksQuery,
     OpenIntentsQuery,
     Query,
     SessionsQuery,
@@ -41,6 +42,16 @@ from .session_messages import JobQuery, SessionQuery, SystemLogsQuery, UnendedQu
 from .sessions import session, unended
 
 T = TypeVar("T")
+
+# Each part is a walk along one index, however many tasks there are, and picks the same ones each time.
+_LIVE: Final[LiteralString] = """
+    (select *, xmin from tasks where state = 'running' order by id limit %(live)s)
+    union all (
+        select *, xmin from tasks where state = 'pending' order by type, lane, rank limit %(live)s
+    )
+    union all (select *, xmin from tasks where state = 'delayed' order by run_at limit %(live)s)
+    limit %(live)s
+"""
 
 
 def plan_query(query: Query) -> Plan:
@@ -76,6 +87,8 @@ def plan_query(query: Query) -> Plan:
             return tasks_by_id(query)
         case TasksInSightQuery():
             return tasks_in_sight(query)
+        case LiveTasksQuery():
+            return live_tasks(query)
         case _:
             assert_never(query)
 
@@ -171,16 +184,11 @@ def tasks_by_id(query: TasksByIdQuery) -> Plan:
 
 
 def tasks_in_sight(query: TasksInSightQuery) -> Plan:
-    # Each part is a walk along one index, however many tasks there are. The ids of tasks are made in
-    # order of time, so the newest are the last; of those that ended, only the newest are looked through.
+    # The ids of tasks are made in order of time, so the newest are the last; of those that ended, only the
+    # newest are looked through.
     return _list(
         f"""
-        (
-            (select {TASK} from tasks where state = 'running' limit %(live)s)
-            union all (select {TASK} from tasks where state = 'pending' limit %(live)s)
-            union all (select {TASK} from tasks where state = 'delayed' limit %(live)s)
-            limit %(live)s
-        )
+        (select {TASK} from ({_LIVE}) as live)
         union all (
             select {TASK} from (select * from tasks order by id desc limit 5 * %(finished)s) as newest
             where finished_at is not null
@@ -189,6 +197,25 @@ def tasks_in_sight(query: TasksInSightQuery) -> Plan:
         """,
         {"live": query.live, "finished": query.finished},
         task_row,
+    )
+
+
+def live_tasks(query: LiveTasksQuery) -> Plan:
+    return Plan(
+        statements=(
+            Statement(
+                # Whoever renews a lease rewrites the row, so of those that run the token tells the version.
+                sql=f"""
+                select string_agg(
+                    id || ' ' || priority || ' ' || state || case state when 'running' then token::text
+                        else xmin::text end, ','
+                ) as tasks
+                from ({_LIVE}) as live
+                """,
+                parameters={"live": query.limit},
+            ),
+        ),
+        read=lambda rows: rows[0]["tasks"] or "",
     )
 
 

@@ -40,7 +40,9 @@ def read(path: Path) -> list[Entry]:
     """All lines so far."""
     if not path.exists():
         return []
-    return [Entry(**json.loads(line)) for line in path.read_text().splitlines()]
+    # What comes after the last end of a line is just being written.
+    whole, _, _ = path.read_text().rpartition("\n")
+    return [Entry(**json.loads(line)) for line in whole.splitlines()]
 
 
 def overlaps(entries: Iterable[Entry], killed: dict[int, float]) -> list[str]:

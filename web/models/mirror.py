@@ -21,3 +21,4 @@ class MirrorModel(TypedDict):
     warning: str | None
     compared: int
     differences: list[str]
+    more_differences: int

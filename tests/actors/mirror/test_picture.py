@@ -99,3 +99,45 @@ def test_active_sessions_are_renewed() -> None:
     picture.renew()
     (shown,) = picture.take(LATER).sessions
     assert (shown.id, shown.metrics["uptime"]) == (running.id, "301.5")
+
+
+def test_sessions_of_others_are_shown_when_asked_for_and_not_renewed() -> None:
+    """Whoever has them on duty does that, and the state is told by them all the same."""
+    picture, theirs = Picture(), view()
+    picture.take(NOW)
+    picture.see([theirs])
+    change = picture.take(NOW)
+    assert (change.sessions, change.state["state"], change.tells_state) == ((), "running", True)
+    picture.repeat(theirs.id)
+    assert [shown.id for shown in picture.take(NOW).sessions] == [theirs.id]
+    picture.renew()
+    change = picture.take(NOW)
+    assert (change.sessions, change.tells_state) == ((), False)
+    picture.see([])
+    assert picture.take(NOW).state["state"] == "stopped"
+
+
+def test_a_session_is_ours_while_nobody_knows_better() -> None:
+    """A record that is newer than what we were told is of somebody else."""
+    picture, ours = Picture(), view()
+    picture.show(ours)
+    picture.see([ours])
+    assert picture.is_ours(ours.id)
+    picture.see([view(key=ours.id, updated_at=LATER)])
+    assert not picture.is_ours(ours.id)
+    picture.show(view(key=ours.id, updated_at=LATER))
+    assert picture.is_ours(ours.id)
+    picture.show(view(key=ours.id, updated_at=LATER, status=SessionStatus.STOPPED))
+    assert not picture.is_ours(ours.id)
+
+
+def test_listeners_are_told_of_an_event_that_the_record_told_first() -> None:
+    """Once, and it is not shown twice."""
+    picture, event = Picture(), happened("first")
+    picture.add(row(event))
+    assert picture.take(NOW).news == ()
+    picture.add(event)
+    change = picture.take(NOW)
+    assert (change.events, len(change.news)) == ((), 1)
+    picture.add(event)
+    assert picture.take(NOW).news == ()

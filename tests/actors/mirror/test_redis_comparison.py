@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 import structlog.testing
 
-from actors.mirror.messages import MirrorStatusQuery, MirrorUnknown, RepairMirror
+from actors.mirror.messages import MOST_DIFFERENCES, MirrorStatusQuery, MirrorUnknown, RepairMirror
 from actors.queue.events import TaskAdded
 
 from . import tasks
@@ -73,6 +73,37 @@ async def test_a_server_that_may_drop_keys_is_warned_of(database: str, redis_url
         assert [log["policy"] for log in logs if log["event"] == "redis_may_drop_keys"] == ["allkeys-lru"]
     finally:
         await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+async def test_a_server_that_is_set_to_drop_keys_while_it_runs_is_warned_of(
+    database: str, redis_url: str
+) -> None:
+    """At the next question, and no longer once it is set right."""
+    async with open_house(database, redis_url) as house:
+        assert (await mirror_of(house, MirrorStatusQuery())).warning is None
+        await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        try:
+            status = await mirror_of(house, MirrorStatusQuery())
+            assert status.eviction_policy == "allkeys-lru"
+            assert (status.warning or "").startswith("maxmemory-policy of Redis is allkeys-lru")
+            assert house.detail["warning"] == status.warning
+        finally:
+            await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+        status = await mirror_of(house, MirrorStatusQuery())
+        assert (status.eviction_policy, status.warning) == ("noeviction", None)
+        assert house.detail["warning"] is None
+
+
+async def test_more_differences_than_anybody_reads_are_counted(house: House) -> None:
+    """The first of them are told."""
+    several = [task(n) for n in range(1, 151)]
+    tasks.put(house.record.dsn, *several)
+    house.bus.publish(TaskAdded(ids=tuple(one.id for one in several), types=frozenset({"login"})))
+    await eventually(lambda: shows_tasks(house, *several))
+    for one in several:
+        await house.ask("HSET", f"bot:task:{one.id}", "type", "odd")
+    status = await mirror_of(house, MirrorStatusQuery())
+    assert (len(status.differences), status.more_differences) == (MOST_DIFFERENCES, 150 - MOST_DIFFERENCES)
 
 
 async def test_nothing_is_said_of_what_cannot_be_compared(house: House) -> None:

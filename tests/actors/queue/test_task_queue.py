@@ -12,6 +12,7 @@ import trio.testing
 
 from actors.queue.events import TaskAdded, TaskCompleted, TaskDied
 from actors.queue.messages import (
+    Added,
     AddTasks,
     AttemptOutcome,
     AttemptsQuery,
@@ -48,7 +49,7 @@ from actors.queue.messages import (
 from actors.queue.task_queue import MOST_LOOKING
 
 from ..records.records import settings as limits
-from .queues import SETTINGS, open_queue, work
+from .queues import SETTINGS, Queue, open_queue, work
 
 
 async def test_a_task_is_added_claimed_and_completed(database: str) -> None:
@@ -405,18 +406,25 @@ async def test_of_debounced_tasks_one_is_left_with_the_newest_data(database: str
         assert row["run_at"] > before.run_at
 
 
-async def test_two_instances_debounce_to_one_task(database: str) -> None:
-    """Whoever comes second sees what the first one added."""
+@pytest.mark.parametrize("dedup", DedupMode)
+async def test_two_instances_make_one_task_of_a_key(database: str, dedup: DedupMode) -> None:
+    """However close they come: whoever is second is told of what the first one added."""
+    seconds = 0.0 if dedup is DedupMode.SIMPLE else 1000.0
+    told: dict[str, list[Added]] = {f"key-{n}": [] for n in range(200)}
+    async with open_queue(database) as one, open_queue(database) as two:
 
-    def bounced(key: int) -> NewTask:
-        return work(idempotency_key=f"b{key}", dedup=DedupMode.DEBOUNCE, dedup_seconds=1000)
+        async def add(queue: Queue, key: str) -> None:
+            task = work(idempotency_key=key, dedup=dedup, dedup_seconds=seconds)
+            told[key] += await queue.ask(AddTasks(tasks=(task,)))
 
-    async with open_queue(database) as one, open_queue(database) as two, trio.open_nursery() as nursery:
-        for key in range(20):
-            nursery.start_soon(one.add, bounced(key))
-            nursery.start_soon(two.add, bounced(key))
-    async with open_queue(database) as queue:
-        assert (await queue.sql("select count(*) as n from tasks"))[0]["n"] == 20
+        for key in told:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(add, one, key)
+                nursery.start_soon(add, two, key)
+        assert (await one.sql("select count(*) as n from tasks"))[0]["n"] == len(told)
+    for first, second in told.values():
+        assert first.id == second.id
+        assert {first.created, second.created} == {True, False}
 
 
 async def test_a_retried_completed_task_keeps_what_came_of_it_before(database: str) -> None:

@@ -223,6 +223,7 @@ def mirror_status(**changes: object) -> MirrorStatus:
         warning=None,
         compared=7,
         differences=("bot:state is gone",),
+        more_differences=0,
     )
     return replace(status, **changes)
 
