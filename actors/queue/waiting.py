@@ -40,39 +40,27 @@ class Waiting:
         self._others: deque[Asked] = deque()
         # Whoever is first is taken last the next time.
         self._simple = deque((self._adds, self._completions, self._claims, self._renewals))
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._simple)) + len(self._others)
+        return self._count
 
     @property
     def full(self) -> bool:
         """Whether there is a batch of them."""
-        return len(self) >= self._batch_size
+        return self._count >= self._batch_size
 
     def put(self, change: Change, deferred: Deferred[object]) -> bool:
         """Let it wait among its like; True where one statement may do, see `fast_path.py`."""
-        match change:
-            case AddTasks():
-                for task in change.tasks:
-                    keyed = task.idempotency_key is not None or task.dedup is not DedupMode.SIMPLE
-                    if keyed or task.children or task.dedup_seconds:
-                        self._others.append((change, deferred))
-                        return False
-                self._adds.append((change, deferred))
-            case CompleteTasks():
-                self._completions.append((change, deferred))
-            case ClaimTasks():
-                self._claims.append((change, deferred))
-            case RenewLeases():
-                self._renewals.append((change, deferred))
-            case _:
-                self._others.append((change, deferred))
-                return False
-        return True
+        line = self._line(change)
+        line.append((change, deferred))
+        self._count += 1
+        return line is not self._others
 
     def put_to_others(self, change: Change, deferred: Deferred[object]) -> None:
         """It was less simple than it looked."""
         self._others.append((change, deferred))
+        self._count += 1
 
     def take_simple(self, writers: int) -> list[Asked]:
         """Messages of one kind that a statement may do, see `fast_path.py`; a fair share for one of so many.
@@ -81,12 +69,12 @@ class Waiting:
         commits overlap are done sooner than the whole.
         """
         for _ in range(len(self._simple)):
-            kind = self._simple[0]
+            line = self._simple[0]
             self._simple.rotate(-1)
-            if kind:
+            if line:
                 # Each claim and each renewal is a statement of its own.
-                alone = kind is self._claims or kind is self._renewals
-                return self._rows(kind, 1 if alone else max(SHARE, -(-len(kind) // writers)))
+                alone = line is self._claims or line is self._renewals
+                return self._rows(line, 1 if alone else max(SHARE, -(-len(line) // writers)))
         return []
 
     def take_others(self) -> list[Asked]:
@@ -95,15 +83,34 @@ class Waiting:
 
     def take_all(self) -> Iterator[Asked]:
         """Everything, for it to be refused."""
-        for kind in (*self._simple, self._others):
-            while kind:
-                yield kind.popleft()
+        for line in (*self._simple, self._others):
+            while line:
+                self._count -= 1
+                yield line.popleft()
 
-    def _rows(self, kind: deque[Asked], most: int) -> list[Asked]:
+    def _line(self, change: Change) -> deque[Asked]:
+        match change:
+            case AddTasks():
+                for task in change.tasks:
+                    keyed = task.idempotency_key is not None or task.dedup is not DedupMode.SIMPLE
+                    if keyed or task.children or task.dedup_seconds:
+                        return self._others
+                return self._adds
+            case CompleteTasks():
+                return self._completions
+            case ClaimTasks():
+                return self._claims
+            case RenewLeases():
+                return self._renewals
+            case _:
+                return self._others
+
+    def _rows(self, line: deque[Asked], most: int) -> list[Asked]:
         asked: list[Asked] = []
         left = self._batch_size
-        while kind and len(asked) < most and left > 0:
-            one = kind.popleft()
+        while line and len(asked) < most and left > 0:
+            one = line.popleft()
             asked.append(one)
             left -= size_of(one[0])
+        self._count -= len(asked)
         return asked

@@ -71,10 +71,10 @@ class Writers:
 
     def put(self, change: Change, deferred: Deferred[object]) -> None:
         """Have it carried out."""
-        if self._waiting.put(change, deferred):
-            self._fast_writers.unpark()
-        else:
-            self._careful_writer.unpark()
+        idle = self._fast_writers if self._waiting.put(change, deferred) else self._careful_writer
+        # To look is cheaper than to wake nobody, and they are seldom idle.
+        if idle:
+            idle.unpark()
 
     def refuse_all(self, refusal: QueueAway) -> None:
         """Answer all that waits with this."""
