@@ -289,8 +289,8 @@ async def test_each_state_is_told_as_it_comes(database: str) -> None:
             await post.roster.ask(StopSession(session_id=view.id), timeout=15)
             while told[-1] != "stopped":
                 told.append((await next_event(changes, SessionChanged)).session.status)
-        steps = [state for state, before in zip(told, [None, *told], strict=False) if state != before]
-        assert steps == ["starting", "running", "stopping", "stopped"]
+        # What it says for itself may cross the word that it stops.
+        assert list(dict.fromkeys(told)) == ["starting", "running", "stopping", "stopped"]
 
 
 async def test_an_order_goes_to_the_session_that_is_named_or_to_the_first(database: str) -> None:
