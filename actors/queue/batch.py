@@ -13,7 +13,7 @@ import structlog
 
 from runtime import Refusal
 
-from ..records.connection import UNSENDABLE, Link, first_line, is_conflict, is_hopeless, is_slow
+from ..records.connection import UNSENDABLE, Link, first_line, is_conflict, is_lost, is_slow
 from .claiming import claim
 from .holding import RENEW, complete, fail, log, progress, renewed, renewing
 from .inserting import add
@@ -82,7 +82,8 @@ def carry_out(link: Link, changes: Sequence[Change], policy: Policy, random: Ran
     try:
         return _insist(link, changes, policy, random)
     except Exception as error:  # whatever a message may bring about, it is for its own asker
-        if _hopeless(link, error):
+        # Others can be served while somebody keeps one statement waiting.
+        if is_lost(link, error):
             raise
         if len(changes) == 1:
             return Done(replies=[_refusal(changes[0], error)])
@@ -92,11 +93,6 @@ def carry_out(link: Link, changes: Sequence[Change], policy: Policy, random: Ran
         done.replies += alone.replies
         done.events += alone.events
     return done
-
-
-def _hopeless(link: Link, error: Exception) -> bool:
-    # Others can be served while somebody keeps one statement waiting.
-    return is_hopeless(link, error) and not (is_slow(error) and not link.closed)
 
 
 def _refusal(change: Change, error: Exception) -> Refusal:

@@ -17,7 +17,7 @@ from uuid import UUID
 import trio
 
 from ..records.arrays import numbers, texts, uuids
-from ..records.connection import Link, is_away, is_slow
+from ..records.connection import Link, is_lost
 from ..records.wire import Wire
 from .adding import Kinds, to_json
 from .batch import Change, Done
@@ -121,7 +121,7 @@ async def run_fast_path(wire: Wire, changes: Sequence[Change], policy: Policy, f
     except (InvalidTask, ValueError, TypeError):
         pass
     except Link.Error as error:
-        if wire.closed or (is_away(error) and not is_slow(error)):
+        if is_lost(wire, error):
             raise
     # One of them cannot be kept, or others were in the way.
     return _undone(changes)
@@ -133,11 +133,10 @@ def _undone(changes: Sequence[Change]) -> Done:
 
 async def _planned(changes: Sequence[Change], policy: Policy, floors: Floors) -> Plan:
     plan = partial(_plan, changes, policy, floors)
-    left = SMALL
-    for change in changes:
-        left -= size_of(change)
+    if sum(map(size_of, changes)) <= SMALL:
+        return plan()
     # Nobody else should wait for the planning of thousands.
-    return plan() if left >= 0 else await trio.to_thread.run_sync(plan, limiter=_planners)
+    return await trio.to_thread.run_sync(plan, limiter=_planners)
 
 
 def _plan(changes: Sequence[Change], policy: Policy, floors: Floors) -> Plan:

@@ -199,28 +199,21 @@ def fail(store: Store, requests: Sequence[FailTask]) -> list[TaskState | Refusal
             due = min(wait for wait in waits.values() if wait is not None)
             store.publish(TaskRetried(ids=again, due_in=due))
         settle(store, (parent for _, state, parent in failed if state == TaskState.FAILED))
-    missing = [key for key in failing if key not in waits]
-    already = {
-        (task_id, token): TaskState(state)
-        for task_id, token, state in (
-            fetch(
-                store.link,
-                _FAILED_ALREADY,
-                {
-                    "ids": uuids(task_id for task_id, _ in missing),
-                    "tokens": numbers(token for _, token in missing),
-                },
-            )
-            if missing
-            else ()
-        )
+    told = {key: states[key[0]] for key in waits}
+    told |= _failed_already(store, [key for key in failing if key not in waits])
+    return [told.get((request.id, request.token)) or stale(request.id) for request in requests]
+
+
+def _failed_already(store: Store, keys: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], TaskState]:
+    """Of ids with their tokens those whose failure is on record, and how their tasks stand."""
+    if not keys:
+        return {}
+    parameters: dict[str, object] = {
+        "ids": uuids(task_id for task_id, _ in keys),
+        "tokens": numbers(token for _, token in keys),
     }
-    return [
-        states[request.id]
-        if (key := (request.id, request.token)) in waits
-        else already.get(key) or stale(request.id)
-        for request in requests
-    ]
+    found = fetch(store.link, _FAILED_ALREADY, parameters)
+    return {(task_id, token): TaskState(state) for task_id, token, state in found}
 
 
 def _wait(store: Store, row: Row, request: FailTask) -> float | None:

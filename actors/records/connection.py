@@ -168,6 +168,14 @@ def is_hopeless(link: Link, error: Exception) -> bool:
     return link.closed or (isinstance(error, psycopg.Error) and is_away(error))
 
 
+def is_lost(
+    connection: psycopg.Connection[DictRow] | psycopg.AsyncConnection[tuple[Any, ...]], error: Exception
+) -> bool:
+    """As `is_hopeless`, but what only took too long is to blame itself: others can still be served."""
+    away = isinstance(error, psycopg.Error) and is_away(error)
+    return connection.closed or (away and not is_slow(error))
+
+
 def first_line(error: Exception) -> str:
     """The one line of an error that says why."""
     text = str(error).strip()
