@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 from runtime import Address, SupervisorMessage
 
+from .database.journal.messages import JournalMessage
+from .database.messages import Query, Write
 from .mirror.messages import MirrorMessage
 from .monitor.messages import CheckNow, MonitorMessage
 from .monitor.status import ServiceName
-from .portals.browser_host import BrowserQuery
+from .portals.browser.browser_host import BrowserQuery
 from .queue.messages import QueueMessage
-from .records.journal_messages import JournalMessage
-from .records.messages import Query, Write
-from .sessions.album_messages import AlbumMessage
-from .sessions.messages import RosterMessage
+from .sessions.messages import ControllerMessage
+from .sessions.screenshots.messages import ScreenshotMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
+class TreeAddresses:
     """Every mailbox that somebody other than its owner writes to, made before the first actor."""
 
     root: Address[SupervisorMessage] = field(default_factory=lambda: Address("botvisor"))
@@ -33,6 +33,6 @@ class Addresses:
     board: Address[MonitorMessage] = field(default_factory=lambda: Address("board", capacity=256))
     task_queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue", capacity=1000))
     browser_host: Address[BrowserQuery] = field(default_factory=lambda: Address("browser_host"))
-    roster: Address[RosterMessage] = field(default_factory=lambda: Address("roster", capacity=256))
+    roster: Address[ControllerMessage] = field(default_factory=lambda: Address("roster", capacity=256))
     fleet: Address[SupervisorMessage] = field(default_factory=lambda: Address("fleet"))
-    album: Address[AlbumMessage] = field(default_factory=lambda: Address("album", capacity=64))
+    album: Address[ScreenshotMessage] = field(default_factory=lambda: Address("album", capacity=64))

@@ -18,50 +18,50 @@ from uuid import UUID, uuid4
 
 from runtime import Address, Bus, ChildSpec, SupervisorSpec
 
-from .addresses import Addresses
-from .analytics.analyst import Analyst
-from .grower import Grower
+from .addresses import TreeAddresses
+from .analytics.aggregator import Aggregator
+from .cluster.notifier import Notifier
+from .database.db_reader import DbReader
+from .database.db_writer import DbWriter
+from .database.journal.journal import Journal
+from .database.maintenance.janitor import Janitor
+from .database.rows import SessionRow
 from .mirror.redis_sync import RedisSync
-from .monitor.probes import Surroundings, make_board, make_probe
-from .news.herald import Herald
-from .plan import Plan
-from .portals.browser import open_browser_portal
-from .portals.browser_host import BrowserHost
-from .portals.http import open_http_portal
+from .monitor.service_probes import ProbeContext, make_board, make_probe
+from .portals.browser.browser_host import BrowserHost
+from .portals.browser.browser_portal import open_browser_portal
+from .portals.http.http_portal import open_http_portal
 from .portals.portal import Portal
 from .practice import PracticePortal
-from .queue.handler import Gate
+from .queue.engine.task_queue import TaskQueue
 from .queue.reaper import Reaper
-from .queue.task_queue import TaskQueue
-from .queue.workers import Workers
-from .records.db_reader import DbReader
-from .records.db_writer import DbWriter
-from .records.janitor import Janitor
-from .records.journal import Journal
-from .records.rows import SessionRow
+from .queue.worker.handler import Gate
+from .queue.worker.workers import Workers
+from .resolved_config import ResolvedConfig
 from .services import PostgresServer, ValkeyServer
-from .sessions.album import Album
-from .sessions.claims import Claims
-from .sessions.desks import Desks
-from .sessions.duty import NOBODY, child_name
-from .sessions.handlers import session_handlers
-from .sessions.lease_return import LeaseReturn
-from .sessions.orders import Order
-from .sessions.roster import Roster
-from .sessions.session import MOST_ORDERS, Assignment, Session
-from .sessions.terms import LEAVE, Terms
-from .sessions.turnstile import Turnstile
-from .sessions.workplaces import Workplace, Workplaces
+from .sessions.controller.active_sessions import NOBODY, child_name
+from .sessions.controller.lease_releaser import LeaseReleaser
+from .sessions.controller.portal_catalog import CatalogEntry, PortalCatalog
+from .sessions.controller.session_controller import SessionController
+from .sessions.controller.sessions_config import LEAVE, SessionsConfig
+from .sessions.controller.task_handlers import session_handlers
+from .sessions.database_actors import DatabaseActors
+from .sessions.screenshots.store import ScreenshotStore
+from .sessions.session.check_throttle import CheckThrottle
+from .sessions.session.claim_cache import ClaimCache
+from .sessions.session.commands import SessionCommand
+from .sessions.session.session import MOST_ORDERS, Session, SessionContext
 from .settings import EMBEDDED, portal_file
+from .spec_builder import SpecBuilder
 
 WRITER_PAUSE: Final = 2.0
 """Longest wait in seconds before the writer tries PostgreSQL again: all commands and facts wait for it."""
 
 
-def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> SupervisorSpec:
+def tree(plan: ResolvedConfig, addresses: TreeAddresses, bus: Bus, web: SupervisorSpec) -> SupervisorSpec:
     """The tree of this plan, with the front end as its last branch."""
     to, settings, data_dir = addresses, plan.settings, plan.data_dir
-    grow = Grower(settings)
+    grow = SpecBuilder(settings)
     on_duty = Gate(NOBODY)
     return grow.branch(
         to.root,
@@ -107,7 +107,7 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
             # Above all who go by what it hears.
             grow.worker(
                 Address[Never]("herald"),
-                lambda: Herald(settings.database, plan.dsn, bus),
+                lambda: Notifier(settings.database, plan.dsn, bus),
                 longest_pause=WRITER_PAUSE,
             ),
         ),
@@ -123,7 +123,7 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
             Address("analytics"),
             grow.worker(
                 Address[Never]("analyst"),
-                lambda: Analyst(
+                lambda: Aggregator(
                     settings.analytics,
                     settings.database,
                     plan.dsn,
@@ -152,11 +152,11 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
             Address("sessions"),
             # Above the fleet, so that at a stop the leases are given back when the sessions have ended.
             grow.worker(
-                Address[Never]("leases"), lambda: LeaseReturn(plan.owner, to.db_writer), shutdown=2.0
+                Address[Never]("leases"), lambda: LeaseReleaser(plan.owner, to.db_writer), shutdown=2.0
             ),
             grow.worker(
                 to.album,
-                lambda: Album(
+                lambda: ScreenshotStore(
                     data_dir.screenshots,
                     keep_count=settings.sessions.screenshot_keep_count,
                     keep_hours=settings.sessions.screenshot_keep_hours,
@@ -179,9 +179,9 @@ def tree(plan: Plan, addresses: Addresses, bus: Bus, web: SupervisorSpec) -> Sup
     )
 
 
-def surroundings(plan: Plan, to: Addresses, bus: Bus) -> Surroundings:
+def surroundings(plan: ResolvedConfig, to: TreeAddresses, bus: Bus) -> ProbeContext:
     """What the monitor looks at."""
-    return Surroundings(
+    return ProbeContext(
         settings=plan.settings,
         dsn=plan.dsn,
         redis_url=plan.redis_url,
@@ -194,7 +194,7 @@ def surroundings(plan: Plan, to: Addresses, bus: Bus) -> Surroundings:
     )
 
 
-def workers(plan: Plan, to: Addresses, bus: Bus, on_duty: Gate) -> Workers:
+def workers(plan: ResolvedConfig, to: TreeAddresses, bus: Bus, on_duty: Gate) -> Workers:
     """Those who do the tasks; each incarnation is another owner of leases.
 
     The types of the Compatibility API are for the sessions, unless this instance was given other handlers.
@@ -211,7 +211,7 @@ def workers(plan: Plan, to: Addresses, bus: Bus, on_duty: Gate) -> Workers:
     )
 
 
-def browser_host(plan: Plan, chromium: Path) -> BrowserHost:
+def browser_host(plan: ResolvedConfig, chromium: Path) -> BrowserHost:
     """The keeper of the one browser."""
     settings = plan.settings.browser
     return BrowserHost(
@@ -224,13 +224,13 @@ def browser_host(plan: Plan, chromium: Path) -> BrowserHost:
 
 
 async def session_spec(
-    plan: Plan,
-    to: Addresses,
-    grow: Grower,
+    plan: ResolvedConfig,
+    to: TreeAddresses,
+    grow: SpecBuilder,
     bus: Bus,
-    workplaces: Workplaces,
-    claims: Claims,
-    turnstile: Turnstile,
+    workplaces: PortalCatalog,
+    claims: ClaimCache,
+    turnstile: CheckThrottle,
     row: SessionRow,
 ) -> ChildSpec:
     """A bot session as a child of the fleet.
@@ -247,7 +247,7 @@ async def session_spec(
             return open_http_portal(definition, credentials, saved)
         return open_browser_portal(definition, credentials, to.browser_host, saved)
 
-    assignment = Assignment(
+    assignment = SessionContext(
         row=row,
         engine=plan.engine,
         open_portal=open_portal,
@@ -259,19 +259,23 @@ async def session_spec(
         turnstile=turnstile,
     )
     return grow.worker(
-        Address[Order](child_name(row.id), capacity=MOST_ORDERS), lambda: Session(assignment), shutdown=LEAVE
+        Address[SessionCommand](child_name(row.id), capacity=MOST_ORDERS),
+        lambda: Session(assignment),
+        shutdown=LEAVE,
     )
 
 
-def desks(to: Addresses) -> Desks:
+def desks(to: TreeAddresses) -> DatabaseActors:
     """Where sessions and their roster write and read."""
-    return Desks(writer=to.db_writer, reader=to.db_reader, journal=to.journal)
+    return DatabaseActors(writer=to.db_writer, reader=to.db_reader, journal=to.journal)
 
 
-def roster(plan: Plan, to: Addresses, grow: Grower, bus: Bus, on_duty: Gate) -> Roster:
+def roster(
+    plan: ResolvedConfig, to: TreeAddresses, grow: SpecBuilder, bus: Bus, on_duty: Gate
+) -> SessionController:
     """The keeper of the sessions."""
     sessions = plan.settings.sessions
-    terms = Terms(
+    terms = SessionsConfig(
         portal=plan.definition.name,
         engine=plan.engine,
         autostart=sessions.autostart,
@@ -282,17 +286,17 @@ def roster(plan: Plan, to: Addresses, grow: Grower, bus: Bus, on_duty: Gate) -> 
         shared=plan.settings.database.url != EMBEDDED,
     )
 
-    usual = Workplace(definition=plan.definition, credentials=plan.credentials)
+    usual = CatalogEntry(definition=plan.definition, credentials=plan.credentials)
     # Beside the one of the settings, wherever that is, and among those that come with botvisor.
     folders = [portal_file(name).parent for name in (sessions.portal, "practice")]
-    workplaces = Workplaces(usual, folders)
+    workplaces = PortalCatalog(usual, folders)
 
     async def forget_login(session: UUID) -> None:
         await plan.logins.forget(str(session))
 
-    return Roster(
+    return SessionController(
         terms,
-        employ=partial(session_spec, plan, to, grow, bus, workplaces, Claims(), Turnstile()),
+        employ=partial(session_spec, plan, to, grow, bus, workplaces, ClaimCache(), CheckThrottle()),
         forget_login=forget_login,
         fleet=to.fleet,
         desks=desks(to),

@@ -10,7 +10,6 @@ from __future__ import annotations
 from ._actor import Actor, Context, Detail
 from ._address import Address
 from ._backoff import Backoff
-from ._budget import Budget, Level, crashes_to_exit
 from ._bus import Bus, Subscription, WhenSlow
 from ._control import (
     AlreadyPresent,
@@ -37,12 +36,12 @@ from ._control import (
     TerminateChild,
     TreeQuery,
 )
+from ._dead_letters import DeadLetter, DeadLetters, NoSuchLetter, Repeatable, Undelivered
 from ._errors import (
     ActorCrashed,
     ActorStopped,
     AskFailed,
     AskTimeout,
-    EndedByItself,
     HandlerHung,
     IntensityReached,
     InvalidSpec,
@@ -52,24 +51,32 @@ from ._errors import (
     Refusal,
     RuntimeFault,
     StartFailed,
-    TooSlow,
+    SubscriberLagged,
+    UnexpectedExit,
     describe,
 )
-from ._events import ChildFailed, ChildStarted, ChildStopped, LifecycleEvent
-from ._exit import Cause, Exit, traceback_hash
-from ._heap import freeze_heap
-from ._intensity import RestartIntensity
+from ._exit import Cause, ChildFailed, ChildStarted, ChildStopped, Exit, LifecycleEvent, traceback_hash
+from ._gc import freeze_heap
 from ._ledger import Ledger, Outcome, RestartEntry, RestartRecorded
-from ._letters import DeadLetter, DeadLetters, NoSuchLetter, Repeatable, Undelivered
 from ._load import Load, LoopLag, SlowHandler
 from ._mailbox import MailboxStatistics, Urgent
 from ._node import ChildCounts, ChildInfo, ChildState, Kind, Node
 from ._overflow import Overflow
 from ._reply import Deferred, Request
-from ._run import ExitCode, run
-from ._signals import until_signal
+from ._run import ExitCode, run, until_signal
 from ._spec import AnySpec, ChildSpec, Shutdown, SupervisorSpec, check_child_specs
-from ._strategy import AutoShutdown, Restart, Strategy, affected, comes_back, shuts_down
+from ._strategy import (
+    AutoShutdown,
+    Budget,
+    Level,
+    Restart,
+    RestartIntensity,
+    Strategy,
+    affected,
+    comes_back,
+    crashes_to_exit,
+    shuts_down,
+)
 from ._system import System, open_system
 from ._timers import Timer
 from ._watch import Down
@@ -110,7 +117,6 @@ __all__ = [
     "Detail",
     "Down",
     "DynamicSupervisor",
-    "EndedByItself",
     "Exit",
     "ExitCode",
     "HandlerHung",
@@ -151,6 +157,7 @@ __all__ = [
     "StartFailed",
     "StartRefused",
     "Strategy",
+    "SubscriberLagged",
     "Subscription",
     "SupervisorMessage",
     "SupervisorRefusal",
@@ -158,9 +165,9 @@ __all__ = [
     "System",
     "TerminateChild",
     "Timer",
-    "TooSlow",
     "TreeQuery",
     "Undelivered",
+    "UnexpectedExit",
     "Urgent",
     "WhenSlow",
     "affected",

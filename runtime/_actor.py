@@ -10,9 +10,9 @@ import trio
 from ._address import Address
 from ._exit import Exit
 from ._mailbox import Mailbox
-from ._reply import Deferred, Promises
+from ._reply import Deferred, PendingReplies
 from ._timers import Timer
-from ._watch import Ties
+from ._watch import Links
 
 M = TypeVar("M")
 
@@ -30,9 +30,9 @@ class Context:
         nursery: trio.Nursery,
         publish: Callable[[object], None],
         detail: dict[str, Detail],
-        promises: Promises,
+        promises: PendingReplies,
         mailbox: Mailbox[Any],
-        ties: Ties,
+        ties: Links,
         stop: Callable[[], None],
     ) -> None:
         self.path = path

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import trio
 
-from ._errors import InvalidSpec, TooSlow
+from ._errors import InvalidSpec, SubscriberLagged
 
 
 class WhenSlow(StrEnum):
@@ -20,7 +20,7 @@ class WhenSlow(StrEnum):
     DROP_NEWEST = "drop_newest"
     """It loses the new one: for those who want to know how things began."""
     END = "end"
-    """It ends, after what waits, with :class:`TooSlow`: for those who may miss nothing."""
+    """It ends, after what waits, with :class:`SubscriberLagged`: for those who may miss nothing."""
 
 
 class Subscription:
@@ -65,7 +65,7 @@ class Subscription:
         await trio.lowlevel.checkpoint()
         while not self._waiting:
             if self._over:
-                raise TooSlow(f"{self.missed} events were missed: more than {self._capacity} waited")
+                raise SubscriberLagged(f"{self.missed} events were missed: more than {self._capacity} waited")
             await self._reader.park()
         return self._waiting.popleft()
 

@@ -8,12 +8,11 @@ from typing import Protocol
 import trio
 
 from ._actor import Detail
-from ._budget import Budget
 from ._errors import describe
 from ._exit import Cause, Exit
 from ._node import ChildInfo, ChildState, Kind, Node
 from ._spec import AnySpec, ChildSpec
-from ._strategy import Restart
+from ._strategy import Budget, Restart
 from ._watch import Down
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from ._dead_letters import DeadLetter
 from ._errors import Refusal
 from ._ledger import RestartEntry
-from ._letters import DeadLetter
 from ._load import Load
 from ._mailbox import Urgent
 from ._node import ChildCounts, ChildInfo, Node

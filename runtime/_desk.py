@@ -31,8 +31,8 @@ from ._control import (
     TerminateChild,
     TreeQuery,
 )
+from ._dead_letters import NoSuchLetter
 from ._errors import ActorStopped, InvalidSpec, MailboxFull, Refusal, describe
-from ._letters import NoSuchLetter
 from ._node import ChildCounts, Kind
 from ._reply import Deferred
 from ._spec import AnySpec, check_child_specs
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ._supervisor import Supervisor
 
 
-class Desk:
+class RequestHandler:
     """Answers for one supervisor. What takes time is worked out in the supervisor's nursery."""
 
     __slots__ = ("_supervisor",)

@@ -95,11 +95,11 @@ class LinkBroken(RuntimeFault):
     """An actor that this one is linked to failed; ``__cause__`` is its error."""
 
 
-class EndedByItself(RuntimeFault):
+class UnexpectedExit(RuntimeFault):
     """A permanent actor ended although nobody asked it to."""
 
 
-class TooSlow(RuntimeFault):
+class SubscriberLagged(RuntimeFault):
     """A listener fell further behind than its subscription allows, and hears no more."""
 
 

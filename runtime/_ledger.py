@@ -11,8 +11,7 @@ from itertools import count
 import trio
 
 from ._errors import describe
-from ._events import LifecycleEvent
-from ._exit import Cause, Exit, traceback_hash
+from ._exit import Cause, Exit, LifecycleEvent, traceback_hash
 
 
 class Outcome(StrEnum):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import trio
 
+from ._dead_letters import Undelivered
 from ._errors import ActorStopped, MailboxFull
-from ._letters import Undelivered
 
 if TYPE_CHECKING:
-    from ._letters import Blame, DeadLetters
+    from ._dead_letters import CrashHistory, DeadLetters
     from ._reply import Deferred
     from ._watch import Down
 
@@ -252,7 +252,7 @@ class Mailbox(Generic[M]):
         """Why it accepts no messages; None while it does."""
         return self._closed
 
-    def bury(self, message: M, reason: Undelivered, blame: Blame | None = None) -> None:
+    def bury(self, message: M, reason: Undelivered, blame: CrashHistory | None = None) -> None:
         """Keep a message that is not handled for a look."""
         if self._letters is not None:
 

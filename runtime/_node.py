@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ._budget import Budget
 from ._mailbox import MailboxStatistics
+from ._strategy import Budget
 
 if TYPE_CHECKING:
     from ._actor import Detail

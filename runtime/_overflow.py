@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
+from ._dead_letters import Undelivered
 from ._errors import InvalidSpec, MessageDropped
-from ._letters import Undelivered
 from ._mailbox import Envelope, Mailbox, Urgent
 
 if TYPE_CHECKING:

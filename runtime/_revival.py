@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._supervisor import Supervisor
 
 
-class Revival:
+class PendingRestart:
     """Children that come back together, after one wait."""
 
     __slots__ = ("due", "members", "scope")
@@ -26,14 +26,14 @@ class Revival:
         self.scope = trio.CancelScope()
 
 
-class Revivals:
+class PendingRestarts:
     """All that a supervisor is bringing back. Each revival is a task, so that the supervisor hears on."""
 
     __slots__ = ("_by_child", "_supervisor")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._by_child: dict[str, Revival] = {}
+        self._by_child: dict[str, PendingRestart] = {}
 
     def begin(self, ended: Child, due: float) -> None:
         """Stop whoever stops with this child, wait, and start them all in order."""
@@ -47,7 +47,7 @@ class Revivals:
                 ids.update(under_way.members)
         alone = len(ids) == 1
         members = [ended] if alone else [child for child in supervisor.children.values() if child.id in ids]
-        revival = Revival(members, due)
+        revival = PendingRestart(members, due)
         for child in members:
             self._by_child[child.id] = revival
             # An end of these that was not decided about yet is part of this.
@@ -73,7 +73,7 @@ class Revivals:
         for revival in set(self._by_child.values()):
             revival.scope.cancel()
 
-    async def _bring_back(self, revival: Revival) -> None:
+    async def _bring_back(self, revival: PendingRestart) -> None:
         with revival.scope:
             await self._stop_members(revival)
             if trio.current_time() < revival.due:
@@ -89,7 +89,7 @@ class Revivals:
                     return
                 self.drop(child)
 
-    async def _stop_members(self, revival: Revival) -> None:
+    async def _stop_members(self, revival: PendingRestart) -> None:
         for child in reversed(list(revival.members.values())):
             if child.state is ChildState.STOPPING:
                 await self._supervisor.stop(child, final=child.restart is Restart.TEMPORARY)

@@ -16,20 +16,17 @@ from collections.abc import Callable, Iterator
 
 import trio
 
-from ._budget import Budget, Level, crashes_to_exit
 from ._child import Child
-from ._desk import Desk
-from ._errors import EndedByItself, IntensityReached, StartFailed, plain
-from ._events import ChildStarted, ChildStopped
-from ._exit import Cause
-from ._intensity import RestartIntensity
+from ._desk import RequestHandler
+from ._errors import IntensityReached, StartFailed, UnexpectedExit, plain
+from ._exit import Cause, ChildStarted, ChildStopped
 from ._ledger import Outcome
 from ._node import ChildState, Node
-from ._revival import Revivals
+from ._revival import PendingRestarts
 from ._spec import AnySpec, ChildSpec, Shutdown, SupervisorSpec
-from ._strategy import Restart
-from ._surroundings import Surroundings
-from ._verdicts import Verdicts
+from ._strategy import Budget, Level, Restart, RestartIntensity, crashes_to_exit
+from ._system_context import SystemContext
+from ._verdicts import RestartDecider
 from ._worker import Worker
 
 
@@ -37,7 +34,7 @@ class Supervisor:
     """Runs one supervisor from the start of its first child to the end of its last."""
 
     def __init__(
-        self, spec: SupervisorSpec, me: Child, surroundings: Surroundings, above: Supervisor | None = None
+        self, spec: SupervisorSpec, me: Child, surroundings: SystemContext, above: Supervisor | None = None
     ) -> None:
         self.spec = spec
         self.me = me
@@ -49,14 +46,14 @@ class Supervisor:
         self._above = above
         self._mailbox = spec.address.mailbox
         self._ended: deque[tuple[Child, int]] = deque()
-        self.revivals = Revivals(self)
+        self.revivals = PendingRestarts(self)
         self.intensity = RestartIntensity(spec.max_restarts, spec.period)
-        self.verdicts = Verdicts(self)
+        self.verdicts = RestartDecider(self)
         self._stop_requested = False
         self._stop_is_final = False
         self._starting: Child | None = None
         self._nursery: trio.Nursery | None = None
-        self._desk = Desk(self)
+        self._desk = RequestHandler(self)
 
     # From outside
 
@@ -266,7 +263,7 @@ class Supervisor:
 def _not_started(child: Child) -> StartFailed:
     cause = None if child.exit is None else child.exit.error
     if cause is None:
-        cause = EndedByItself("it ended before it was ready")
+        cause = UnexpectedExit("it ended before it was ready")
     if isinstance(cause, StartFailed):
         return cause
     absence = child.exit is not None and child.exit.cause is Cause.ABSENCE

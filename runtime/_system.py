@@ -10,20 +10,20 @@ import trio
 
 from ._bus import Bus
 from ._child import Child
+from ._dead_letters import DeadLetters
 from ._errors import plain
 from ._ledger import Ledger
-from ._letters import DeadLetters
 from ._load import LagMeter, Load, SlowHandlers
 from ._node import ChildState, Node
 from ._spec import SupervisorSpec
 from ._supervisor import Supervisor
-from ._surroundings import Surroundings
+from ._system_context import SystemContext
 
 
 class System:
     """A running tree."""
 
-    def __init__(self, root: Child, life: Supervisor, bus: Bus, surroundings: Surroundings) -> None:
+    def __init__(self, root: Child, life: Supervisor, bus: Bus, surroundings: SystemContext) -> None:
         self._root = root
         self._life = life
         self._surroundings = surroundings
@@ -78,7 +78,7 @@ async def open_system(
     # Shielded: the stop must run in order even when everything around is being
     # cancelled. ``stop_timeout`` is what limits it.
     root.scope = trio.CancelScope(shield=True)
-    surroundings = Surroundings(
+    surroundings = SystemContext(
         publish=bus.publish,
         random=Random() if random is None else random,
         ledger=Ledger(bus.publish),

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from ._child import Child
-from ._errors import EndedByItself, IntensityReached, describe
-from ._events import ChildFailed, ChildStopped
-from ._exit import Cause, Exit
+from ._errors import IntensityReached, UnexpectedExit, describe
+from ._exit import Cause, ChildFailed, ChildStopped, Exit
 from ._ledger import Outcome
 from ._node import ChildState
 from ._strategy import Restart, comes_back, shuts_down
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from ._supervisor import Supervisor
 
 
-class Verdicts:
+class RestartDecider:
     """Decides for one supervisor, and writes it down."""
 
     __slots__ = ("_supervisor",)
@@ -43,7 +42,7 @@ class Verdicts:
         supervisor, now = self._supervisor, trio.current_time()
         if reason.error is None:
             reason = child.exit = Exit(
-                cause=reason.cause, error=EndedByItself(f"{child.path} ended by itself")
+                cause=reason.cause, error=UnexpectedExit(f"{child.path} ended by itself")
             )
         assert reason.error is not None
         if reason.cause.spends_restart and not supervisor.intensity.allows(now):

@@ -24,7 +24,7 @@ class Down(Urgent):
     """Whether its supervisor starts it again; messages to it wait for that."""
 
 
-class Ties:
+class Links:
     """The monitors and links of one incarnation; they end with it."""
 
     __slots__ = ("_fail", "_mailbox", "_watched")

@@ -10,14 +10,14 @@ from typing import Any, Final
 import trio
 
 from ._actor import Actor, Context, Detail
+from ._dead_letters import Repeatable, Undelivered
 from ._errors import ActorCrashed, HandlerHung, InvalidSpec, LinkBroken, Refusal, describe, leaves, plain
 from ._exit import Cause, Exit, traceback_text
-from ._letters import Repeatable, Undelivered
 from ._mailbox import Envelope, Mailbox
-from ._reply import Promises
+from ._reply import PendingReplies
 from ._spec import LAST_WORDS, ChildSpec, Shutdown
-from ._surroundings import Surroundings
-from ._watch import Ties
+from ._system_context import SystemContext
+from ._watch import Links
 
 # A full mailbox and handlers that never wait would starve every other task, so
 # the actor yields after so many messages or seconds; a checkpoint costs as much as several messages.
@@ -49,7 +49,7 @@ class Worker:
     )
 
     def __init__(
-        self, spec: ChildSpec, path: str, surroundings: Surroundings, detail: dict[str, Detail]
+        self, spec: ChildSpec, path: str, surroundings: SystemContext, detail: dict[str, Detail]
     ) -> None:
         self._spec = spec
         self._path = path
@@ -57,7 +57,7 @@ class Worker:
         self._detail = detail
         # Any: the spec's list of children has forgotten which messages this actor takes.
         self._mailbox: Mailbox[Any] = spec.address.mailbox
-        self._promises = Promises()
+        self._promises = PendingReplies()
         self._absences: tuple[type[BaseException], ...] = ()
         self._nursery: trio.Nursery | None = None
         self._stop_requested = False
@@ -119,7 +119,7 @@ class Worker:
         actor = self._spec.start()
         check_is_actor(self._path, actor)
         self._absences = actor.absences
-        ties = Ties(self._mailbox, self.fail)
+        ties = Links(self._mailbox, self.fail)
         # Whoever cancels this task from outside stops it.
         reason = Exit(cause=Cause.SHUTDOWN)
         try:

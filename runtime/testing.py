@@ -67,7 +67,7 @@ def crash(address: Address[Any], error: Exception) -> None:
 
 
 class Received(Generic[M]):
-    """A message that came to a :class:`Stand` from whom the test pretends to answer."""
+    """A message that came to a :class:`TestProbe` from whom the test pretends to answer."""
 
     def __init__(self, envelope: Envelope[M]) -> None:
         self.message, self._deferred, _ = envelope
@@ -90,11 +90,14 @@ class Received(Generic[M]):
         self._deferred.fail(error)
 
 
-class Stand(Generic[M]):
+class TestProbe(Generic[M]):
     """Stands in for an actor that the one under test talks to (Akka's ``TestProbe``).
 
     Give its ``address`` to the actor under test, then read what it was sent.
     """
+
+    __test__ = False
+    """pytest takes a class of this name for tests, wherever it is imported."""
 
     def __init__(self, address: Address[M]) -> None:
         self.address = address

@@ -42,7 +42,7 @@ def run(*command: str) -> int:
 
 def install_chromium() -> None:
     """Debian's package, where there is no Chromium yet and we are root or may become it unasked."""
-    from actors.portals.chromium import find_chromium
+    from actors.portals.browser.chromium import find_chromium
 
     if find_chromium() is not None or shutil.which("apt-get") is None:
         return

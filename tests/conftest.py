@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from actors.portals.chromium import find_chromium
+from actors.portals.browser.chromium import find_chromium
 
 
 @pytest.fixture(scope="session")

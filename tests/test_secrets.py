@@ -46,9 +46,9 @@ def test_no_field_shows_a_secret() -> None:
     ("module", "name", "field"),
     [
         ("actors.portals.cookies", "Cookie", "value"),
-        ("actors.portals.page", "Form", "fields"),
+        ("actors.portals.http.page", "Form", "fields"),
         ("actors.settings.layers", "Given", "value"),
-        ("actors.monitor.probes", "Surroundings", "portals"),
+        ("actors.monitor.service_probes", "Surroundings", "portals"),
     ],
 )
 def test_what_may_hold_a_secret_is_not_shown_either(module: str, name: str, field: str) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from ..records.rows import EventRow, TaskRow
+from ..database.rows import EventRow, TaskRow
 from .keys import MOST_EVENTS, Hash, Keys, SessionFacts, is_active, session_hash
-from .shelf import shown_task
+from .task_mirror import shown_task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final, TypeVar
 
 import redis
@@ -11,7 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ..settings import RedisSettings
-from .errors import MirrorFault, RedisAway, RedisRefused
+from .errors import MirrorFault, RedisRejected, RedisUnavailable
+from .redis_server import name_of
 
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ _ABSENCES: Final = (
 )
 
 
-class Store:
+class RedisConnection:
     """One connection to Redis, for one thread at a time. Made without connecting; its calls block.
 
     redis-py's own repetitions are off: ten of them turn a timeout of 2 s into
@@ -54,7 +56,7 @@ class Store:
             )
         except (ValueError, redis.RedisError):
             # Its text may quote the address, and that a secret.
-            raise RedisRefused("the address of Redis is not one that redis-py understands") from None
+            raise RedisRejected("the address of Redis is not one that redis-py understands") from None
         self.place = _place(self._client)
 
     def close(self) -> None:
@@ -77,8 +79,8 @@ class Store:
         reason = " ".join(str(error).split()) or type(error).__name__
         # An authentication error is a connection error to redis-py, so it comes first.
         if isinstance(error, _ABSENCES) and not isinstance(error, _REFUSALS):
-            return RedisAway(f"Redis at {self.place} is away: {reason}")
-        return RedisRefused(f"Redis at {self.place} refuses what we need: {reason}")
+            return RedisUnavailable(f"Redis at {self.place} is away: {reason}")
+        return RedisRejected(f"Redis at {self.place} refuses what we need: {reason}")
 
 
 def ping(client: redis.Redis) -> None:
@@ -91,3 +93,15 @@ def _place(client: redis.Redis) -> str:
     if "path" in given:
         return str(given["path"])
     return f"{given.get('host', 'localhost')}:{given.get('port', 6379)}"
+
+
+def probe_redis(settings: RedisSettings, url: str) -> str:
+    """Connect, ping, and return what answered, as in "Redis 7.4.1". Blocks for a few timeouts.
+
+    Raises:
+        RedisAway, RedisRefused: it did not work.
+    """
+    store = RedisConnection(settings, url)
+    with closing(store):
+        store.call(ping)
+        return store.call(name_of) or "it answers, and does not tell its version"

@@ -14,9 +14,9 @@ class MirrorFault(Exception):
     """Root of what this package raises on its own account; one sentence, without secrets."""
 
 
-class RedisAway(MirrorFault):
+class RedisUnavailable(MirrorFault):
     """There is no Redis to work with at the moment."""
 
 
-class RedisRefused(MirrorFault):
+class RedisRejected(MirrorFault):
     """Redis does not let us do what we need, and will not until somebody changes a setting."""

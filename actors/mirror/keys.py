@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
-from ..records.rows import TaskRow
+from ..database.rows import TaskRow
 
 KEPT: Final = timedelta(hours=24)
 """How long a session's keys outlive it, and its metrics their last change."""

@@ -46,7 +46,7 @@ class MirrorStatusQuery(Request[MirrorStatus]):
     """How the mirror stands, really compared with the record.
 
     Takes as long as reading both: a second or two at most. All who ask
-    meanwhile share the next comparison. Refused with ``MirrorUnknown`` while
+    meanwhile share the next comparison. Refused with ``MirrorStatusUnavailable`` while
     the record cannot be read, and with ``MirrorBusy`` to a crowd. While Redis
     is away nobody answers, so ask with a short timeout.
     """
@@ -63,7 +63,7 @@ class RepairMirror(Request[MirrorStatus]):
 MirrorMessage: TypeAlias = MirrorStatusQuery | RepairMirror
 
 
-class MirrorUnknown(Refusal):
+class MirrorStatusUnavailable(Refusal):
     """The record cannot be read at the moment, so nobody knows what Redis should show; ask again later."""
 
 

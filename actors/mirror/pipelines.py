@@ -19,16 +19,16 @@ from redis.client import Pipeline
 
 from .compare import Contents
 from .keys import MOST_EVENTS, Hash, Keys
-from .picture import Change, SessionShown
-from .server import run_id
-from .shelf import TaskChange, TaskShown
-from .strays import Outline, SessionSeen
+from .orphans import RedisSummary, SessionSeen
+from .redis_server import run_id
+from .session_mirror import Change, SessionShown
+from .task_mirror import TaskChange, TaskShown
 
 READ_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Fingerprint:
     """By what it is known whether Redis is still the one that was filled."""
 
     marker: str | None
@@ -45,7 +45,7 @@ def write_change(client: redis.Redis, keys: Keys, change: Change) -> str | None:
         return _text(pipeline.execute()[-1])
 
 
-def write_everything(client: redis.Redis, keys: Keys, change: Change, stale: set[str]) -> Evidence:
+def write_everything(client: redis.Redis, keys: Keys, change: Change, stale: set[str]) -> Fingerprint:
     """Replace whatever is there, and return the evidence that it was done.
 
     The marker is set only where there is none: whoever mirrors into the same
@@ -57,7 +57,7 @@ def write_everything(client: redis.Redis, keys: Keys, change: Change, stale: set
         pipeline.set(keys.marker, uuid4().hex, nx=True)
         pipeline.get(keys.marker)
         marker = _text(pipeline.execute()[-1])
-    return Evidence(marker=marker, run_id=run_id(client))
+    return Fingerprint(marker=marker, run_id=run_id(client))
 
 
 def write_tasks(client: redis.Redis, keys: Keys, change: TaskChange) -> str | None:
@@ -103,14 +103,14 @@ def read_all(client: redis.Redis, keys: Keys) -> Contents:
     )
 
 
-def read_outline(client: redis.Redis, keys: Keys) -> Outline:
+def read_outline(client: redis.Redis, keys: Keys) -> RedisSummary:
     """What Redis shows now, at a glance."""
     with client.pipeline(transaction=True) as pipeline:
         pipeline.smembers(keys.active)
         pipeline.zcard(keys.waiting)
         pipeline.zcard(keys.processing)
         active, waiting, processing = pipeline.execute()
-    return Outline(active=frozenset(cast("set[str]", active)), tasks=(int(waiting), int(processing)))
+    return RedisSummary(active=frozenset(cast("set[str]", active)), tasks=(int(waiting), int(processing)))
 
 
 def read_sessions(client: redis.Redis, keys: Keys, sessions: Sequence[UUID]) -> dict[UUID, SessionSeen]:

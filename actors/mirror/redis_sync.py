@@ -11,22 +11,22 @@ import trio
 
 from runtime import Actor, Address, AskFailed, Bus, Exit, MailboxFull, Refusal, Subscription
 
-from ..news.events import InstanceVanished
+from ..cluster.events import PeerLost
+from ..database.journal.messages import JournalMessage
+from ..database.messages import Query
 from ..queue.events import TaskEvent, TaskProgressed
-from ..records.journal_messages import JournalMessage
-from ..records.messages import Query
-from ..sessions.events import FactRecorded, SessionChanged
-from ..sessions.messages import RosterMessage
+from ..sessions.events import SessionChanged, SessionEventRecorded
+from ..sessions.messages import ControllerMessage
 from ..settings import RedisSettings
-from .askers import Askers, Audience
-from .errors import RedisAway
-from .inspection import inspect
-from .lookout import Lookout
-from .messages import MirrorMessage, MirrorStatus, MirrorUnknown
-from .picture import Picture
-from .replica import Replica
-from .shelf import Shelf
-from .source import Source
+from .consistency_check import inspect
+from .database_reader import DatabaseReader
+from .drift_detector import DriftDetector
+from .errors import RedisUnavailable
+from .messages import MirrorMessage, MirrorStatus, MirrorStatusUnavailable
+from .redis_writer import RedisWriter
+from .session_mirror import SessionMirrorState
+from .status_requests import StatusBatch, StatusRequests
+from .task_mirror import TaskMirrorState
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("mirror")
 
@@ -53,25 +53,25 @@ class RedisSync(Actor[MirrorMessage]):
             does not fail the start.
     """
 
-    absences: ClassVar[tuple[type[BaseException], ...]] = (RedisAway,)
+    absences: ClassVar[tuple[type[BaseException], ...]] = (RedisUnavailable,)
 
     def __init__(
         self,
         settings: RedisSettings,
         url: str,
         bus: Bus,
-        roster: Address[RosterMessage],
+        roster: Address[ControllerMessage],
         reader: Address[Query],
         journal: Address[JournalMessage],
     ) -> None:
-        self._replica = Replica(settings, url)
+        self._replica = RedisWriter(settings, url)
         self._interval = settings.flush_interval_seconds
         self._bus = bus
-        self._source = Source(roster, reader, journal)
-        self._picture = Picture()
-        self._shelf = Shelf()
-        self._lookout = Lookout(self._replica, self._source, self._picture, self._shelf)
-        self._askers = Askers()
+        self._source = DatabaseReader(roster, reader, journal)
+        self._picture = SessionMirrorState()
+        self._shelf = TaskMirrorState()
+        self._lookout = DriftDetector(self._replica, self._source, self._picture, self._shelf)
+        self._askers = StatusRequests()
         self._pause = trio.CancelScope()
         self._due = math.inf
         """When to look around, before the heartbeat."""
@@ -89,7 +89,7 @@ class RedisSync(Actor[MirrorMessage]):
         self.context.detail.update(keys=0, pending=0, rebuilds=0, warning=None)
         try:
             await self._replica.ping()
-        except RedisAway as away:
+        except RedisUnavailable as away:
             self.context.nursery.start_soon(self._fail, away)
         else:
             await self.context.nursery.start(self._follow_tasks)
@@ -104,12 +104,12 @@ class RedisSync(Actor[MirrorMessage]):
     async def stopped(self, reason: Exit) -> None:
         self._replica.close()
 
-    async def _fail(self, away: RedisAway) -> None:
+    async def _fail(self, away: RedisUnavailable) -> None:
         """Let the supervisor try again: to fail the first start would end the whole tree."""
         raise away
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        kinds = (SessionChanged, FactRecorded, InstanceVanished)
+        kinds = (SessionChanged, SessionEventRecorded, PeerLost)
         with self._bus.subscribe(*kinds, capacity=CAPACITY) as events:
             task_status.started()
             missed = 0
@@ -151,12 +151,12 @@ class RedisSync(Actor[MirrorMessage]):
         self.context.detail["pending"] = self._pending
 
     def _note(self, event: object) -> None:
-        if isinstance(event, InstanceVanished):
+        if isinstance(event, PeerLost):
             self._lookout.suspect()
             return
         if isinstance(event, SessionChanged):
             self._picture.show(event.session)
-        elif isinstance(event, FactRecorded):
+        elif isinstance(event, SessionEventRecorded):
             self._picture.add(event)
         self._happened()
 
@@ -252,19 +252,21 @@ class RedisSync(Actor[MirrorMessage]):
 
     # Answering
 
-    async def _answer(self, audience: Audience) -> None:
+    async def _answer(self, audience: StatusBatch) -> None:
         try:
             if audience.wants_repair:
                 LOGGER.info("repair_asked_for")
                 if not await self._rebuild():
-                    raise MirrorUnknown("the record cannot be read at the moment; nothing was changed")
+                    raise MirrorStatusUnavailable(
+                        "the record cannot be read at the moment; nothing was changed"
+                    )
             audience.tell(await self._status())
-        except MirrorUnknown as unknown:
+        except MirrorStatusUnavailable as unknown:
             audience.refuse(unknown)
         except (AskFailed, MailboxFull, Refusal) as error:
-            audience.refuse(MirrorUnknown(f"the record cannot be compared at the moment: {error}"))
-        except RedisAway as away:
-            audience.refuse(MirrorUnknown(str(away)))
+            audience.refuse(MirrorStatusUnavailable(f"the record cannot be compared at the moment: {error}"))
+        except RedisUnavailable as away:
+            audience.refuse(MirrorStatusUnavailable(str(away)))
             raise
 
     async def _status(self) -> MirrorStatus:

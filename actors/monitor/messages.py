@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from runtime import Refusal, Request
 
-from .course import Course
+from .health_history import HealthHistory
 from .status import BROKEN, CRITICAL, OverallStatus, ServiceName, ServiceStatus
 
 
@@ -75,23 +75,23 @@ class ForceCheck(Request[HealthView]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ReportHealth:
     """A probe's word on its service, after each look."""
 
     name: ServiceName
-    course: Course
+    course: HealthHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recount:
+class ExpireStale:
     """The board's word to itself: what was seen may be too old by now."""
 
 
-MonitorMessage: TypeAlias = HealthQuery | ForceCheck | Report | Recount
+MonitorMessage: TypeAlias = HealthQuery | ForceCheck | ReportHealth | ExpireStale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckNow(Request[Course]):
+class CheckNow(Request[HealthHistory]):
     """To a probe: look now, and answer what came of it.
 
     Who asks during a look shares it. Others' servers are not looked at more often than

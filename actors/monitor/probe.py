@@ -13,14 +13,14 @@ import trio
 from runtime import Actor, Address, Bus, ChildFailed, ChildStarted, Deferred, MailboxFull
 
 from ..settings import mask_url
-from .course import Course, Observation, Rhythm
-from .messages import CheckNow, MonitorMessage, Report
-from .sight import Look, unhealthy
+from .checks.health_check import HealthCheck, unhealthy
+from .health_history import CheckSchedule, HealthHistory, Observation
+from .messages import CheckNow, MonitorMessage, ReportHealth
 from .status import ServiceName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class Triggers:
     """How the paths of actors begin, below the root, whose fate makes it worth looking before it is time."""
 
     of_failure: tuple[str, ...] = ()
@@ -40,13 +40,13 @@ class Probe(Actor[CheckNow]):
     def __init__(
         self,
         name: ServiceName,
-        look: Look,
+        look: HealthCheck,
         *,
-        rhythm: Rhythm,
+        rhythm: CheckSchedule,
         timeout: float,
         board: Address[MonitorMessage],
         bus: Bus,
-        signs: Signs | None = None,
+        signs: Triggers | None = None,
         first: float = 0.0,
         spacing: float = 0.0,
         random: Random | None = None,
@@ -61,11 +61,11 @@ class Probe(Actor[CheckNow]):
         self._timeout = timeout
         self._board = board
         self._bus = bus
-        self._signs = signs or Signs()
+        self._signs = signs or Triggers()
         self._first = first
         self._spacing = spacing
         self._random = random or Random()
-        self._course = Course()
+        self._course = HealthHistory()
         self._asked: list[Deferred[object]] = []
         self._pause = trio.CancelScope()
         self._failure_seen = self._return_seen = False
@@ -118,7 +118,7 @@ class Probe(Actor[CheckNow]):
         )
         # A board that has no room gets the next one.
         with suppress(MailboxFull):
-            self._board.tell_nowait(Report(name=self._name, course=self._course))
+            self._board.tell_nowait(ReportHealth(name=self._name, course=self._course))
         while self._asked:
             self._asked.pop().set(self._course)
 

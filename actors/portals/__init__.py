@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .definition import PortalDefinition
-from .definition_file import load_definition
+from .definition.definition import PortalDefinition
+from .definition.definition_file import load_definition
 from .errors import (
     CannotScreenshot,
     DefinitionError,

@@ -1,7 +1,7 @@
 """How a portal is spared: so many requests a second, only in its hours, and a pause when it is in trouble.
 
-`Manners` keep the rules of one definition. What they count belongs to the host: all sessions of this process
-that work there wait for each other, whatever definition or engine they use.
+`PortalThrottle` keeps the rules of one definition. What it counts belongs to the host: all sessions of this
+process that work there wait for each other, whatever definition or engine they use.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 import trio
 
+from .definition.field_types import STRICT, Count, Hours, Rate, Seconds, Zone
+from .definition.working_hours import WorkingHours, parse_hours
 from .errors import OutcomeUnknown, PortalClosed, PortalPaused, PortalUnavailable
-from .hours import WorkingHours, parse_hours
-from .kinds import STRICT, Count, Hours, Rate, Seconds, Zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Slot(Protocol):
         ...
 
 
-class Visit:
+class RequestTicket:
     """A request under way."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Visit:
         """How many further requests it led to; they are paid for afterwards."""
 
 
-class Manners:
+class PortalThrottle:
     """Lets a session ask its portal for a page when that is polite."""
 
     def __init__(
@@ -106,7 +106,7 @@ class Manners:
         self._wall = wall
 
     @contextlib.asynccontextmanager
-    async def visit(self, slot: Slot | None = None) -> AsyncGenerator[Visit, None]:
+    async def visit(self, slot: Slot | None = None) -> AsyncGenerator[RequestTicket, None]:
         """Wait until it is our turn, then ask; requests leave in the order in which they came here.
 
         With a slot, that is taken when everything else is ready, and given up while it is not. It stays
@@ -118,7 +118,7 @@ class Manners:
         self._refuse()
         await self._wait(slot)
         self._refuse()  # the hours may have ended, or the portal begun to fail, while we waited
-        visit = Visit()
+        visit = RequestTicket()
         try:
             yield visit
         except (PortalUnavailable, OutcomeUnknown):

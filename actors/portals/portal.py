@@ -113,3 +113,24 @@ def place(title: str, address: str) -> str:
     """Say where `navigate` came to: the title, where the page has one, and the path with its query."""
     path = urlsplit(address)._replace(scheme="", netloc="", fragment="").geturl() or "/"
     return f"{title} ({path})" if title else path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPage:
+    """One page, after redirects, and after its scripts where the engine runs any."""
+
+    address: str
+    status: int
+    html: str
+
+
+class ReadablePortal(Portal, Protocol):
+    """A portal whose pages can be had as they are; both engines are."""
+
+    async def read(self, path: str) -> RawPage:
+        """Return a page of the portal, whatever is on it.
+
+        Raises:
+            PortalUnavailable: it did not come.
+        """
+        ...

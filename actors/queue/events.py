@@ -77,7 +77,7 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedElsewhere:
+class RemoteQueueChanged:
     """Another instance on the same database committed something that concerns who works here.
 
     It is no `TaskEvent`: whoever keeps books of tasks was told where it happened.

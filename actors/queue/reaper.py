@@ -12,15 +12,15 @@ import trio
 
 from runtime import Actor, Bus
 
-from ..records.connection import Link, Server
-from ..records.errors import DatabaseAway
-from ..records.threads import Threads
+from ..database.connections.connection import Connection, ConnectionFactory
+from ..database.connections.threads import DatabaseThreads
+from ..database.errors import DatabaseUnavailable
 from ..settings import DatabaseSettings, QueueSettings
-from . import upkeep
+from .engine.task_queue import policy_of
 from .events import TaskAdded, TaskRetried
-from .sql import SESSION
-from .store import Store
-from .task_queue import policy_of
+from .statements import maintenance
+from .statements.sql import SESSION
+from .statements.transaction import QueueTransaction
 
 TIDY_SECONDS: Final = 30.0
 """How often old tasks are looked for."""
@@ -38,7 +38,7 @@ class Reaper(Actor[Never]):
         DatabaseAway, DatabaseRefused: from ``started`` and later.
     """
 
-    absences: ClassVar[tuple[type[BaseException], ...]] = (DatabaseAway,)
+    absences: ClassVar[tuple[type[BaseException], ...]] = (DatabaseUnavailable,)
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class Reaper(Actor[Never]):
                         self._sooner.set()
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        server = Server(self._database, self._dsn, "botvisor reaper")
-        self._threads = Threads(1, limit=server.hang)
+        server = ConnectionFactory(self._database, self._dsn, "botvisor reaper")
+        self._threads = DatabaseThreads(1, limit=server.hang)
         link = await self._threads.connect(server)
         try:
             await self._threads.run(link, lambda link: link.execute(SESSION))
@@ -91,28 +91,28 @@ class Reaper(Actor[Never]):
                 with trio.move_on_at(self._due):
                     await self._sooner.wait()
                 self._sooner = trio.Event()
-        except Link.Error as error:
+        except Connection.Error as error:
             raise server.fault(error) from error
         finally:
             link.close()
 
-    async def _look(self, link: Link) -> None:
+    async def _look(self, link: Connection) -> None:
         # Whatever is added from here on may only make it earlier.
         pause = min(self._settings.poll_seconds, self._settings.lease_seconds / 3)
         self._due = trio.current_time() + pause
-        reaped = await self._until_done(link, partial(upkeep.reap, limit=_LIMIT))
-        released = await self._until_done(link, partial(upkeep.release_due, limit=_LIMIT))
+        reaped = await self._until_done(link, partial(maintenance.reap, limit=_LIMIT))
+        released = await self._until_done(link, partial(maintenance.release_due, limit=_LIMIT))
         self.context.count(reaped=reaped, released=released)
-        due = await self._threads.run(link, upkeep.next_due)
+        due = await self._threads.run(link, maintenance.next_due)
         if due is not None:
             self._due = min(self._due, trio.current_time() + max(0.001, due))
 
-    async def _until_done(self, link: Link, work: Callable[[Store], int]) -> int:
+    async def _until_done(self, link: Connection, work: Callable[[QueueTransaction], int]) -> int:
         total = 0
         while True:
             number, events = await self._threads.run(
                 link,
-                partial(upkeep.in_transaction, work=work, policy=self._policy, random=self._random),
+                partial(maintenance.in_transaction, work=work, policy=self._policy, random=self._random),
             )
             for event in events:
                 self.context.publish(event)
@@ -120,18 +120,18 @@ class Reaper(Actor[Never]):
             if number < _LIMIT:
                 return total
 
-    async def _tidy(self, link: Link) -> None:
+    async def _tidy(self, link: Connection) -> None:
         settings = self._settings
         seconds = settings.keep_hours * 3600
-        forgotten = await self._forget(link, upkeep.born_before(seconds), seconds)
-        surplus = await self._threads.run(link, partial(upkeep.beyond, keep=settings.keep_count))
+        forgotten = await self._forget(link, maintenance.born_before(seconds), seconds)
+        surplus = await self._threads.run(link, partial(maintenance.beyond, keep=settings.keep_count))
         if surplus is not None:
             forgotten += await self._forget(link, surplus, 0.0)
-        await self._threads.run(link, partial(upkeep.relabel, lease_seconds=settings.lease_seconds))
+        await self._threads.run(link, partial(maintenance.repair_lanes, lease_seconds=settings.lease_seconds))
         self.context.count(forgotten=forgotten)
 
-    async def _forget(self, link: Link, before: UUID, seconds: float) -> int:
-        work = partial(upkeep.forget, before=before, seconds=seconds, limit=_LIMIT)
+    async def _forget(self, link: Connection, before: UUID, seconds: float) -> int:
+        work = partial(maintenance.forget, before=before, seconds=seconds, limit=_LIMIT)
         total = 0
         while True:
             number = await self._threads.run(link, work)

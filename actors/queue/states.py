@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from .messages import FINISHED, TaskState, TaskStateForbids
+from .messages import FINISHED, InvalidTaskState, TaskState
 
 
 class Step(StrEnum):
@@ -46,7 +46,7 @@ class Step(StrEnum):
 
 _P, _D, _R = TaskState.PENDING, TaskState.DELAYED, TaskState.RUNNING
 
-WAYS: Final[Mapping[Step, tuple[frozenset[TaskState], frozenset[TaskState]]]] = {
+TRANSITIONS: Final[Mapping[Step, tuple[frozenset[TaskState], frozenset[TaskState]]]] = {
     Step.CLAIM: (frozenset({_P}), frozenset({_R})),
     Step.COMPLETE: (frozenset({_R}), frozenset({TaskState.COMPLETED})),
     Step.FAIL: (frozenset({_R}), frozenset({_P, _D, TaskState.FAILED})),
@@ -63,7 +63,7 @@ WAYS: Final[Mapping[Step, tuple[frozenset[TaskState], frozenset[TaskState]]]] = 
 
 def allows(step: Step, state: TaskState) -> bool:
     """Whether the step may be taken from this state."""
-    return state in WAYS[step][0]
+    return state in TRANSITIONS[step][0]
 
 
 def require(step: Step, state: TaskState) -> None:
@@ -73,5 +73,5 @@ def require(step: Step, state: TaskState) -> None:
         TaskStateForbids: with the states that would allow it.
     """
     if not allows(step, state):
-        allowed = ", ".join(sorted(WAYS[step][0]))
-        raise TaskStateForbids(f"cannot {step} a task that is {state}; it would have to be {allowed}")
+        allowed = ", ".join(sorted(TRANSITIONS[step][0]))
+        raise InvalidTaskState(f"cannot {step} a task that is {state}; it would have to be {allowed}")

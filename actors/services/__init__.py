@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from .command import Command, StopStep
 from .data_dir import DataDir, default_path, open_data_dir
 from .errors import (
     BinaryMissing,
@@ -21,7 +20,7 @@ from .errors import (
 from .identity import Identity
 from .instance import Instance, read_instance, remove_instance, write_instance
 from .postgres import PostgresServer
-from .process import ChildProcess, open_process, run
+from .process import ChildProcess, Command, StopStep, open_process, run
 from .server import ServerProcess
 from .valkey import ValkeyServer
 

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import trio
 
-from .command import Command
 from .errors import BinaryMissing, DataDirVersion, ProcessExited
 from .identity import Identity
-from .process import run
+from .process import Command, run
 
 ROLE = "botvisor"
 DATABASE = "botvisor"

@@ -11,11 +11,10 @@ from urllib.parse import quote
 import trio
 
 from .cluster import DATABASE, ENVIRONMENT, ROLE, binaries, ensure_cluster, stale_pid
-from .command import Command, StopStep
 from .data_dir import DataDir
 from .errors import DataDirUnusable, ProcessNotReady
 from .identity import own_directory, unprivileged
-from .process import ChildProcess
+from .process import ChildProcess, Command, StopStep
 from .server import ServerProcess
 
 _READY = "database system is ready to accept connections"

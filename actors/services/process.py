@@ -12,16 +12,17 @@ import os
 import signal
 import subprocess
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import IO, Final, TypeVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final, Protocol, TypeVar
 
 import structlog
 import trio
 
-from .command import Command, StopStep
 from .errors import ProcessExited, ProcessNotStarted
-from .listener import Listener
+from .identity import Identity
 
 R = TypeVar("R")
 
@@ -42,7 +43,7 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 
 @asynccontextmanager
 async def open_process(
-    command: Command, *, listener: Listener | None = None
+    command: Command, *, listener: LineSink | None = None
 ) -> AsyncGenerator[ChildProcess, None]:
     """Run a command for as long as the block lasts.
 
@@ -73,7 +74,7 @@ async def open_process(
 class ChildProcess:
     """A running process, see `open_process`."""
 
-    def __init__(self, command: Command, listener: Listener | None = None) -> None:
+    def __init__(self, command: Command, listener: LineSink | None = None) -> None:
         self.command = command
         self._listener = listener
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -295,3 +296,48 @@ async def run(command: Command) -> tuple[str, ...]:
 def _stream(pipe: IO[bytes]) -> trio.lowlevel.FdStream:
     with pipe:
         return trio.lowlevel.FdStream(os.dup(pipe.fileno()))
+
+
+class LineSink(Protocol):
+    """Takes what a process writes, on stdout and stderr alike. Must not raise."""
+
+    def hear(self, line: str) -> None:
+        """Take a line that is not empty."""
+        ...
+
+    def miss(self, lines: int) -> None:
+        """Note that so many lines were passed over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopStep:
+    """One way to ask a process to end, and how long to wait for that."""
+
+    signal: signal.Signals
+    grace: float
+    """Seconds."""
+    group: bool = False
+    """Ask its whole process group, not it alone; what it started has as long, if it holds the output open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to run, and how to end it."""
+
+    name: str
+    """For the log and for errors."""
+    argv: tuple[str, ...]
+    env: Mapping[str, str] | None = None
+    """The whole environment; None passes ours on."""
+    cwd: Path | None = None
+    stdin: bytes | None = field(default=None, repr=False)
+    """Written at the start; may hold secrets and is never logged. None gives /dev/null."""
+    hold_stdin: bool = True
+    """Keep stdin open after that, so that its end tells the child that we are gone."""
+    merged: bool = False
+    """Its stderr goes where its stdout does: lines keep their order, and all are logged as stdout."""
+    identity: Identity | None = None
+    """Another user to run as, where we are root."""
+    stop: tuple[StopStep, ...] = (StopStep(signal=signal.SIGTERM, grace=3.0),)
+    """Tried in order; SIGKILL to its whole process group follows."""

@@ -13,9 +13,8 @@ import trio
 
 from runtime import Actor
 
-from .command import Command
 from .errors import ProcessNotReady
-from .process import ChildProcess, open_process
+from .process import ChildProcess, Command, open_process
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 

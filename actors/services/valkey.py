@@ -13,11 +13,10 @@ from urllib.parse import quote
 import structlog
 import trio
 
-from .command import Command, StopStep
 from .data_dir import DataDir
 from .errors import BinaryMissing, DataDirUnusable, ProcessExited, ProcessNotReady
 from .identity import own_directory
-from .process import ChildProcess
+from .process import ChildProcess, Command, StopStep
 from .server import ServerProcess
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ..records.rows import JobStatus
+from ..database.rows import JobStatus
 from .messages import SessionView
 
 
@@ -26,7 +26,7 @@ class SessionChanged(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FactRecorded(SessionEvent):
+class SessionEventRecorded(SessionEvent):
     """An event was kept for ``bot_events`` (bot_started, login_success, job_accepted, ...)."""
 
     id: UUID
@@ -56,7 +56,7 @@ class JobProcessed(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookBegan(SessionEvent):
+class CheckStarted(SessionEvent):
     """The portal is about to be read."""
 
     cycle: int
@@ -106,7 +106,7 @@ class RejectedReported(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionTroubled(SessionEvent):
+class SessionDegraded(SessionEvent):
     """Something keeps the session from its work; it goes on trying."""
 
     message: str

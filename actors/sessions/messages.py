@@ -9,7 +9,7 @@ from uuid import UUID
 
 from runtime import Refusal, Request
 
-from .orders import Order, OrderResult
+from .session.commands import CommandResult, SessionCommand
 from .states import LoginStatus as LoginStatus
 from .states import SessionStatus as SessionStatus
 
@@ -39,14 +39,14 @@ class SessionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RosterView:
+class SessionsView:
     """All sessions that are on duty in this instance, the longest-serving first."""
 
     sessions: tuple[SessionView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RosterQuery(Request[RosterView]):
+class SessionsViewQuery(Request[SessionsView]):
     """Who is on duty. Answered from memory, also while the record is away."""
 
 
@@ -109,14 +109,14 @@ class ResetSessions(Request[tuple[SessionView, ...]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assign(Request[OrderResult]):
+class DispatchCommand(Request[CommandResult]):
     """Have a session on duty carry out an order between two looks.
 
     Without an id it goes to the longest-serving. Refused with
-    :class:`NotOnDuty`, or as the order is.
+    :class:`SessionNotRunningHere`, or as the order is.
     """
 
-    order: Order
+    order: SessionCommand
     session_id: UUID | None = None
 
 
@@ -128,7 +128,7 @@ class NoActiveSession(Refusal):
     """There is no session to stop."""
 
 
-class NotOnDuty(Refusal):
+class SessionNotRunningHere(Refusal):
     """The session does not run in this instance now."""
 
 
@@ -140,13 +140,13 @@ class NoSuchPortal(Refusal):
     """There is no definition for this portal here, or it cannot be used."""
 
 
-RosterMessage: TypeAlias = (
-    RosterQuery
+ControllerMessage: TypeAlias = (
+    SessionsViewQuery
     | StartSession
     | StopSession
     | StopSessions
     | ResumeSession
     | ResetSession
     | ResetSessions
-    | Assign
+    | DispatchCommand
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from .addresses import EMBEDDED, is_loopback, local_url, mask_url, reachable_host
 from .errors import SettingsError
 from .load import load_settings
-from .places import config_dir, portal_file
+from .paths import config_dir, portal_file
 from .sections import (
     AnalyticsSettings,
     BackoffSettings,
@@ -21,6 +20,7 @@ from .sections import (
     Settings,
     WebSettings,
 )
+from .urls import EMBEDDED, is_loopback, local_url, mask_url, reachable_host
 
 __all__ = [
     "EMBEDDED",

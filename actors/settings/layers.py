@@ -36,7 +36,7 @@ _POSITION = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class SourcedValue:
     """A value that one layer gives to one setting."""
 
     setting: Setting
@@ -48,7 +48,7 @@ class Given:
         return _wrong(self.source, self.setting, self.value, expected)
 
 
-def file_layer(path: Path) -> Iterator[Given]:
+def file_layer(path: Path) -> Iterator[SourcedValue]:
     """Yield what a TOML file gives.
 
     Raises:
@@ -66,12 +66,12 @@ def file_layer(path: Path) -> Iterator[Given]:
         for key, value in cast("dict[str, object]", content).items():
             setting = _setting(source, f"{section}.{key}")
             try:
-                yield Given(setting=setting, source=source, value=setting.check(value))
+                yield SourcedValue(setting=setting, source=source, value=setting.check(value))
             except ValueError as error:
                 raise _wrong(source, setting, value, str(error)) from None
 
 
-def environment_layer(environ: Mapping[str, str]) -> Iterator[Given]:
+def environment_layer(environ: Mapping[str, str]) -> Iterator[SourcedValue]:
     """Yield what the environment gives: first by common names, then by our own, which therefore win.
 
     Raises:
@@ -87,7 +87,7 @@ def environment_layer(environ: Mapping[str, str]) -> Iterator[Given]:
             yield _parsed(variable, _setting(variable, name), environ[variable])
 
 
-def override_layer(overrides: Sequence[str]) -> Iterator[Given]:
+def override_layer(overrides: Sequence[str]) -> Iterator[SourcedValue]:
     """Yield what ``--set section.key=value`` gives, in order.
 
     Raises:
@@ -104,9 +104,9 @@ def override_layer(overrides: Sequence[str]) -> Iterator[Given]:
         yield _parsed(OVERRIDE, _setting(OVERRIDE, name), text.strip())
 
 
-def _parsed(source: str, setting: Setting, text: str) -> Given:
+def _parsed(source: str, setting: Setting, text: str) -> SourcedValue:
     try:
-        return Given(setting=setting, source=source, value=setting.parse(text))
+        return SourcedValue(setting=setting, source=source, value=setting.parse(text))
     except ValueError as error:
         raise _wrong(source, setting, text, str(error)) from None
 

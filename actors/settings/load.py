@@ -8,14 +8,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from .addresses import without_driver
 from .errors import SettingsError
-from .layers import Given, environment_layer, file_layer, override_layer
-from .places import config_dir
+from .layers import SourcedValue, environment_layer, file_layer, override_layer
+from .paths import config_dir
 from .rules import broken_rules
 from .secret_files import with_secrets
 from .sections import Settings
 from .setting import SETTINGS
+from .urls import without_driver
 
 _ADAPTER = TypeAdapter(Settings)
 
@@ -46,7 +46,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str], overrides: Sequ
     return settings
 
 
-def _assembled(given: Mapping[str, Given]) -> Settings:
+def _assembled(given: Mapping[str, SourcedValue]) -> Settings:
     sections: dict[str, dict[str, object]] = {}
     for name, entry in given.items():
         section, _, key = name.partition(".")

@@ -6,8 +6,8 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from .addresses import EMBEDDED, is_database_address, is_loopback, is_origin, is_redis_address, is_web_address
 from .sections import Settings
+from .urls import EMBEDDED, is_database_address, is_loopback, is_origin, is_redis_address, is_web_address
 
 
 def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from .addresses import EMBEDDED, has_password, with_password
-from .layers import Given
+from .layers import SourcedValue
+from .urls import EMBEDDED, has_password, with_password
 
 _LONGEST = 4_096
 
@@ -21,7 +21,7 @@ _FILES: Mapping[str, str] = {
 """Each setting that names a file, and the one that its content goes to."""
 
 
-def with_secrets(given: Mapping[str, Given]) -> dict[str, Given]:
+def with_secrets(given: Mapping[str, SourcedValue]) -> dict[str, SourcedValue]:
     """Return the settings with the content of every secret file in place.
 
     Raises:
@@ -34,20 +34,20 @@ def with_secrets(given: Mapping[str, Given]) -> dict[str, Given]:
     return complete
 
 
-def _filled(file: Given, goal: Given) -> Given:
+def _filled(file: SourcedValue, goal: SourcedValue) -> SourcedValue:
     if isinstance(goal.value, SecretStr):
         if goal.value.get_secret_value():
             raise file.refused(f"nothing, since {goal.setting.name} is set in {goal.source}")
-        return Given(setting=goal.setting, source=str(file.value), value=SecretStr(_read(file)))
+        return SourcedValue(setting=goal.setting, source=str(file.value), value=SecretStr(_read(file)))
     url = str(goal.value)
     if url == EMBEDDED:
         raise file.refused(f'nothing, since {goal.setting.name} is "{EMBEDDED}" and needs no password')
     if has_password(url):
         raise file.refused(f"nothing, since {goal.setting.name} in {goal.source} has a password")
-    return Given(setting=goal.setting, source=goal.source, value=with_password(url, _read(file)))
+    return SourcedValue(setting=goal.setting, source=goal.source, value=with_password(url, _read(file)))
 
 
-def _read(file: Given) -> str:
+def _read(file: SourcedValue) -> str:
     try:
         with Path(str(file.value)).expanduser().open("rb") as stream:
             content = stream.read(_LONGEST + 1)

@@ -15,8 +15,8 @@ from typing import Annotated, Literal, cast, get_args, get_origin, get_type_hint
 from annotated_types import Interval, MaxLen, MinLen
 from pydantic import ConfigDict, SecretStr, TypeAdapter, ValidationError
 
-from .addresses import mask_text
 from .sections import Settings
+from .urls import mask_text
 
 _SHOWN_CHARACTERS = 80
 

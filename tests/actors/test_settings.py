@@ -23,14 +23,8 @@ from actors.settings import (
     portal_file,
     reachable_host,
 )
-from actors.settings.addresses import (
-    has_password,
-    is_database_address,
-    is_origin,
-    is_redis_address,
-    with_password,
-)
 from actors.settings.setting import SETTINGS
+from actors.settings.urls import has_password, is_database_address, is_origin, is_redis_address, with_password
 
 DEFAULT = config_dir() / "default.toml"
 SECRET = "hunter2-öß"

@@ -17,17 +17,7 @@ from time import perf_counter
 import pykka
 import trio
 
-from runtime import (
-    Actor,
-    Address,
-    Backoff,
-    Bus,
-    ChildSpec,
-    Request,
-    SupervisorSpec,
-    System,
-    open_system,
-)
+from runtime import Actor, Address, Backoff, Bus, ChildSpec, Request, SupervisorSpec, System, open_system
 
 from .figures import Figure, Rounds
 

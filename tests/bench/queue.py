@@ -16,6 +16,7 @@ from typing import Final
 
 import trio
 
+from actors.queue.engine.task_queue import TaskQueue
 from actors.queue.messages import (
     AddTasks,
     ClaimTasks,
@@ -25,7 +26,6 @@ from actors.queue.messages import (
     NewTask,
     QueueMessage,
 )
-from actors.queue.task_queue import TaskQueue
 from actors.services import PostgresServer, ValkeyServer, open_data_dir
 from actors.settings import load_settings
 from runtime import Address, Bus, ChildSpec, SupervisorSpec, freeze_heap, open_system

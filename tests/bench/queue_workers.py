@@ -9,9 +9,9 @@ from typing import Final
 import trio
 
 from actors.queue.events import TaskCompleted
-from actors.queue.handler import Attempt, Handler
 from actors.queue.messages import AddTasks, Json, NewTask, QueueMessage
-from actors.queue.workers import Workers
+from actors.queue.worker.handler import Handler, TaskContext
+from actors.queue.worker.workers import Workers
 from actors.settings import QueueSettings
 from runtime import Address, Bus, ChildSpec, SupervisorSpec, open_system
 
@@ -38,7 +38,7 @@ async def worked_by_workers(queue: Address[QueueMessage], bus: Bus, jobs: int, *
             return jobs / (perf_counter() - began)
 
 
-async def _noop(attempt: Attempt) -> Json:
+async def _noop(attempt: TaskContext) -> Json:
     return None
 
 
@@ -50,7 +50,7 @@ async def latencies(
     taken: list[float] = []
     ended = trio.Event()
 
-    async def note(attempt: Attempt) -> Json:
+    async def note(attempt: TaskContext) -> Json:
         begun = attempt.task.data["at"]
         assert isinstance(begun, float)
         taken.append(perf_counter() - begun)

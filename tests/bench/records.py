@@ -18,17 +18,17 @@ from uuid import UUID, uuid4
 import psycopg
 import trio
 
-from actors.records.db_writer import DbWriter
-from actors.records.journal import Journal
-from actors.records.journal_messages import (
-    Fact,
+from actors.database.db_writer import DbWriter
+from actors.database.journal.journal import Journal
+from actors.database.journal.messages import (
+    AppendEvent,
+    FlushJournal,
     JournalMessage,
-    KeepFact,
-    RecordFacts,
+    RecordEntries,
     RecordSession,
-    SettleJournal,
+    SessionEventEntry,
 )
-from actors.records.messages import OpenSession, Write
+from actors.database.messages import CreateSession, Write
 from actors.services import PostgresServer, open_data_dir
 from actors.settings import DatabaseSettings
 from runtime import Address, ChildSpec, SupervisorSpec, open_system
@@ -59,7 +59,11 @@ def facts(session: UUID, count: int) -> list[RecordSession]:
             status="running",
             login_status="success",
             total_checks=n,
-            facts=(Fact(type="job_accepted", data={"job_ref": f"A-{n}", "reason": None}, timestamp=now),),
+            facts=(
+                SessionEventEntry(
+                    type="job_accepted", data={"job_ref": f"A-{n}", "reason": None}, timestamp=now
+                ),
+            ),
             at=now,
         )
         for n in range(count)
@@ -84,7 +88,7 @@ def through_actors(dsn: str, work: Callable[[House, list[RecordSession]], object
                 ),
             )
             async with open_system(spec):
-                opened = OpenSession(
+                opened = CreateSession(
                     id=uuid4(), session_name="bench", portal="bench", start_time=datetime.now(UTC)
                 )
                 await house.writer.ask(opened, timeout=10)
@@ -113,7 +117,7 @@ class House:
     async def in_batches(self, rows: list[RecordSession]) -> None:
         """As the journal does after an outage."""
         for batch in batches(rows):
-            await self.writer.ask(RecordFacts(facts=tuple(batch)), timeout=30)
+            await self.writer.ask(RecordEntries(facts=tuple(batch)), timeout=30)
 
     async def one_by_one(self, rows: list[RecordSession]) -> None:
         """Many callers, each waiting for its own commit."""
@@ -133,12 +137,12 @@ class House:
 
         async def caller() -> None:
             for row in waiting:
-                await self.journal.ask(KeepFact(fact=row), timeout=30)
+                await self.journal.ask(AppendEvent(fact=row), timeout=30)
 
         async with trio.open_nursery() as nursery:
             for _ in range(CALLERS):
                 nursery.start_soon(caller)
-        await self.journal.ask(SettleJournal(), timeout=60)
+        await self.journal.ask(FlushJournal(), timeout=60)
 
 
 COLUMNS = 'id, session_id, type, data, "timestamp"'

@@ -23,7 +23,7 @@ import trio
 from actors.settings import load_settings
 
 from .figures import Figure
-from .sessions_house import LONGEST, SHORTEST, Hands, idle_lags, open_hands
+from .sessions_application import LONGEST, SHORTEST, Hands, idle_lags, open_hands
 from .sessions_processes import Talker, memory, processor
 
 SESSIONS: Final = {"http": 500, "browser": 20}

@@ -21,10 +21,10 @@ import httpx
 from playwright.async_api import Page, async_playwright
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from actors.portals.chromium import find_chromium
+from actors.database.rows import Decision
+from actors.portals.browser.chromium import find_chromium
 from actors.portals.job import Job
-from actors.records.rows import Decision
-from actors.sessions.rules import Rules, Verdict, decide
+from actors.sessions.session.rules import Rules, Verdict, decide
 
 ACCOUNT: Final = {"username": "operator", "password": "practice"}
 CELLS: Final = {

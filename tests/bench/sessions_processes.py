@@ -10,7 +10,7 @@ from typing import Self
 
 import trio
 
-from ..system.house import descendants
+from ..system.application import descendants
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -27,16 +27,16 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from psycopg.rows import DictRow, dict_row
 from quart_trio import QuartTrio
 
-from actors.records.migrations import load_migrations, migrate
-from actors.records.rows import JobStatus
+from actors.database.migrations.migrate import load_migrations, migrate
+from actors.database.rows import JobStatus
 from actors.services import PostgresServer, open_data_dir
 from runtime import Address
 from runtime.testing import run_actor
-from web.announcements import announcements
-from web.frames import Position, encode
-from web.listener import serve
+from web.live.frames import Position, encode
+from web.live.messages import messages_of
+from web.server.listener import serve
 
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import job_processed, session_view, web_settings
 
 SESSION = UUID(int=7)
@@ -82,7 +82,7 @@ class Bare:
 
     def burst(self, frames: int) -> None:
         for number in range(frames):
-            told = next(announcements(news(number)))
+            told = next(messages_of(news(number)))
             text = encode(told.type, told.data, Position(epoch="0" * 32, seq=number), told.timestamp).text
             for client in self._clients:
                 client.send_nowait(text)

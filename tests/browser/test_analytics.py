@@ -3,9 +3,9 @@ from __future__ import annotations
 import trio
 from playwright.sync_api import expect
 
-from actors.records.analytics_messages import AnalyticsQuery, HourlyQuery
+from actors.database.analytics.messages import AnalyticsQuery, HourlyQuery
 
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import job_processed
 from .looking import card, looking, opened
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from actors.monitor.events import ServiceChanged
 from actors.monitor.status import OverallStatus, ServiceName, ServiceStatus
 
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import NOON, service_health
 from .looking import looking, opened
 

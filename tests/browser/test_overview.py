@@ -5,12 +5,12 @@ from dataclasses import replace
 import trio
 from playwright.sync_api import expect
 
+from actors.database.rows import JobStatus
 from actors.monitor.events import ServiceChanged
 from actors.monitor.status import OverallStatus, ServiceName, ServiceStatus
-from actors.records.rows import JobStatus
-from actors.sessions.events import SessionChanged, SessionTroubled
+from actors.sessions.events import SessionChanged, SessionDegraded
 
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import NOON, job_processed, service_health, session_view
 from .looking import answer, card, looking, opened
 
@@ -113,7 +113,7 @@ async def test_events_are_shown_as_they_happen(chromium):
             log = page.get_by_role("log")
             expect(page.locator(".session-name")).to_have_text("2 sessions")
             trio.from_thread.run_sync(happen, "J-77")
-            trouble = SessionTroubled(session_id=view.id, timestamp=NOON, message="The portal is slow")
+            trouble = SessionDegraded(session_id=view.id, timestamp=NOON, message="The portal is slow")
             trio.from_thread.run_sync(house.bus.publish, trouble)
             expect(log.get_by_role("listitem")).to_have_count(2)
             expect(log.get_by_role("listitem").first).to_contain_text("The portal is slow")

@@ -5,13 +5,13 @@ import trio
 from playwright.sync_api import expect
 from pydantic import SecretStr
 
+from actors.database.rows import Desired, JobStatus, LogRow
 from actors.queue.messages import TaskState
-from actors.records.rows import Desired, JobStatus, LogRow
-from actors.sessions.album_messages import KeepScreenshot
-from actors.sessions.events import SessionTroubled
+from actors.sessions.events import SessionDegraded
+from actors.sessions.screenshots.messages import SaveScreenshot
 
 from ..web.parts.actors import Break
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import NOON, job_processed, job_row, session_row, session_view, task_view, web_settings
 from .looking import SIZES, card, check_readable, go, looking, opened
 from .pixel import PIXEL
@@ -141,7 +141,7 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
 
     def happen() -> None:
         house.mirror.tell_nowait(Break(reason="power cut " * 30))
-        house.bus.publish(SessionTroubled(session_id=row.id, timestamp=NOON, message="x" * 300))
+        house.bus.publish(SessionDegraded(session_id=row.id, timestamp=NOON, message="x" * 300))
         for status in (JobStatus.ACCEPTED, JobStatus.REJECTED, JobStatus.FAILED):
             house.bus.publish(job_processed(session_id=row.id, status=status, reason=reason))
 
@@ -186,7 +186,7 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
         trio.from_thread.run_sync(there.set)
 
     async with living(house):
-        await house.album.ask(KeepScreenshot(session_id=row.id, label="page", png=PIXEL), timeout=5)
+        await house.album.ask(SaveScreenshot(session_id=row.id, label="page", png=PIXEL), timeout=5)
         async with looking(look):
             with trio.fail_after(120):
                 await there.wait()

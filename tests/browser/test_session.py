@@ -6,12 +6,12 @@ from uuid import uuid4
 import trio
 from playwright.sync_api import expect
 
+from actors.database.rows import Desired, EventRow, JobStatus, LogRow
 from actors.queue.events import TaskRetried
 from actors.queue.messages import TaskState
-from actors.records.rows import Desired, EventRow, JobStatus, LogRow
-from actors.sessions.album_messages import KeepScreenshot
+from actors.sessions.screenshots.messages import SaveScreenshot
 
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import NOON, job_processed, job_row, session_row, session_view
 from .looking import answer, card, looking, opened
 from .pixel import PIXEL
@@ -64,7 +64,7 @@ async def test_what_a_session_did_and_does(chromium, tmp_path):
                 answer(page, "Stop it")
 
     async with living(house):
-        await house.album.ask(KeepScreenshot(session_id=view.id, label="page", png=PIXEL), timeout=5)
+        await house.album.ask(SaveScreenshot(session_id=view.id, label="page", png=PIXEL), timeout=5)
         async with looking(look):
             pass
     assert house.sessions == []

@@ -5,11 +5,11 @@ from dataclasses import replace
 import trio
 from playwright.sync_api import expect
 
-from actors.records.rows import Desired
+from actors.database.rows import Desired
 from actors.sessions.events import SessionChanged
 from actors.sessions.messages import LoginStatus
 
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import CONFIGURATION, NOON, session_row, session_view
 from .looking import answer, looking, opened
 

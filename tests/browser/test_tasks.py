@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from actors.queue.messages import CancelTask, PauseTasks, RetryTask, TaskState
 
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from ..web.parts.views import task_view
 from .looking import looking, opened
 

@@ -7,7 +7,7 @@ from runtime import ChildFailed, ChildStarted
 from runtime.testing import next_event
 
 from ..web.parts.actors import Break
-from ..web.parts.house import House, living
+from ..web.parts.application import House, living
 from .looking import go, looking, opened
 
 

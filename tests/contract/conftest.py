@@ -11,7 +11,7 @@ import pytest
 
 from actors.services import read_instance
 
-from ..system.house import HANG, QUIET, House
+from ..system.application import HANG, QUIET, House
 
 SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET))
 

@@ -13,7 +13,7 @@ import trio
 from trio_websocket import open_websocket_url
 
 from ..conftest import missing
-from ..system.house import HANG
+from ..system.application import HANG
 from . import rest
 from .shapes import check
 

@@ -11,16 +11,16 @@ from pydantic import TypeAdapter
 from quart_schema.validation import QUART_SCHEMA_RESPONSE_ATTRIBUTE
 
 from runtime import Address
-from web.app import create_app
-from web.docs import Description
-from web.doors import Doors
+from web.api.addresses import ActorAddresses
+from web.api.app import create_app
+from web.api.docs import Description
 
 from ..web.parts.views import web_settings
 
 
 def models() -> dict[str, Any]:
     """The routes that read, each with the model of its answer."""
-    doors = Doors(**{door.name: Address(door.name) for door in fields(Doors)})
+    doors = ActorAddresses(**{door.name: Address(door.name) for door in fields(ActorAddresses)})
     app = create_app(doors, web_settings())
     return {
         rule.rule: getattr(app.view_functions[rule.endpoint], QUART_SCHEMA_RESPONSE_ATTRIBUTE)[200][0]

@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from ..system.house import HANG, House, open_house
+from ..system.application import HANG, House, open_house
 from ..web.wire import websocket
 from . import live
 from .conftest import SETTINGS

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from runtime import Actor, ActorStopped, Address, ChildState, Refusal, Request
-from runtime.testing import Stand, crash, run_actor
+from runtime.testing import TestProbe, crash, run_actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Buyer(Actor[str]):
 
 async def test_a_stand_plays_the_other_side(autojump_clock) -> None:
     """It receives, answers and refuses for the actor that it stands in for."""
-    shop = Stand(Address[Price | str]("shop"))
+    shop = TestProbe(Address[Price | str]("shop"))
     buyer: Address[str] = Address("buyer")
     async with run_actor(lambda: Buyer(shop.address), buyer):
         await buyer.tell("tea")

@@ -16,8 +16,8 @@ from actors.services import PostgresServer, open_data_dir
 from runtime import Address, System
 from runtime.testing import run_actor
 
+from .application import HANG
 from .cable import Cable, open_cable
-from .house import HANG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from actors.database.rows import Decision
 from actors.portals.job import Job
-from actors.records.rows import Decision
-from actors.sessions.rules import Rules, decide
+from actors.sessions.session.rules import Rules, decide
 
 from ..actors.portals.engines import logins
-from .house import QUIET, House, open_house
+from .application import QUIET, House, open_house
 
 JOBS = 30
 QUIRKS = (

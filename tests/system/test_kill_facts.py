@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
+from .application import HANG, QUIET, House, open_house
 from .database import Database, open_database
-from .house import HANG, QUIET, House, open_house
 from .turnstile import FACTS, Turnstile
 
 SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET))

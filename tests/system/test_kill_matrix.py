@@ -11,8 +11,8 @@ import pytest
 import trio
 
 from . import diary
+from .application import HANG, House
 from .database import open_database
-from .house import HANG, House
 from .trial import Trial
 from .turnstile import LEASE_OVER, STEPS, Turnstile
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from .house import HANG, QUIET, House, alive, descendants, none_left, open_house
+from .application import HANG, QUIET, House, alive, descendants, none_left, open_house
 
 PRACTICE = tuple(f"practice.{setting}" for setting in QUIET)
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 import trio
 
-from actors.records.journal import FILE
-from actors.records.journal_file import depth_of
+from actors.database.journal.journal import FILE
+from actors.database.journal.journal_file import depth_of
 
-from .house import QUIET, House, descendants, none_left, open_house
+from .application import QUIET, House, descendants, none_left, open_house
 
 SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET))
 REFUSED_WITHIN = 3.5

@@ -9,8 +9,8 @@ import httpx
 import trio
 from trio_websocket import open_websocket_url
 
+from .application import HANG, QUIET, House, open_house
 from .database import open_database
-from .house import HANG, QUIET, House, open_house
 
 SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET))
 SOON = 3.0

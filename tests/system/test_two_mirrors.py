@@ -11,13 +11,13 @@ import pytest
 import redis
 import trio
 
-from actors.mirror.lookout import LOOK_SECONDS
+from actors.mirror.drift_detector import LOOK_SECONDS
 from actors.services import ValkeyServer, open_data_dir
 from runtime import Address
 from runtime.testing import run_actor
 
+from .application import HANG, QUIET, House, open_house
 from .database import open_database
-from .house import HANG, QUIET, House, open_house
 from .trial import Trial
 
 TASKS = 600

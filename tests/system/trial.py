@@ -12,7 +12,7 @@ import httpx
 import trio
 
 from . import diary
-from .house import HANG, House, open_house
+from .application import HANG, House, open_house
 
 SETTINGS = (
     "sessions.autostart=false",
@@ -45,7 +45,7 @@ class Trial:
             self.folder / name,
             *SETTINGS,
             *settings,
-            module="tests.system.worker_house",
+            module="tests.system.worker_application",
             environment=environment,
         )
 

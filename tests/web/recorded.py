@@ -10,10 +10,10 @@ from typing import Never
 import httpx
 
 from runtime import Address, Bus, ChildSpec, SupervisorSpec, open_system
-from web.doors import Doors
-from web.server import WebServer
+from web.api.addresses import ActorAddresses
+from web.server.web_server import WebServer
 
-from ..actors.records.records import Record, open_record
+from ..actors.database.records import Record, open_record
 from .parts.views import web_settings
 
 
@@ -31,7 +31,7 @@ async def recorded(dsn: str) -> AsyncGenerator[Recorded, None]:
     """Serve the record on a real socket."""
     bus, urls = Bus(), list[str]()
     async with open_record(dsn, bus=bus) as record:
-        doors = Doors(
+        doors = ActorAddresses(
             roster=Address("roster"),
             reader=record.reader,
             writer=record.writer,

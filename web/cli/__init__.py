@@ -15,17 +15,17 @@ import typer
 from actors.settings import SettingsError
 
 from ..logs import configure_logs
-from .check import check
+from .commands.check import check
+from .commands.portal import portal
+from .commands.sessions import sessions
+from .commands.status import status
+from .commands.tasks import tasks
+from .commands.tree import tree
+from .commands.up import up
+from .commands.verify import verify
+from .commands.watch import watch
 from .errors import CommandFailed
-from .output import version
-from .portal import portal
-from .sessions import sessions
-from .status import status
-from .tasks import tasks
-from .tree import tree
-from .up import up
-from .verify import verify
-from .watch import watch
+from .render.output import version
 
 __all__ = ["app", "main"]
 

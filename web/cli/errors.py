@@ -28,11 +28,11 @@ class TokenRefused(CommandFailed):
         super().__init__(f"{url} refuses the token: set web.token_file, or BOTVISOR__WEB__TOKEN")
 
 
-class OddAnswer(CommandFailed):
+class UnexpectedResponse(CommandFailed):
     """Something answers, but not as botvisor would."""
 
 
-class Declined(CommandFailed):
+class RequestRejected(CommandFailed):
     """The instance understood what is wanted, and will not or cannot do it; its own words."""
 
 

@@ -20,8 +20,8 @@ from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse as Response
 from werkzeug.exceptions import HTTPException
 
+from .faults import Failure, Fault, FaultInjector, redesigned
 from .ledger import Status
-from .quirks import Failure, Mood, Quirks, redesigned
 from .second_step import SecondStep
 from .settings import Settings
 from .world import World
@@ -52,7 +52,7 @@ class Site:
         self._world = world
         self._settings = settings
         self._secret = world.ledger.secret().encode()
-        self._quirks = Quirks(
+        self._quirks = FaultInjector(
             seed=settings.seed,
             slow_share=settings.slow_share,
             error_share=settings.error_share,
@@ -237,12 +237,12 @@ class Site:
 
     async def _finish(self, answer: ResponseTypes) -> ResponseTypes:
         mood = g.get("mood")
-        if isinstance(mood, Mood) and mood.slow:
+        if isinstance(mood, Fault) and mood.slow:
             # After the work, as it is with a real site: giving up on a slow answer undoes nothing.
             await trio.sleep(self._settings.slow_seconds)
-        if isinstance(mood, Mood) and mood.failure is Failure.AFTER:
+        if isinstance(mood, Fault) and mood.failure is Failure.AFTER:
             answer = await _broken()
-        if isinstance(mood, Mood) and mood.redesign is not None and isinstance(answer, Response):
+        if isinstance(mood, Fault) and mood.redesign is not None and isinstance(answer, Response):
             answer.set_data(redesigned(await answer.get_data(as_text=True), mood.redesign))
         answer.headers.update(HEADERS)
         if not request.path.startswith("/static/"):

@@ -1,7 +1,7 @@
 """What can be asked of the task queue, by those who have work and by those who do it.
 
 Everything that changes a task is answered after its commit. While PostgreSQL is
-away each message is refused with `QueueAway`. What was under way when it went,
+away each message is refused with `QueueUnavailable`. What was under way when it went,
 or was answered too late, may be done or not: ask again, with an idempotency key
 where twice would be once too often.
 """
@@ -22,13 +22,7 @@ from .leases import (
     ReportLog,
     ReportProgress,
 )
-from .refusals import (
-    InvalidTask,
-    NoSuchTask,
-    QueueAway,
-    StaleToken,
-    TaskStateForbids,
-)
+from .refusals import InvalidTask, InvalidTaskState, NoSuchTask, QueueUnavailable, StaleToken
 from .requests import (
     AddTasks,
     AttemptsQuery,
@@ -93,6 +87,7 @@ __all__ = [
     "Explanation",
     "FailTask",
     "InvalidTask",
+    "InvalidTaskState",
     "Json",
     "Lease",
     "LeasedTask",
@@ -106,10 +101,10 @@ __all__ = [
     "NoSuchTask",
     "PauseTasks",
     "PromoteTask",
-    "QueueAway",
     "QueueMessage",
     "QueueStats",
     "QueueStatsQuery",
+    "QueueUnavailable",
     "Reason",
     "ReasonKind",
     "RenewLeases",
@@ -124,7 +119,6 @@ __all__ = [
     "TaskPage",
     "TaskQuery",
     "TaskState",
-    "TaskStateForbids",
     "TaskType",
     "TaskView",
     "TasksQuery",

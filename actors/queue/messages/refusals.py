@@ -9,7 +9,7 @@ class NoSuchTask(Refusal):
     """No task on record has this id."""
 
 
-class TaskStateForbids(Refusal):
+class InvalidTaskState(Refusal):
     """The task's state does not allow this."""
 
 
@@ -21,5 +21,5 @@ class InvalidTask(Refusal):
     """A value is not one that the queue can keep. Nothing was changed."""
 
 
-class QueueAway(Refusal):
+class QueueUnavailable(Refusal):
     """PostgreSQL is away. Whether a command under way was done is unknown; a new one was not taken."""

@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from actors.records.connection import Link, Server
-from actors.records.migrations import load_migrations, migrate
+from actors.database.connections.connection import Connection, ConnectionFactory
+from actors.database.migrations.migrate import load_migrations, migrate
 
-from ..records.records import settings
+from ..database.records import settings
 
 
 @contextmanager
-def record(dsn: str) -> Generator[Link, None, None]:
+def record(dsn: str) -> Generator[Connection, None, None]:
     """A connection to tables that are up to date."""
     # A hundred thousand jobs take their time where the machine has more to do.
-    with Server(settings(statement_timeout=300.0), dsn, "test").connect() as link:
+    with ConnectionFactory(settings(statement_timeout=300.0), dsn, "test").connect() as link:
         migrate(link, load_migrations())
         yield link
 
 
 def add_session(
-    link: Link, start: datetime, end: datetime | None = None, *, updated: datetime | None = None
+    link: Connection, start: datetime, end: datetime | None = None, *, updated: datetime | None = None
 ) -> UUID:
     session = uuid4()
     link.execute(
@@ -42,7 +42,7 @@ def add_session(
 
 
 def add_jobs(
-    link: Link,
+    link: Connection,
     session: UUID,
     at: datetime,
     *,

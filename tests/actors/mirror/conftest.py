@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from .houses import House, open_house
+from .applications import House, open_house
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from actors.records.rows import TaskRow
+from actors.database.rows import TaskRow
 
 BORN = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 

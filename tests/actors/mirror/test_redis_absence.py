@@ -11,21 +11,21 @@ from uuid import UUID
 import pytest
 import trio
 
-from actors.mirror.errors import RedisAway, RedisRefused
+from actors.database.db_reader import DbReader
+from actors.database.journal.journal import Journal
+from actors.database.journal.messages import JournalMessage
+from actors.database.messages import Query
+from actors.mirror.errors import RedisRejected, RedisUnavailable
 from actors.mirror.redis_sync import RedisSync
-from actors.records.db_reader import DbReader
-from actors.records.journal import Journal
-from actors.records.journal_messages import JournalMessage
-from actors.records.messages import Query
 from actors.services import DataDir, PostgresServer, ValkeyServer, open_data_dir
 from actors.sessions.events import SessionChanged
-from actors.sessions.messages import RosterMessage
+from actors.sessions.messages import ControllerMessage
 from runtime import Address, Bus, ChildFailed, StartFailed, System
 from runtime.testing import next_event, run_actor
 
-from ..records import records
-from ..records.records import open_record
-from .houses import Desk, ask, at_least, eventually, open_house, settings, several
+from ..database import records
+from ..database.records import open_record
+from .applications import Desk, ask, at_least, eventually, open_house, settings, several
 from .views import NOW, view
 
 
@@ -63,7 +63,7 @@ async def test_a_killed_redis_comes_back_full(tmp_path: Path, database: str) -> 
             await eventually(lambda: at_least(house, 50))
             kill(servers, data_dir)
             failed = await next_event(events, ChildFailed)
-            assert isinstance(failed.error, RedisAway)
+            assert isinstance(failed.error, RedisUnavailable)
             assert failed.absence
         await eventually(house.shows)
 
@@ -95,13 +95,13 @@ async def test_a_silent_redis_is_an_absence(database: str) -> None:
             began = trio.current_time()
             async with open_house(database, url, bus=bus, timeout=0.3):
                 failed = await next_event(events, ChildFailed)
-                assert isinstance(failed.error, RedisAway)
+                assert isinstance(failed.error, RedisUnavailable)
                 assert trio.current_time() - began < 3
 
 
 async def test_the_record_may_come_later(tmp_path: Path, redis_url: str) -> None:
     """Changes are shown all the same, and the rest follows."""
-    bus, reader, roster = Bus(), Address[Query]("db_reader"), Address[RosterMessage]("roster")
+    bus, reader, roster = Bus(), Address[Query]("db_reader"), Address[ControllerMessage]("roster")
     journal = Address[JournalMessage]("journal")
     async with AsyncExitStack() as stack:
         data_dir = stack.enter_context(open_data_dir(tmp_path / "data"))
@@ -158,7 +158,7 @@ async def test_a_refusal_fails_the_start_in_one_sentence(address: str, sentence:
             Address("redis_sync"),
         ):
             raise AssertionError
-    assert isinstance(raised.value.__cause__, RedisRefused)
+    assert isinstance(raised.value.__cause__, RedisRejected)
     assert sentence in str(raised.value)
     assert "s3cret" not in str(raised.value)
     assert not raised.value.absence

@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 import structlog.testing
 
-from actors.mirror.messages import MOST_DIFFERENCES, MirrorStatusQuery, MirrorUnknown, RepairMirror
+from actors.mirror.messages import MOST_DIFFERENCES, MirrorStatusQuery, MirrorStatusUnavailable, RepairMirror
 from actors.queue.events import TaskAdded
 
 from . import tasks
-from .houses import House, ask, eventually, mirror_of, open_house, shows_tasks
+from .applications import House, ask, eventually, mirror_of, open_house, shows_tasks
 from .tasks import completed, running, task
 
 
@@ -111,7 +111,7 @@ async def test_nothing_is_said_of_what_cannot_be_compared(house: House) -> None:
     await eventually(house.shows)
     await house.record.sql("alter table tasks rename to elsewhere")
     for request in (MirrorStatusQuery(), RepairMirror()):
-        with pytest.raises(MirrorUnknown):
+        with pytest.raises(MirrorStatusUnavailable):
             await mirror_of(house, request)
     await house.record.sql("alter table elsewhere rename to tasks")
     assert (await mirror_of(house, RepairMirror())).differences == ()

@@ -9,12 +9,12 @@ import redis
 import structlog.testing
 import trio
 
+from actors.database.journal.messages import RecordSession
 from actors.mirror.messages import MirrorStatusQuery
-from actors.records.journal_messages import RecordSession
 from actors.sessions.events import SessionChanged
 from runtime import Bus
 
-from .houses import House, eventually, mirror_of, open_house, several
+from .applications import House, eventually, mirror_of, open_house, several
 from .views import view_of
 
 

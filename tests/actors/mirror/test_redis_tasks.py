@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.queue.events import TaskAdded, TaskStarted
 
 from . import tasks
-from .houses import House, eventually, shows_tasks
+from .applications import House, eventually, shows_tasks
 from .tasks import completed, running, task
 
 

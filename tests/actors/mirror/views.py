@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from actors.records.rows import SessionRow
-from actors.sessions.events import FactRecorded
+from actors.database.rows import SessionRow
+from actors.sessions.events import SessionEventRecorded
 from actors.sessions.messages import LoginStatus, SessionStatus, SessionView
 
 NOW = datetime(2025, 9, 28, 5, 20, 14, 654321, UTC)
@@ -61,5 +61,5 @@ def view_of(row: SessionRow) -> SessionView:
     )
 
 
-def happened(kind: str = "job_accepted", **data: object) -> FactRecorded:
-    return FactRecorded(session_id=uuid4(), timestamp=NOW, id=uuid4(), type=kind, data=data)
+def happened(kind: str = "job_accepted", **data: object) -> SessionEventRecorded:
+    return SessionEventRecorded(session_id=uuid4(), timestamp=NOW, id=uuid4(), type=kind, data=data)

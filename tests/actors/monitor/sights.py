@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import trio
 
-from actors.monitor.course import Course, Observation, Rhythm
+from actors.monitor.health_history import CheckSchedule, HealthHistory, Observation
 from actors.monitor.status import ServiceStatus
 from runtime import Backoff
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BACKOFF = Backoff(minimum=5.0, maximum=30.0, factor=2.0, jitter=0.0)
-RHYTHM = Rhythm(interval=30.0, max_retries=3, backoff=BACKOFF)
+RHYTHM = CheckSchedule(interval=30.0, max_retries=3, backoff=BACKOFF)
 
 
 def observation(at: float = 0.0, status: ServiceStatus = ServiceStatus.HEALTHY) -> Observation:
@@ -27,9 +27,9 @@ def observation(at: float = 0.0, status: ServiceStatus = ServiceStatus.HEALTHY) 
     )
 
 
-def course(*seen: Observation) -> Course:
+def course(*seen: Observation) -> HealthHistory:
     """What these come to, one after the other."""
-    result = Course()
+    result = HealthHistory()
     for one in seen:
         result = result.after(one, BACKOFF)
     return result

@@ -10,13 +10,13 @@ import pytest
 import trio
 import trio.testing
 
-from actors.monitor.course import Course
-from actors.monitor.messages import CheckNow, MonitorMessage, Report
-from actors.monitor.probe import Probe, Signs
-from actors.monitor.sight import Sight, disconnected, healthy
+from actors.monitor.checks.health_check import HealthCheckResult, disconnected, healthy
+from actors.monitor.health_history import HealthHistory
+from actors.monitor.messages import CheckNow, MonitorMessage, ReportHealth
+from actors.monitor.probe import Probe, Triggers
 from actors.monitor.status import ServiceName, ServiceStatus
 from runtime import Address, Bus, ChildFailed, ChildStarted
-from runtime.testing import Stand, run_actor
+from runtime.testing import TestProbe, run_actor
 
 from .sights import RHYTHM
 
@@ -25,14 +25,14 @@ from .sights import RHYTHM
 class Thing:
     """A service that does what the test says, and knows when it was looked at."""
 
-    sight: Sight = field(default_factory=lambda: healthy("all is well"))
+    sight: HealthCheckResult = field(default_factory=lambda: healthy("all is well"))
     takes: float = 0.0
     heeds_cancellation: bool = True
     breaks: bool = False
     """The first time."""
     looks: list[float] = field(default_factory=list)
 
-    async def look(self) -> Sight:
+    async def look(self) -> HealthCheckResult:
         self.looks.append(trio.current_time())
         if self.breaks and len(self.looks) == 1:
             raise ValueError("nobody foresaw this")
@@ -46,20 +46,20 @@ class Post:
     """A probe at its post, and who hears of what it sees."""
 
     address: Address[CheckNow]
-    board: Stand[MonitorMessage]
+    board: TestProbe[MonitorMessage]
     bus: Bus
     began: float
 
-    async def report(self, timeout: float = 100) -> Course:
+    async def report(self, timeout: float = 100) -> HealthHistory:
         message = (await self.board.receive(timeout=timeout)).message
-        assert isinstance(message, Report)
+        assert isinstance(message, ReportHealth)
         assert message.name is ServiceName.DATABASE
         return message.course
 
 
 @asynccontextmanager
 async def posted(
-    thing: Thing, *, signs: Signs | None = None, first: float = 0, spacing: float = 0
+    thing: Thing, *, signs: Triggers | None = None, first: float = 0, spacing: float = 0
 ) -> AsyncGenerator[Post, None]:
     address: Address[CheckNow] = Address("probe")
     board: Address[MonitorMessage] = Address("board")
@@ -77,7 +77,7 @@ async def posted(
         random=Random(0),
     )
     async with run_actor(probe, address, bus=bus):
-        yield Post(address=address, board=Stand(board), bus=bus, began=trio.current_time())
+        yield Post(address=address, board=TestProbe(board), bus=bus, began=trio.current_time())
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ async def test_a_look_that_breaks_ends_its_probe_only(autojump_clock: trio.testi
 
 async def test_a_sign_of_return_is_a_reason_to_look(autojump_clock: trio.testing.MockClock, failing: Thing):
     """But not while the service is known to be healthy, and not of another's return."""
-    async with posted(failing, signs=Signs(of_return=("services/postgres",))) as post:
+    async with posted(failing, signs=Triggers(of_return=("services/postgres",))) as post:
         await post.report()
         failing.sight = healthy("back")
         await trio.sleep(1)
@@ -198,7 +198,7 @@ async def test_a_sign_of_failure_is_a_reason_to_look(autojump_clock: trio.testin
     """Once: an actor that goes on failing is no reason to give up the backoff."""
     thing = Thing()
     failure = ChildFailed(path="botvisor/records/db_writer", error=OSError("gone"), absence=True, delay=0.2)
-    async with posted(thing, signs=Signs(of_failure=("records/db_writer",))) as post:
+    async with posted(thing, signs=Triggers(of_failure=("records/db_writer",))) as post:
         await post.report()
         await trio.sleep(2)
         thing.sight = disconnected("nobody is there")
@@ -211,7 +211,7 @@ async def test_a_sign_of_failure_is_a_reason_to_look(autojump_clock: trio.testin
 
 async def test_the_first_look_may_wait_for_a_sign(autojump_clock: trio.testing.MockClock):
     """For what the tree starts only after the monitor; but not for ever."""
-    signs = Signs(of_return=("web/server",))
+    signs = Triggers(of_return=("web/server",))
     thing, unseen = Thing(), Thing()
     async with posted(thing, signs=signs, first=5) as post, posted(unseen, signs=signs, first=5) as other:
         await trio.sleep(1)

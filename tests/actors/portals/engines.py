@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from actors.portals import Credentials, PortalDefinition
-from actors.portals.browser import open_browser_portal
-from actors.portals.browser_host import BrowserHost, BrowserQuery
-from actors.portals.http import open_http_portal
+from actors.portals.browser.browser_host import BrowserHost, BrowserQuery
+from actors.portals.browser.browser_portal import open_browser_portal
+from actors.portals.http.http_portal import open_http_portal
 from actors.portals.login_store import SavedLogin
-from actors.portals.sheet import ReadablePortal
+from actors.portals.portal import ReadablePortal
 from runtime import Address
 from runtime.testing import run_actor
 

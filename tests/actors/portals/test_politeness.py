@@ -9,14 +9,14 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from actors.portals.browser.live_browser import PageSlot
 from actors.portals.errors import OutcomeUnknown, PageChanged, PortalClosed, PortalPaused, PortalUnavailable
-from actors.portals.live_browser import PageSlot
-from actors.portals.politeness import Manners, Politeness
+from actors.portals.politeness import Politeness, PortalThrottle
 
 SITE = "https://portal.example"
 
 
-async def ask(manners: Manners, *, redirects: int = 0, error: Exception | None = None) -> float:
+async def ask(manners: PortalThrottle, *, redirects: int = 0, error: Exception | None = None) -> float:
     """Ask for a page and return when it was asked for."""
     async with manners.visit() as visit:
         at = trio.current_time()
@@ -28,7 +28,7 @@ async def ask(manners: Manners, *, redirects: int = 0, error: Exception | None =
 
 async def test_without_a_section_nothing_waits(autojump_clock: MockClock):
     """The defaults hold nothing back."""
-    manners = Manners(SITE, Politeness())
+    manners = PortalThrottle(SITE, Politeness())
     began = trio.current_time()
     for _ in range(100):
         assert await ask(manners) == began
@@ -40,7 +40,7 @@ async def test_sessions_on_one_host_share_its_rate_in_the_order_of_asking(autoju
     began = trio.current_time()
 
     async def session(number: int) -> None:
-        manners = Manners(SITE, Politeness(requests_per_second=2))
+        manners = PortalThrottle(SITE, Politeness(requests_per_second=2))
         for _ in range(5):
             at = await ask(manners)
             asked.append((at - began, number))
@@ -58,14 +58,14 @@ async def test_other_hosts_are_not_waited_for(autojump_clock: MockClock):
     """The rate is a host's, also where two definitions name it in different letters."""
     slow = Politeness(requests_per_second=0.1)
     began = trio.current_time()
-    await ask(Manners(SITE, slow))
-    assert await ask(Manners("https://other.example", slow)) == began
-    assert await ask(Manners("https://PORTAL.example/sub", slow)) == pytest.approx(began + 10)
+    await ask(PortalThrottle(SITE, slow))
+    assert await ask(PortalThrottle("https://other.example", slow)) == began
+    assert await ask(PortalThrottle("https://PORTAL.example/sub", slow)) == pytest.approx(began + 10)
 
 
 async def test_redirects_count(autojump_clock: MockClock):
     """A page that took three requests is paid for before the next is asked for."""
-    manners = Manners(SITE, Politeness(requests_per_second=1))
+    manners = PortalThrottle(SITE, Politeness(requests_per_second=1))
     began = trio.current_time()
     await ask(manners, redirects=2)
     assert await ask(manners) == pytest.approx(began + 3)
@@ -73,7 +73,7 @@ async def test_redirects_count(autojump_clock: MockClock):
 
 async def test_a_turn_given_up_is_another_s(autojump_clock: MockClock):
     """Whoever is cancelled while waiting does not hold up who comes next."""
-    manners = Manners(SITE, Politeness(requests_per_second=1))
+    manners = PortalThrottle(SITE, Politeness(requests_per_second=1))
     began = trio.current_time()
     await ask(manners)
     with trio.move_on_after(0.5) as scope:
@@ -85,7 +85,11 @@ async def test_a_turn_given_up_is_another_s(autojump_clock: MockClock):
 async def test_nobody_holds_a_slot_while_waiting_for_the_rate(autojump_clock: MockClock):
     """Neither one that was taken for what came before the request; it is taken again when it may leave."""
     turn = trio.CapacityLimiter(1)
-    manners, mine, other = Manners(SITE, Politeness(requests_per_second=0.1)), PageSlot(turn), PageSlot(turn)
+    manners, mine, other = (
+        PortalThrottle(SITE, Politeness(requests_per_second=0.1)),
+        PageSlot(turn),
+        PageSlot(turn),
+    )
     began = trio.current_time()
     async with manners.visit(mine):
         assert trio.current_time() == began
@@ -118,7 +122,7 @@ async def test_a_late_slot_lets_no_requests_leave_together(autojump_clock: MockC
 
     async def session(number: int) -> None:
         slot = PageSlot(turn)
-        async with Manners(SITE, Politeness(requests_per_second=2)).visit(slot):
+        async with PortalThrottle(SITE, Politeness(requests_per_second=2)).visit(slot):
             left.append((number, trio.current_time() - began))
         slot.give_up()
 
@@ -138,12 +142,12 @@ async def test_whoever_gives_up_waiting_for_a_slot_holds_nobody_up(autojump_cloc
     busy, mine, polite = PageSlot(turn), PageSlot(turn), Politeness(requests_per_second=1)
     await busy.take()
     with trio.move_on_after(5) as scope:
-        async with Manners(SITE, polite).visit(mine):
+        async with PortalThrottle(SITE, polite).visit(mine):
             pass
     assert scope.cancelled_caught
     busy.give_up()
     began = trio.current_time()
-    async with Manners(SITE, polite).visit(mine):
+    async with PortalThrottle(SITE, polite).visit(mine):
         assert trio.current_time() == began
 
 
@@ -151,7 +155,7 @@ async def test_outside_its_hours_a_portal_is_not_asked():
     """The error says until when, in the portal's own time."""
     polite = Politeness(working_hours="Mon-Fri 08:00-18:00", timezone="Europe/Berlin")
     now = datetime(2026, 1, 9, 17, 30, tzinfo=UTC)
-    manners = Manners(SITE, polite, wall=lambda: now)
+    manners = PortalThrottle(SITE, polite, wall=lambda: now)
     with pytest.raises(
         PortalClosed, match="outside its working hours, until Mon 2026-01-12 08:00 CET"
     ) as caught:
@@ -169,7 +173,7 @@ async def test_hours_that_end_while_one_waits_are_kept(autojump_clock: MockClock
         return datetime.fromtimestamp(opened.timestamp() + trio.current_time() - began, UTC)
 
     polite = Politeness(requests_per_second=0.05, working_hours="Mon-Fri 08:00-17:00")
-    manners = Manners(SITE, polite, wall=wall)
+    manners = PortalThrottle(SITE, polite, wall=wall)
     await ask(manners)
     with pytest.raises(PortalClosed):
         await ask(manners)
@@ -178,7 +182,7 @@ async def test_hours_that_end_while_one_waits_are_kept(autojump_clock: MockClock
 async def test_a_portal_in_trouble_is_left_alone_for_a_while(autojump_clock: MockClock):
     """After so many failures in a row nobody asks; the first failure after the rest means another."""
     polite = Politeness(pause_after_errors=3, pause_seconds=30)
-    manners, other = Manners(SITE, polite), Manners(SITE, polite)
+    manners, other = PortalThrottle(SITE, polite), PortalThrottle(SITE, polite)
     troubles = [PortalUnavailable("500"), OutcomeUnknown("A", "500"), PortalUnavailable("500")]
     for error in troubles:
         with pytest.raises(type(error)):
@@ -200,7 +204,7 @@ async def test_a_portal_in_trouble_is_left_alone_for_a_while(autojump_clock: Moc
 
 async def test_an_answer_of_any_kind_ends_a_row_of_failures(autojump_clock: MockClock):
     """A page that has changed is a person's concern, and no trouble of the portal's."""
-    manners = Manners(SITE, Politeness(pause_after_errors=2))
+    manners = PortalThrottle(SITE, Politeness(pause_after_errors=2))
     for error in (PortalUnavailable("500"), PageChanged("/jobs", "table"), PortalUnavailable("500")):
         with pytest.raises(type(error)):
             await ask(manners, error=error)

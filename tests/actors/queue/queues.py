@@ -12,8 +12,9 @@ from uuid import UUID
 import trio
 from psycopg.rows import DictRow, dict_row
 
-from actors.news.herald import Herald
-from actors.queue.handler import Handler
+from actors.cluster.notifier import Notifier
+from actors.database.connections.connection import Connection
+from actors.queue.engine.task_queue import TaskQueue
 from actors.queue.messages import (
     AddTasks,
     ClaimTasks,
@@ -29,13 +30,12 @@ from actors.queue.messages import (
     WorkerView,
 )
 from actors.queue.reaper import Reaper
-from actors.queue.task_queue import TaskQueue
-from actors.queue.workers import Workers
-from actors.records.connection import Link
+from actors.queue.worker.handler import Handler
+from actors.queue.worker.workers import Workers
 from actors.settings import DatabaseSettings, QueueSettings
 from runtime import Address, Backoff, Bus, ChildSpec, Request, SupervisorSpec, System, open_system
 
-from ..records.records import settings as database_settings
+from ..database.records import settings as database_settings
 
 R = TypeVar("R")
 SETTINGS = QueueSettings(
@@ -106,7 +106,7 @@ class Queue:
 
     async def sql(self, statement: str) -> list[DictRow]:
         def run() -> list[DictRow]:
-            with Link.connect(self.dsn, autocommit=True, row_factory=dict_row) as connection:
+            with Connection.connect(self.dsn, autocommit=True, row_factory=dict_row) as connection:
                 cursor = connection.execute(statement.encode())
                 return cursor.fetchall() if cursor.description else []
 
@@ -144,7 +144,7 @@ async def open_queue(
         )
     if herald:
         children.append(
-            ChildSpec(address=Address("herald"), start=lambda: Herald(database, dsn, bus), backoff=backoff)
+            ChildSpec(address=Address("herald"), start=lambda: Notifier(database, dsn, bus), backoff=backoff)
         )
     if handlers is not None:
         children.append(

@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 import trio
 
-from actors.queue import upkeep
+from actors.database.connections.connection import Connection
+from actors.queue.engine.task_queue import policy_of
 from actors.queue.messages import (
     CancelTask,
     CompleteTasks,
@@ -23,10 +24,9 @@ from actors.queue.messages import (
     RetryTask,
     TaskState,
 )
-from actors.queue.states import WAYS, Step
-from actors.queue.store import Store
-from actors.queue.task_queue import policy_of
-from actors.records.connection import Link
+from actors.queue.statements import maintenance
+from actors.queue.statements.transaction import QueueTransaction
+from actors.queue.states import TRANSITIONS, Step
 from runtime import Refusal
 
 from .queues import SETTINGS, Queue, open_queue, work
@@ -68,14 +68,14 @@ async def stall(queue: Queue, task: UUID, *, stalls: int = 0) -> None:
         f"update tasks set lease_until = now(), stalls = {stalls} where id = '{task}' and state = 'running';"
         "delete from moves"
     )
-    await keep_up(queue, upkeep.reap)
+    await keep_up(queue, maintenance.reap)
 
 
 async def release(queue: Queue, task: UUID) -> None:
     await queue.sql(
         f"update tasks set run_at = now() where id = '{task}' and run_at is not null; delete from moves"
     )
-    await keep_up(queue, upkeep.release_due)
+    await keep_up(queue, maintenance.release_due)
 
 
 async def lose_a_child(queue: Queue, task: UUID) -> None:
@@ -83,12 +83,12 @@ async def lose_a_child(queue: Queue, task: UUID) -> None:
         await fail(queue, lease.task.id, permanent=True)
 
 
-async def keep_up(queue: Queue, work: Callable[[Store, int], int]) -> None:
+async def keep_up(queue: Queue, work: Callable[[QueueTransaction, int], int]) -> None:
     """Do at once what the reaper does now and then."""
 
     def run() -> None:
-        with Link.connect(queue.dsn, autocommit=True) as link:
-            upkeep.in_transaction(link, lambda store: work(store, 1000), policy_of(SETTINGS), Random(0))
+        with Connection.connect(queue.dsn, autocommit=True) as link:
+            maintenance.in_transaction(link, lambda store: work(store, 1000), policy_of(SETTINGS), Random(0))
 
     await trio.to_thread.run_sync(run)
 
@@ -167,11 +167,11 @@ async def test_the_database_goes_the_ways_of_the_table_and_no_others(database: s
                     await take(queue, task)
                 except Refusal:
                     # Of those that have children, these decide.
-                    assert state not in WAYS[step][0] or make in (parent, broken_parent)
+                    assert state not in TRANSITIONS[step][0] or make in (parent, broken_parent)
                 for move in await queue.sql(f"select was, became from moves where task_id = '{task}'"):
                     moves.add((TaskState(move["was"]), TaskState(move["became"])))
                 await queue.sql("delete from tasks")
-    begins, ends = WAYS[step]
+    begins, ends = TRANSITIONS[step]
     assert {was for was, _ in moves} == begins
     assert {became for _, became in moves} == ends
 
@@ -179,5 +179,7 @@ async def test_the_database_goes_the_ways_of_the_table_and_no_others(database: s
 def test_every_state_has_a_way_out() -> None:
     """And only a retry leads out of the end."""
     for state in TaskState:
-        assert any(state in begins for begins, _ in WAYS.values())
-    assert all(WAYS[step][0].isdisjoint(WAYS[Step.RETRY][0]) for step in Step if step is not Step.RETRY)
+        assert any(state in begins for begins, _ in TRANSITIONS.values())
+    assert all(
+        TRANSITIONS[step][0].isdisjoint(TRANSITIONS[Step.RETRY][0]) for step in Step if step is not Step.RETRY
+    )

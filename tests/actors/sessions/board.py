@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from actors.database.rows import SessionRow
 from actors.portals.errors import ForeignAddress, JobTaken, OutcomeUnknown, SessionExpired
 from actors.portals.job import Job
 from actors.portals.portal import Outcome
-from actors.records.rows import SessionRow
-from actors.sessions.album_messages import AlbumMessage
-from actors.sessions.desks import Desks
-from actors.sessions.session import Assignment
+from actors.sessions.database_actors import DatabaseActors
+from actors.sessions.screenshots.messages import ScreenshotMessage
+from actors.sessions.session.session import SessionContext
 from runtime import Address, Bus
 
-from ..records.records import Record
+from ..database.records import Record
 
 PICTURE = b"\x89PNG\r\n\x1a\nnot much of a picture"
 
@@ -64,23 +64,23 @@ def assignment(
     record: Record,
     bus: Bus,
     *,
-    album: Address[AlbumMessage] | None = None,
+    album: Address[ScreenshotMessage] | None = None,
     owner: str | None = None,
-) -> Assignment:
+) -> SessionContext:
     """Work for a session on this board."""
-    return Assignment(
+    return SessionContext(
         row=row,
         engine="http",
         open_portal=board.open,
         desks=desks(record),
-        album=Address[AlbumMessage]("album") if album is None else album,
+        album=Address[ScreenshotMessage]("album") if album is None else album,
         bus=bus,
         owner=owner,
     )
 
 
-def desks(record: Record) -> Desks:
-    return Desks(writer=record.writer, reader=record.reader, journal=record.journal)
+def desks(record: Record) -> DatabaseActors:
+    return DatabaseActors(writer=record.writer, reader=record.reader, journal=record.journal)
 
 
 class View:

@@ -11,30 +11,30 @@ from uuid import UUID
 import psycopg
 import trio
 
-from actors.queue.handler import Gate
-from actors.records.messages import SessionsQuery
-from actors.records.rows import SessionRow
-from actors.records.session_messages import ReleaseSessions
-from actors.sessions.duty import child_name
-from actors.sessions.lease_return import LeaseReturn
+from actors.database.messages import SessionsQuery
+from actors.database.rows import SessionRow
+from actors.database.sessions.messages import ReleaseSessions
+from actors.queue.worker.handler import Gate
+from actors.sessions.controller.active_sessions import child_name
+from actors.sessions.controller.lease_releaser import LeaseReleaser
+from actors.sessions.controller.session_controller import SessionController
+from actors.sessions.controller.sessions_config import SessionsConfig
 from actors.sessions.messages import (
+    ControllerMessage,
     ResumeSession,
-    RosterMessage,
-    RosterQuery,
+    SessionsViewQuery,
     SessionView,
     StartSession,
     StopSession,
 )
-from actors.sessions.roster import Roster
-from actors.sessions.session import Session
-from actors.sessions.terms import Terms
+from actors.sessions.session.session import Session
 from runtime import Address, Backoff, Bus, ChildSpec, SupervisorMessage, SupervisorSpec, open_system
 from runtime.testing import run_actor
 
-from ..records.records import Record, open_record
+from ..database.records import Record, open_record
 from .board import Board, assignment, desks
 
-TERMS = Terms(
+TERMS = SessionsConfig(
     portal="board",
     engine="http",
     autostart=False,
@@ -51,13 +51,13 @@ TERMS = Terms(
 class Instance:
     """A roster with its fleet, and its own way to the record."""
 
-    roster: Address[RosterMessage]
+    roster: Address[ControllerMessage]
     record: Record
     board: Board
-    terms: Terms
+    terms: SessionsConfig
 
     async def on_duty(self) -> set[UUID]:
-        return {view.id for view in (await self.roster.ask(RosterQuery(), timeout=5)).sessions}
+        return {view.id for view in (await self.roster.ask(SessionsViewQuery(), timeout=5)).sessions}
 
     async def start(self) -> SessionView:
         return await self.roster.ask(StartSession(), timeout=10)
@@ -74,9 +74,9 @@ class Instance:
 
 
 @asynccontextmanager
-async def instance(database: str, board: Board, terms: Terms) -> AsyncGenerator[Instance, None]:
+async def instance(database: str, board: Board, terms: SessionsConfig) -> AsyncGenerator[Instance, None]:
     bus = Bus()
-    roster: Address[RosterMessage] = Address("roster")
+    roster: Address[ControllerMessage] = Address("roster")
     fleet: Address[SupervisorMessage] = Address("fleet")
     backoff = Backoff(minimum=0.01, maximum=0.05)
 
@@ -92,8 +92,8 @@ async def instance(database: str, board: Board, terms: Terms) -> AsyncGenerator[
                 backoff=backoff,
             )
 
-        def keep() -> Roster:
-            return Roster(
+        def keep() -> SessionController:
+            return SessionController(
                 terms,
                 employ=employ,
                 forget_login=forget_login,
@@ -160,7 +160,7 @@ async def test_an_orderly_stop_gives_the_sessions_back(database: str) -> None:
         async with instance(database, Board(), patient) as first:
             view = await first.start()
         async with open_record(database) as record:
-            async with run_actor(lambda: LeaseReturn("first", record.writer), Address("leases")):
+            async with run_actor(lambda: LeaseReleaser("first", record.writer), Address("leases")):
                 pass
             (row,) = await record.read(SessionsQuery())
             assert (row.owner, row.desired) == (None, "running")

@@ -8,21 +8,21 @@ from uuid import UUID, uuid4
 
 import trio
 
-from actors.portals.errors import SessionExpired
-from actors.records.configuration_messages import (
+from actors.database.configurations.messages import (
     ChangeConfiguration,
     ConfigurationChanges,
     CreateConfiguration,
 )
-from actors.records.messages import OpenSession
-from actors.records.session_messages import SystemLogsQuery
+from actors.database.messages import CreateSession
+from actors.database.sessions.messages import SystemLogsQuery
+from actors.portals.errors import SessionExpired
 from actors.sessions.events import CycleCompleted, RejectedReported, ResultsReported
-from actors.sessions.reports import next_boundary
+from actors.sessions.session.reports import next_boundary
 from runtime.testing import next_event
 
-from ..records.records import NOW, Record, open_record
+from ..database.records import NOW, Record, open_record
 from .board import Board
-from .test_session import ONSITE, Stage, job, on_stage
+from .session.test_session import ONSITE, Stage, job, on_stage
 
 SLOW = "check_interval_seconds = 600"
 
@@ -89,7 +89,7 @@ async def test_a_session_works_by_its_own_configuration(database: str) -> None:
         values = ConfigurationChanges(job_type_filter="Video", check_interval_seconds=Decimal("0.05"))
         await record.write(CreateConfiguration(id=own, config_name="own", values=values))
         row = await record.write(
-            OpenSession(id=uuid4(), session_name="x", portal="board", start_time=NOW, config_id=own)
+            CreateSession(id=uuid4(), session_name="x", portal="board", start_time=NOW, config_id=own)
         )
     async with on_stage(database, board, row=row, rules="check_interval_seconds = 0.05") as stage:
         await board.look(2)

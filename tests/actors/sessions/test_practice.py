@@ -13,32 +13,32 @@ from uuid import uuid4
 import pytest
 import trio
 
-from actors.portals.browser import open_browser_portal
-from actors.portals.browser_host import BrowserHost, BrowserQuery
-from actors.portals.definition_file import load_definition
-from actors.portals.http import open_http_portal
+from actors.database.messages import CreateSession, EventsQuery, JobsQuery, SessionsQuery
+from actors.database.rows import JobRow, JobStatus, OutcomeSource, SessionRow
+from actors.portals.browser.browser_host import BrowserHost, BrowserQuery
+from actors.portals.browser.browser_portal import open_browser_portal
+from actors.portals.definition.definition_file import load_definition
+from actors.portals.http.http_portal import open_http_portal
 from actors.portals.portal import Credentials
-from actors.records.messages import EventsQuery, JobsQuery, OpenSession, SessionsQuery
-from actors.records.rows import JobRow, JobStatus, SessionRow, Settled
-from actors.sessions.album import Album
-from actors.sessions.album_messages import AlbumMessage, ScreenshotQuery
-from actors.sessions.orders import (
+from actors.sessions.screenshots.messages import ScreenshotMessage, ScreenshotQuery
+from actors.sessions.screenshots.store import ScreenshotStore
+from actors.sessions.session.commands import (
     AcceptJob,
-    LookNow,
+    CheckJobs,
+    CommandRefused,
     Navigate,
-    Order,
-    OrderRefused,
     RejectJob,
+    SessionCommand,
     SignIn,
     TakeScreenshot,
 )
-from actors.sessions.session import Assignment, Session
+from actors.sessions.session.session import Session, SessionContext
 from actors.settings import portal_file
 from runtime import Address, Backoff, Bus, ChildSpec, SupervisorSpec, open_system
 from runtime.testing import run_actor
 
 from ...web.practice.portal_process import portal_process
-from ..records.records import NOW, Record, open_record
+from ..database.records import NOW, Record, open_record
 from .board import desks
 
 OPERATOR = Credentials(username="operator", password="practice")
@@ -49,7 +49,7 @@ class Site:
     """Sessions at the portal."""
 
     record: Record
-    sessions: list[Address[Order]]
+    sessions: list[Address[SessionCommand]]
     state: Path
 
     async def jobs(self) -> dict[str, JobRow]:
@@ -81,7 +81,7 @@ async def at_work(
     sessions: int = 1,
     rules: LiteralString,
     browser: Address[BrowserQuery] | None = None,
-    album: Address[AlbumMessage] | None = None,
+    album: Address[ScreenshotMessage] | None = None,
     **quirks: float,
 ) -> AsyncGenerator[Site, None]:
     """So many sessions with one record, on the http engine unless there is a browser."""
@@ -92,8 +92,8 @@ async def at_work(
         async with open_record(database, bus=bus) as record:
             await record.sql(f"update bot_configurations set {rules}")
 
-            def spec(row: SessionRow, address: Address[Order]) -> ChildSpec:
-                work = Assignment(
+            def spec(row: SessionRow, address: Address[SessionCommand]) -> ChildSpec:
+                work = SessionContext(
                     row=row,
                     engine="http" if browser is None else "browser",
                     open_portal=lambda: (
@@ -102,16 +102,16 @@ async def at_work(
                         else open_browser_portal(definition, OPERATOR, browser)
                     ),
                     desks=desks(record),
-                    album=Address[AlbumMessage]("album") if album is None else album,
+                    album=Address[ScreenshotMessage]("album") if album is None else album,
                     bus=bus,
                 )
                 return ChildSpec(address=address, start=lambda: Session(work), backoff=quick)
 
             opened = [
-                OpenSession(id=uuid4(), session_name=f"{place}", portal="practice", start_time=NOW)
+                CreateSession(id=uuid4(), session_name=f"{place}", portal="practice", start_time=NOW)
                 for place in range(sessions)
             ]
-            addresses = [Address[Order](f"session.{place}") for place in range(sessions)]
+            addresses = [Address[SessionCommand](f"session.{place}") for place in range(sessions)]
             rows = [await record.write(each) for each in opened]
             children = tuple(spec(row, address) for row, address in zip(rows, addresses, strict=True))
             with trio.fail_after(90):
@@ -148,7 +148,7 @@ async def test_two_sessions_and_every_quirk(database: str, tmp_path: Path) -> No
             totals[1] += row.total_rejected
         assert totals == [list(ours.values()).count("accepted"), list(ours.values()).count("rejected")]
         # Lost answers were among them, and those were read from the portal.
-        assert {job.settled for job in jobs.values()} == {Settled.ANSWER, Settled.PORTAL}
+        assert {job.settled for job in jobs.values()} == {OutcomeSource.ANSWER, OutcomeSource.PORTAL}
 
 
 async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:
@@ -156,16 +156,16 @@ async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:
     rules = "check_interval_seconds = 600, max_accept_per_run = 0, exclude_types = null, job_type_filter = ''"
     async with at_work(database, tmp_path, rules=rules, initial_jobs=6) as site:
         (session,) = site.sessions
-        await session.ask(LookNow(), timeout=20)
+        await session.ask(CheckJobs(), timeout=20)
         first, second, *_ = (ref for ref, status in site.clicked().items() if status == "open")
         done = await session.ask(AcceptJob(job_ref=first), timeout=20)
         assert (done["status"], done["settled"]) == ("accepted", "answer")
         done = await session.ask(RejectJob(job_ref=second, reason="too far"), timeout=20)
         assert (done["status"], done["reason"]) == ("rejected", "too far")
         assert "/results" in str((await session.ask(Navigate(path="/results"), timeout=20))["page"])
-        with pytest.raises(OrderRefused, match="is not on the portal at"):
+        with pytest.raises(CommandRefused, match="is not on the portal at"):
             await session.ask(Navigate(path="http://example.org/"), timeout=20)
-        with pytest.raises(OrderRefused, match="browser engine"):
+        with pytest.raises(CommandRefused, match="browser engine"):
             await session.ask(TakeScreenshot(), timeout=20)
         there = site.clicked()
         assert (there[first], there[second]) == ("accepted", "rejected")
@@ -173,10 +173,10 @@ async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:
 
 async def test_pictures_of_a_real_page(database: str, tmp_path: Path, chromium: Path) -> None:
     """With the browser engine, by order, in the middle of the session's work."""
-    browser, album = Address[BrowserQuery]("browser_host"), Address[AlbumMessage]("album")
+    browser, album = Address[BrowserQuery]("browser_host"), Address[ScreenshotMessage]("album")
     async with (
         run_actor(lambda: BrowserHost(executable=chromium, run_dir=tmp_path / "browser"), browser),
-        run_actor(lambda: Album(tmp_path / "screenshots", keep_count=9, keep_hours=1.0), album),
+        run_actor(lambda: ScreenshotStore(tmp_path / "screenshots", keep_count=9, keep_hours=1.0), album),
         at_work(
             database,
             tmp_path,

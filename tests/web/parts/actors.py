@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from actors.mirror.messages import MirrorMessage, MirrorStatus, MirrorStatusQuery, RepairMirror
 from actors.monitor.messages import ForceCheck, HealthQuery, HealthView, MonitorMessage, NoSuchService
 from actors.monitor.status import overall_of
-from actors.sessions.messages import RosterMessage
+from actors.sessions.messages import ControllerMessage
 from runtime import Actor
 
 from .views import mirror_status
 
 if TYPE_CHECKING:
-    from .house import House
+    from .application import House
 
 
 class PowerCut(Exception):
@@ -74,8 +74,8 @@ class Fragile(Actor[Break]):
         raise PowerCut(message.reason)
 
 
-class Mute(Actor[RosterMessage]):
+class Mute(Actor[ControllerMessage]):
     """Never answers."""
 
-    async def handle(self, message: RosterMessage) -> None:
+    async def handle(self, message: ControllerMessage) -> None:
         self.context.defer()

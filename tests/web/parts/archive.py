@@ -5,23 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from actors.records.analytics_messages import (
+from actors.database.analytics.messages import (
     AnalyticsQuery,
     AnalyticsRow,
     DashboardQuery,
     HourlyQuery,
     HourRow,
 )
-from actors.records.configuration_messages import ConfigurationQuery, ConfigurationsQuery
-from actors.records.messages import EventsQuery, JobsQuery, Query, SessionsQuery
-from actors.records.refusals import NoSuchSession
-from actors.records.session_messages import SessionQuery, SystemLogsQuery
+from actors.database.configurations.messages import ConfigurationQuery, ConfigurationsQuery
+from actors.database.messages import EventsQuery, JobsQuery, Query, SessionsQuery
+from actors.database.refusals import NoSuchSession
+from actors.database.sessions.messages import SessionQuery, SystemLogsQuery
 from runtime import Actor
 
 from .views import NOON, configuration_row, dashboard_row
 
 if TYPE_CHECKING:
-    from .house import House
+    from .application import House
 
 
 class Archive(Actor[Query]):

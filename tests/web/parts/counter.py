@@ -17,6 +17,7 @@ from actors.queue.messages import (
     CancelTask,
     ExplainQuery,
     Explanation,
+    InvalidTaskState,
     LimitTasks,
     LogLine,
     LogPage,
@@ -25,9 +26,9 @@ from actors.queue.messages import (
     NoSuchTask,
     PauseTasks,
     PromoteTask,
-    QueueAway,
     QueueMessage,
     QueueStatsQuery,
+    QueueUnavailable,
     Reason,
     ReasonKind,
     ReprioritizeTask,
@@ -37,7 +38,6 @@ from actors.queue.messages import (
     TaskQuery,
     TasksQuery,
     TaskState,
-    TaskStateForbids,
     TaskView,
 )
 from runtime import Actor
@@ -45,7 +45,7 @@ from runtime import Actor
 from .views import NOON, queue_stats, task_view
 
 if TYPE_CHECKING:
-    from .house import House
+    from .application import House
 
 
 class Counter(Actor[QueueMessage]):
@@ -57,7 +57,7 @@ class Counter(Actor[QueueMessage]):
     async def handle(self, message: QueueMessage) -> object:
         self._house.asked_queue.append(message)
         if self._house.queue_away:
-            raise QueueAway("PostgreSQL at db.example is away: the connection was refused")
+            raise QueueUnavailable("PostgreSQL at db.example is away: the connection was refused")
         match message:
             case AddTasks(tasks=tasks):
                 return tuple(self._add(task) for task in tasks)
@@ -74,7 +74,7 @@ class Counter(Actor[QueueMessage]):
                 return self._change(id, TaskState.CANCELLED)
             case RetryTask(id=id):
                 if self._find(id).state not in FINISHED:
-                    raise TaskStateForbids("cannot retry a task that is pending")
+                    raise InvalidTaskState("cannot retry a task that is pending")
                 return self._change(id, TaskState.PENDING)
             case AttemptsQuery(id=id):
                 self._find(id)

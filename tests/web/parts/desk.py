@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from actors.records.refusals import NoSuchConfiguration, NoSuchSession
+from actors.database.refusals import NoSuchConfiguration, NoSuchSession
 from actors.sessions.events import SessionChanged
 from actors.sessions.messages import (
     AlreadyRunning,
-    Assign,
+    ControllerMessage,
+    DispatchCommand,
     NoActiveSession,
     NoSuchPortal,
     ResetSession,
     ResetSessions,
     ResumeSession,
-    RosterMessage,
-    RosterQuery,
-    RosterView,
     SessionStatus,
+    SessionsView,
+    SessionsViewQuery,
     SessionView,
     StartSession,
     StopSession,
@@ -29,16 +29,16 @@ from runtime import Actor
 from .views import CONFIGURATION, NOON, session_view
 
 
-class Desk(Actor[RosterMessage]):
+class Desk(Actor[ControllerMessage]):
     """A roster without a fleet: it says who is on duty."""
 
     def __init__(self, sessions: list[SessionView]) -> None:
         self._sessions = sessions
 
-    async def handle(self, message: RosterMessage) -> object:
+    async def handle(self, message: ControllerMessage) -> object:
         match message:
-            case RosterQuery():
-                return RosterView(sessions=tuple(self._sessions))
+            case SessionsViewQuery():
+                return SessionsView(sessions=tuple(self._sessions))
             case StartSession(session_name=name, config_id=config, portal=portal):
                 if message.alone and self._sessions:
                     raise AlreadyRunning("there is one")
@@ -66,7 +66,7 @@ class Desk(Actor[RosterMessage]):
                 return view
             case ResumeSession(session_id=session):
                 return self._find(session)
-            case Assign():
+            case DispatchCommand():
                 return {}
 
     def _find(self, session: UUID) -> SessionView:

@@ -9,37 +9,22 @@ from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
-from actors.mirror.messages import MirrorStatus
-from actors.monitor.messages import (
-    ServiceHealth,
-)
-from actors.monitor.status import ServiceName, ServiceStatus
-from actors.queue.messages import (
-    LimitScope,
-    LimitView,
-    QueueStats,
-    TaskState,
-    TaskView,
-    WorkerView,
-)
-from actors.records.analytics_messages import (
-    DashboardRow,
-)
-from actors.records.rows import (
+from actors.database.analytics.messages import DashboardRow
+from actors.database.rows import (
     ConfigurationRow,
     Decision,
     Desired,
     JobRow,
     JobStatus,
+    OutcomeSource,
     SessionRow,
-    Settled,
 )
+from actors.mirror.messages import MirrorStatus
+from actors.monitor.messages import ServiceHealth
+from actors.monitor.status import ServiceName, ServiceStatus
+from actors.queue.messages import LimitScope, LimitView, QueueStats, TaskState, TaskView, WorkerView
 from actors.sessions.events import JobProcessed
-from actors.sessions.messages import (
-    LoginStatus,
-    SessionStatus,
-    SessionView,
-)
+from actors.sessions.messages import LoginStatus, SessionStatus, SessionView
 from actors.settings import WebSettings
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -117,7 +102,7 @@ def job_row(**changes: object) -> JobRow:
         job_type="Telephone interpreting",
         decision=Decision.ACCEPT,
         rejection_reason=None,
-        settled=Settled.ANSWER,
+        settled=OutcomeSource.ANSWER,
         scraped_at=NOON,
         created_at=NOON,
     )

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Never
+
+import trio
+
+from actors.analytics.aggregator import Aggregator
+from actors.analytics.events import AnalyticsUpdated
+from actors.database.connections.connection import Connection
+from actors.settings import AnalyticsSettings
+from runtime import Address, Bus, ChildFailed, Subscription, System
+from runtime.testing import next_event, run_actor
+
+from ..database.records import settings
+from .jobs import add_jobs, add_session, record
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+class WallClock:
+    """Shows what the test sets."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@asynccontextmanager
+async def analyst(
+    dsn: str, clock: WallClock, bus: Bus | None = None, *, every: float = 0.02
+) -> AsyncGenerator[System, None]:
+    async with run_actor(
+        lambda: Aggregator(
+            AnalyticsSettings(every_seconds=every), settings(), dsn, keep=timedelta(days=7), clock=clock
+        ),
+        Address[Never]("analyst"),
+        bus=bus,
+    ) as system:
+        yield system
+
+
+async def heard(events: Subscription) -> tuple[datetime, bool]:
+    with trio.fail_after(10):
+        event = await next_event(events, AnalyticsUpdated)
+    return event.period_start, event.is_final
+
+
+async def test_the_present_period_is_counted_until_it_is_over(database: str) -> None:
+    """Each change is told once, the last one as final."""
+    clock, bus = WallClock(NOON + HOUR), Bus()
+    with record(database) as link, bus.subscribe(AnalyticsUpdated) as events:
+        session = add_session(link, NOON)
+        add_jobs(link, session, NOON + MINUTE)
+        async with analyst(database, clock, bus):
+            assert await heard(events) == (NOON, False)
+            add_jobs(link, session, NOON + 30 * MINUTE)
+            assert await heard(events) == (NOON, False)
+            clock.now = NOON + 4 * HOUR + MINUTE
+            assert {await heard(events), await heard(events)} == {(NOON, True), (NOON + 4 * HOUR, False)}
+            await trio.sleep(0.1)
+        rest = len(link.execute("select from analytics_periods").fetchall())
+    assert rest == 2
+
+
+async def test_what_was_missed_is_made_up_for(database: str) -> None:
+    """From the first session or job on, and after each absence; what was final stays as it was."""
+    clock = WallClock(NOON - 2 * DAY)
+    with record(database) as link:
+        session = add_session(link, NOON - 3 * DAY)
+        add_jobs(link, session, NOON - 3 * DAY, count=5)
+        await until_counted(database, clock, link, periods=7)
+        link.execute("delete from job_records")
+        add_jobs(link, session, NOON - DAY, count=2)
+        clock.now = NOON
+        await until_counted(database, clock, link, periods=19)
+        rows = link.execute(
+            "select period_start, jobs_accepted from analytics_periods"
+            " where jobs_accepted > 0 order by period_start"
+        ).fetchall()
+        assert [(row["period_start"], row["jobs_accepted"]) for row in rows] == [
+            (NOON - 3 * DAY, 5),
+            (NOON - DAY, 2),
+        ]
+        (gaps,) = link.execute(
+            "select count(*) as n from ("
+            "select period_start - lag(period_end) over (order by period_start) as gap from analytics_periods"
+            ") as apart where gap <> interval '0'"
+        ).fetchall()
+        assert gaps["n"] == 0
+
+
+async def test_two_analysts_count_as_one(database: str) -> None:
+    """Each change is told by the one who made it."""
+    clock, bus = WallClock(NOON + MINUTE), Bus()
+    with record(database) as link, bus.subscribe(AnalyticsUpdated) as events:
+        add_session(link, NOON - DAY, NOON - DAY)
+        async with analyst(database, clock, bus), analyst(database, clock, bus):
+            told = [await heard(events) for _ in range(7)]
+            await trio.sleep(0.1)
+        assert sorted(told) == [(NOON - DAY + n * 4 * HOUR, n < 6) for n in range(7)]
+        assert events.missed == 0
+        assert len(link.execute("select from analytics_periods").fetchall()) == 7
+
+
+async def test_an_outcome_that_never_comes_holds_nothing_up(database: str) -> None:
+    """A period is final when it is older than what is kept."""
+    clock = WallClock(NOON)
+    with record(database) as link:
+        session = add_session(link, NOON - 8 * DAY)
+        add_jobs(link, session, NOON - 8 * DAY, status="matched")
+        add_jobs(link, session, NOON - 2 * DAY, status="matched")
+        await until_counted(database, clock, link, periods=49)
+        clock.now += MINUTE
+        async with analyst(database, clock):
+            await until(lambda: final(link) == 47)
+
+
+async def test_it_is_absent_while_postgresql_is(tmp_path: Path) -> None:
+    """And says so in one sentence."""
+    bus = Bus()
+    with bus.subscribe(ChildFailed) as events:
+        async with analyst(f"host={tmp_path} dbname=nothing", WallClock(NOON), bus):
+            with trio.fail_after(10):
+                event = await next_event(events, ChildFailed)
+    assert event.absence
+    assert str(event.error).endswith("is away: No such file or directory")
+
+
+async def until_counted(database: str, clock: WallClock, link: Connection, *, periods: int) -> None:
+    async with analyst(database, clock):
+        await until(lambda: len(link.execute("select from analytics_periods").fetchall()) >= periods)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with trio.fail_after(10):
+        while not holds():  # noqa: ASYNC110 - a table tells nobody
+            await trio.sleep(0.01)
+
+
+def final(link: Connection) -> int:
+    return len(link.execute("select from analytics_periods where is_final").fetchall())

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from actors.portals.definition.definition_file import load_definition
+from actors.portals.portal import Credentials
+from actors.sessions.controller.portal_catalog import CatalogEntry, PortalCatalog
+from actors.sessions.messages import NoSuchPortal
+from actors.settings import portal_file
+
+PRACTICE = portal_file("practice")
+
+
+def workplaces(folder: Path) -> PortalCatalog:
+    definition = replace(load_definition(PRACTICE), name="usual")
+    usual = CatalogEntry(definition=definition, credentials=Credentials(username="me", password="x"))
+    return PortalCatalog(usual, [folder, PRACTICE.parent])
+
+
+def write(folder, name: str, *, file: str = "") -> None:
+    text = PRACTICE.read_text().replace('name = "practice"', f'name = "{name}"', 1)
+    assert f'name = "{name}"' in text
+    (folder / f"{file or name}.toml").write_text(text)
+
+
+async def test_a_portal_is_found_by_its_name(tmp_path):
+    """The usual one as it was planned, others by their files; each is read once."""
+    places = workplaces(tmp_path)
+    assert (await places.find("usual")).credentials.username == "me"
+    assert (await places.find("practice")).definition.name == "practice"
+    with pytest.raises(NoSuchPortal, match="no definition of a portal 'other'"):
+        await places.find("other")
+    write(tmp_path, "other")
+    found = await places.find("other")
+    (tmp_path / "other.toml").unlink()
+    assert await places.find("other") is found
+
+
+@pytest.mark.parametrize("name", ["", "..", "../practice", "/etc/passwd", "practice.toml", "a b", "x" * 200])
+async def test_a_name_is_no_path(tmp_path, name):
+    """Nothing outside of the folders can be named."""
+    with pytest.raises(NoSuchPortal):
+        await workplaces(tmp_path).find(name)
+
+
+async def test_a_definition_that_cannot_be_used_is_told(tmp_path):
+    """With the file and what is wrong in it."""
+    (tmp_path / "broken.toml").write_text("name = 5")
+    write(tmp_path, "other", file="another")
+    places = workplaces(tmp_path)
+    with pytest.raises(NoSuchPortal, match=r"broken\.toml"):
+        await places.find("broken")
+    with pytest.raises(NoSuchPortal, match="name is 'other', expected 'another'"):
+        await places.find("another")
+
+
+def with_a_pipe(folder: Path) -> Path:
+    """A definition whose password is read from a pipe."""
+    pipe = folder / "password"
+    os.mkfifo(pipe)
+    write(folder, "slow")
+    with (folder / "slow.toml").open("a") as file:
+        file.write(f'\n[credentials]\npassword = "file:{pipe}"\n')
+    return pipe
+
+
+async def test_others_go_on_while_a_definition_is_read(tmp_path):
+    """What is read from may take its time."""
+    places, pipe = workplaces(tmp_path), with_a_pipe(tmp_path)
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+
+            async def look() -> None:
+                assert (await places.find("slow")).credentials.password == "hunter2"
+
+            nursery.start_soon(look)
+            await trio.to_thread.run_sync(pipe.write_text, "hunter2\n")
+
+
+async def test_a_definition_that_cannot_be_read_in_time_is_told(tmp_path, monkeypatch):
+    """And is read again the next time."""
+    monkeypatch.setattr("actors.sessions.controller.portal_catalog.LOOK_SECONDS", 0.2)
+    places, pipe = workplaces(tmp_path), with_a_pipe(tmp_path)
+    with trio.fail_after(10):
+        with pytest.raises(NoSuchPortal, match=r"'slow' could not be read within 0\.2 s"):
+            await places.find("slow")
+        await trio.to_thread.run_sync(pipe.write_text, "nobody waits for it any more")
+        pipe.unlink()
+        monkeypatch.undo()
+        pipe.write_text("hunter2")
+        assert (await places.find("slow")).credentials.password == "hunter2"

@@ -1,0 +1,294 @@
+"""Orders to a session, as the queue's handlers give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+import trio
+
+from actors.database.rows import JobStatus, OutcomeSource
+from actors.portals.errors import (
+    CannotScreenshot,
+    LoginRefused,
+    OutcomeUnknown,
+    PortalUnavailable,
+    SessionExpired,
+)
+from actors.queue.messages import Json, TaskView
+from actors.queue.worker.handler import Gate, PermanentFailure, Snooze
+from actors.sessions.controller.task_handlers import session_handlers
+from actors.sessions.events import JobProcessed
+from actors.sessions.messages import ControllerMessage, SessionNotRunningHere
+from actors.sessions.screenshots.messages import ScreenshotMessage, ScreenshotQuery
+from actors.sessions.screenshots.store import ScreenshotStore
+from actors.sessions.session.commands import (
+    AcceptJob,
+    CheckJobs,
+    CommandRefused,
+    Navigate,
+    RejectJob,
+    SessionCommandFailed,
+    SignIn,
+    TakeScreenshot,
+)
+from runtime import Actor, Address, AskTimeout
+from runtime.testing import next_event, run_actor
+
+from ....web.parts.views import task_view
+from ..board import PICTURE, Board
+from .test_session import ONSITE, job, on_stage
+
+SLOW = "check_interval_seconds = 600"
+"""The session does nothing by itself after its first look."""
+
+
+async def test_a_session_signs_in_and_looks_when_it_is_told_to(database: str) -> None:
+    """Where it is signed in it need not be done again, unless that is wanted."""
+    board = Board()
+    async with on_stage(database, board, rules=SLOW) as stage:
+        assert await stage.session.ask(SignIn(), timeout=10) == {"login_status": "success", "renewed": False}
+        assert (await stage.session.ask(SignIn(renew=True), timeout=10))["renewed"] is True
+        assert board.logins == 2
+        board.add(job("A"), job("B", **ONSITE))
+        assert await stage.session.ask(CheckJobs(), timeout=10) == {
+            "cycle": 2,
+            "total_jobs": 2,
+            "accepted": 1,
+            "rejected": 1,
+            "skipped": 0,
+        }
+        assert (await stage.recorded()).total_checks == 2
+
+
+async def test_a_job_is_accepted_or_rejected_against_the_rules(database: str) -> None:
+    """By the same way as the rules' own: on record first, once, with its events."""
+    board = Board()
+    async with on_stage(database, board, rules=SLOW) as stage:
+        await board.look()
+        board.add(job("A"), job("B", **ONSITE))
+        with stage.bus.subscribe(JobProcessed) as events:
+            rejected = await stage.session.ask(RejectJob(job_ref="A", reason="too far"), timeout=10)
+            accepted = await stage.session.ask(AcceptJob(job_ref="B"), timeout=10)
+            assert (await next_event(events, JobProcessed)).job_ref == "A"
+        assert rejected == {"job_ref": "A", "status": "rejected", "settled": "answer", "reason": "too far"}
+        assert (accepted["status"], accepted["settled"]) == ("accepted", "answer")
+        # Told again, it is answered again and clicked no more.
+        assert (await stage.session.ask(AcceptJob(job_ref="B"), timeout=10))["status"] == "accepted"
+        with pytest.raises(CommandRefused, match="job A is rejected already: too far"):
+            await stage.session.ask(AcceptJob(job_ref="A"), timeout=10)
+        with pytest.raises(CommandRefused, match="job C is not on the portal's table"):
+            await stage.session.ask(AcceptJob(job_ref="C"), timeout=10)
+        assert await stage.totals() == (1, 1)
+    assert board.clicks == ["reject A", "accept B"]
+
+
+async def test_an_order_that_had_its_outcome_in_another_life_is_known(database: str) -> None:
+    """From the record, so that a task that is tried again clicks nothing."""
+    board = Board(job("A"))
+    async with on_stage(database, board) as stage:
+        row = stage.row
+        await board.look(2)
+        await stage.jobs()
+    async with on_stage(database, board, row=row, rules=SLOW) as stage:
+        assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"] == "accepted"
+    assert board.clicks == ["accept A"]
+
+
+async def test_two_sessions_are_told_to_accept_one_job(database: str) -> None:
+    """One does; the other is told whose it is, or how it ended."""
+    board = Board()
+    async with (
+        on_stage(database, board, rules=SLOW) as first,
+        on_stage(database, board, rules=SLOW) as second,
+    ):
+        await board.look()
+        board.add(job("A"))
+        ended: list[str] = []
+
+        async def accept(stage: object) -> None:
+            try:
+                ended.append(str((await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"]))
+            except CommandRefused:
+                ended.append("refused")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept, first)
+            nursery.start_soon(accept, second)
+        assert sorted(ended) in (["accepted", "accepted"], ["accepted", "refused"])
+    assert board.clicks == ["accept A"]
+
+
+async def test_a_lost_answer_is_settled_before_the_order_is_answered(database: str) -> None:
+    """And where the click never arrived, another try may."""
+    board = Board()
+    async with on_stage(database, board, rules=SLOW) as stage:
+        await board.look()
+        board.add(job("A"), job("B", **ONSITE))
+        board.lose_answers.add("A")
+        assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["settled"] == "portal"
+        board.spoil["accept"] = [OutcomeUnknown("B", "cut off")]
+        with pytest.raises(SessionCommandFailed, match="has not confirmed job B yet"):
+            await stage.session.ask(AcceptJob(job_ref="B"), timeout=20)
+        # What was ordered stands, also against the rules.
+        assert (await stage.session.ask(CheckJobs(), timeout=10))["accepted"] == 1
+        assert (await stage.jobs())["B"].status is JobStatus.ACCEPTED
+    assert board.clicks == ["accept A", "accept B"]
+
+
+async def test_what_keeps_an_order_from_being_done_is_told(database: str) -> None:
+    """As worth another try or not; an expired log-in is renewed on the way."""
+    board = Board()
+    async with on_stage(database, board, rules=SLOW) as stage:
+        await board.look()
+        board.spoil["navigate"] = [PortalUnavailable("down"), SessionExpired()]
+        with pytest.raises(SessionCommandFailed, match="down") as failed:
+            await stage.session.ask(Navigate(path="/results"), timeout=10)
+        assert not isinstance(failed.value, CommandRefused)
+        assert await stage.session.ask(Navigate(path="/results"), timeout=10) == {"page": "Board (/results)"}
+        assert (board.logins, board.visited) == (2, ["/results"])
+        with pytest.raises(CommandRefused, match="not on the portal"):
+            await stage.session.ask(Navigate(path="http://elsewhere/"), timeout=10)
+        board.spoil["screenshot"] = [CannotScreenshot()]
+        with pytest.raises(CommandRefused, match="screenshots need the browser engine"):
+            await stage.session.ask(TakeScreenshot(), timeout=10)
+        board.spoil["login"] = [LoginRefused("locked")]
+        with pytest.raises(CommandRefused, match="locked"):
+            await stage.session.ask(SignIn(renew=True), timeout=10)
+        assert (await stage.recorded()).status == "failed"
+
+
+async def test_an_order_ends_with_its_deadline_and_the_next_is_served(database: str) -> None:
+    """One that nobody waits for any more is not begun."""
+    board = Board()
+    board.hold_clicks = trio.Event()
+    async with on_stage(database, board, rules=SLOW) as stage, trio.open_nursery() as nursery:
+        await board.look()
+        board.add(job("A"))
+
+        overdue = trio.Event()
+
+        async def accept() -> None:
+            with pytest.raises(AskTimeout):
+                await stage.session.ask(AcceptJob(job_ref="A"), timeout=0.5)
+            overdue.set()
+
+        nursery.start_soon(accept)
+        await board.clicked.wait()
+        with pytest.raises(AskTimeout):
+            await stage.session.ask(Navigate(path="/never"), timeout=0.2)
+        await overdue.wait()
+        board.hold_clicks.set()
+        assert await stage.session.ask(Navigate(path="/then"), timeout=10) == {"page": "Board (/then)"}
+        row = (await stage.jobs())["A"]
+        assert (row.status, row.settled) == (JobStatus.ACCEPTED, OutcomeSource.ANSWER)
+    assert board.visited == ["/then"]
+
+
+async def test_a_screenshot_is_kept_in_the_album(database: str, tmp_path) -> None:
+    """Where it is found by the name that the order was answered with."""
+    album: Address[ScreenshotMessage] = Address("album")
+    async with (
+        run_actor(lambda: ScreenshotStore(tmp_path, keep_count=5, keep_hours=1.0), album),
+        on_stage(database, Board(), rules=SLOW, album=album) as stage,
+    ):
+        taken = await stage.session.ask(TakeScreenshot(label="login"), timeout=10)
+        name = str(taken["name"])
+        assert taken["path"] == f"/api/sessions/{stage.row.id}/screenshots/{name}"
+        query = ScreenshotQuery(session_id=stage.row.id, name=name)
+        assert await album.ask(query, timeout=5) == PICTURE
+
+
+# Handlers
+
+
+@dataclass
+class Attempt:
+    """A task in hand."""
+
+    task: TaskView
+
+
+class Desk(Actor[ControllerMessage]):
+    """Answers every order as the test says."""
+
+    def __init__(self, seen: list[object], answer: Mapping[str, Json] | Exception) -> None:
+        self._seen = seen
+        self._answer = answer
+
+    async def handle(self, message: ControllerMessage) -> object:
+        self._seen.append(message)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return dict(self._answer)
+
+
+@dataclass
+class Counter:
+    seen: list[object] = field(default_factory=list)
+
+    async def do(
+        self, kind: str, data: dict[str, Json], answer: Mapping[str, Json] | Exception | None = None
+    ) -> Json:
+        roster: Address[ControllerMessage] = Address("roster")
+        async with run_actor(lambda: Desk(self.seen, answer or {"fine": True}), roster):
+            handler = session_handlers(roster, Gate())[kind]
+            return await handler(Attempt(task_view(type=kind, data=data)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "order"),
+    [
+        ("login", {}, SignIn()),
+        ("login", {"renew": True}, SignIn(renew=True)),
+        ("job_check", {"whatever": 1}, CheckJobs()),
+        ("job_accept", {"job_ref": " A "}, AcceptJob(job_ref="A")),
+        ("job_reject", {"job_ref": "A", "reason": "far"}, RejectJob(job_ref="A", reason="far")),
+        ("job_reject", {"job_ref": "A"}, RejectJob(job_ref="A", reason="rejected on request")),
+        ("navigation", {"path": "/results"}, Navigate(path="/results")),
+        ("navigation", {"url": "http://p/x"}, Navigate(path="http://p/x")),
+        ("screenshot", {}, TakeScreenshot()),
+    ],
+)
+async def test_a_task_becomes_an_order(kind, data, order) -> None:
+    """For the session that it names, or for the first one."""
+    counter = Counter()
+    assert await counter.do(kind, data) == {"fine": True}
+    named = "00000000-0000-0000-0000-000000000007"
+    await counter.do(kind, {**data, "session_id": named})
+    assert [assign.order for assign in counter.seen] == [order, order]
+    assert [str(assign.session_id) for assign in counter.seen] == ["None", named]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("job_accept", {}),
+        ("job_accept", {"job_ref": 5}),
+        ("job_reject", {"job_ref": "A", "reason": ""}),
+        ("navigation", {"path": "x" * 5000}),
+        ("login", {"session_id": "me"}),
+    ],
+)
+async def test_a_task_that_says_nothing_sensible_fails_for_good(kind, data) -> None:
+    """Nobody is told to do it."""
+    counter = Counter()
+    with pytest.raises(PermanentFailure):
+        await counter.do(kind, data)
+    assert counter.seen == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (SessionNotRunningHere("elsewhere"), Snooze),
+        (CommandRefused("no such job"), PermanentFailure),
+        (SessionCommandFailed("the portal is away"), SessionCommandFailed),
+    ],
+)
+async def test_how_an_order_ended_is_how_its_task_ends(refusal, error) -> None:
+    """Put back, failed for good, or tried again."""
+    with pytest.raises(error) as raised:
+        await Counter().do("login", {}, refusal)
+    assert type(raised.value) is error

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.database.rows import Decision
+from actors.portals.job import Job
+from actors.sessions.session.rules import REQUIRED, Rules, decide
+
+RULES = Rules(
+    job_type_filter="Telephone interpreting",
+    exclude_types=("Face-to-Face", "Face to Face", "In-Person", "Onsite"),
+    max_accept_per_run=5,
+    check_interval=0.5,
+)
+JOB = Job(
+    ref="AZ-1",
+    submitted="2026-11-20 09:00",
+    appt_date="2026-11-30",
+    appt_time="14:30",
+    duration="60 min",
+    language="Polish",
+    job_type="Telephone interpreting",
+    status="open",
+)
+
+
+def test_a_complete_job_of_the_right_type_is_accepted() -> None:
+    """No reason is needed to accept."""
+    verdict = decide(JOB, RULES, accepted=0)
+    assert (verdict.decision, verdict.reason) == (Decision.ACCEPT, None)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_job_with_a_required_field_missing_is_rejected(name) -> None:
+    """The reason names the field."""
+    verdict = decide(replace(JOB, **{name: ""}), RULES, accepted=0)
+    assert (verdict.decision, verdict.reason) == (Decision.REJECT, f"required field missing: {name}")
+
+
+@pytest.mark.parametrize(
+    ("job_type", "reason"),
+    [
+        ("Face-to-Face", "excluded type: Face-to-Face"),
+        ("face to face interpreting", "excluded type: Face-to-Face"),
+        ("Telephone interpreting, Onsite", "excluded type: Onsite"),
+        ("Video interpreting", "type is Video interpreting, not Telephone interpreting"),
+        ("", "type is unknown, not Telephone interpreting"),
+    ],
+)
+def test_other_types_are_rejected_with_the_reason(job_type, reason) -> None:
+    """Exclusion comes before the filter; case and hyphens do not matter."""
+    verdict = decide(replace(JOB, job_type=job_type), RULES, accepted=0)
+    assert (verdict.decision, verdict.reason) == (Decision.REJECT, reason)
+
+
+def test_the_filter_matches_in_any_case() -> None:
+    """Portals are not consistent."""
+    assert (
+        decide(replace(JOB, job_type="TELEPHONE  INTERPRETING"), RULES, accepted=0).decision
+        is Decision.ACCEPT
+    )
+
+
+def test_an_empty_filter_takes_every_type_but_the_excluded() -> None:
+    """The exclusions hold without a filter."""
+    rules = replace(RULES, job_type_filter="")
+    assert decide(replace(JOB, job_type="Video"), rules, accepted=0).decision is Decision.ACCEPT
+    assert decide(replace(JOB, job_type="Onsite"), rules, accepted=0).decision is Decision.REJECT
+
+
+@given(limit=st.integers(0, 5), found=st.integers(0, 20))
+def test_no_run_accepts_more_than_its_limit(limit, found) -> None:
+    """What is over the limit is left for the next run, neither accepted nor rejected."""
+    rules = replace(RULES, max_accept_per_run=limit)
+    accepted = 0
+    for _ in range(found):
+        verdict = decide(JOB, rules, accepted=accepted)
+        assert verdict.decision in (Decision.ACCEPT, None)
+        accepted += verdict.decision is Decision.ACCEPT
+    assert accepted == min(limit, found)
+
+
+@given(job_type=st.text(), accepted=st.integers(0, 10))
+def test_a_rejection_does_not_depend_on_the_limit(job_type, accepted) -> None:
+    """A job that will never do is turned down at once."""
+    job = replace(JOB, job_type=job_type)
+    if decide(job, RULES, accepted=0).decision is Decision.REJECT:
+        assert decide(job, RULES, accepted=accepted) == decide(job, RULES, accepted=0)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trio
+
+from runtime.testing import next_event
+from web.api.realtime.events import REALTIME_TYPES, RealtimeUpdate
+from web.api.realtime.routes import MOST_BYTES
+
+from ...parts.application import House, client, living
+from ...parts.views import NOON
+
+PATH = "/api/bot/realtime-update"
+
+
+async def test_what_others_tell_is_passed_on():
+    """Marked as theirs, whatever they say about that."""
+    house = House()
+    async with living(house), client(house) as http:
+        with house.bus.subscribe(RealtimeUpdate) as events:
+            body = {
+                "type": "job_accepted",
+                "data": {"job_number": 3, "external": False},
+                "timestamp": NOON.isoformat(),
+            }
+            answer = await http.post(PATH, json=body)
+            with trio.fail_after(5):
+                event = await next_event(events, RealtimeUpdate)
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "success", "message": "The clients are told this job_accepted"}
+    assert event == RealtimeUpdate(
+        type="job_accepted", data={"job_number": 3, "external": True}, timestamp=NOON
+    )
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "moment"),
+    [
+        ("2026-03-01T12:00:00", NOON),
+        ("2026-03-01T14:00:00+02:00", NOON),
+        ("2026-03-01T12:00:00Z", NOON),
+        ("2026-03-01 12:00:00.000001", NOON + timedelta(microseconds=1)),
+    ],
+)
+async def test_when_it_was(timestamp, moment):
+    """A time without a zone is UTC, as a bot on a server sends it."""
+    house = House()
+    async with living(house), client(house) as http:
+        with house.bus.subscribe(RealtimeUpdate) as events:
+            await http.post(PATH, json={"type": "no_jobs", "timestamp": timestamp})
+            with trio.fail_after(5):
+                event = await next_event(events, RealtimeUpdate)
+    assert (event.timestamp, event.data) == (moment, {"external": True})
+
+
+async def test_without_a_time_it_is_now():
+    """Data may be left out too."""
+    house = House()
+    async with living(house), client(house) as http:
+        with house.bus.subscribe(RealtimeUpdate) as events:
+            before = datetime.now(UTC)
+            await http.post(PATH, json={"type": "no_jobs"})
+            with trio.fail_after(5):
+                event = await next_event(events, RealtimeUpdate)
+    assert before <= event.timestamp <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({}, "type must be one of analytics_update, bot_error, "),
+        ({"type": "status_update", "data": {}}, "type must be one of analytics_update, "),
+        ({"type": "connection_established"}, "type must be one of analytics_update, "),
+        ({"type": "supervisor_event"}, "type must be one of analytics_update, "),
+        ({"type": 7}, "type must be a text of 1 to 60 printable characters, not 7."),
+        ({"type": "no_jobs", "data": []}, "data must be a JSON object, not []."),
+        (
+            {"type": "no_jobs", "data": {"x": "y" * MOST_BYTES}},
+            f"data must be at most {MOST_BYTES} bytes of JSON, not ",
+        ),
+        (
+            {"type": "no_jobs", "timestamp": "soon"},
+            'timestamp must be a time in ISO 8601, not "soon".',
+        ),
+        (
+            {"type": "no_jobs", "timestamp": "0001-01-01T00:00:00+14:00"},
+            "timestamp must be a time in ISO 8601, not",
+        ),
+        ({"type": "no_jobs", "sesion": 1}, "sesion must be left out, as it is not known here"),
+    ],
+)
+async def test_what_is_not_for_others_to_tell_is_refused(body, sentence):
+    """Nobody hears of it."""
+    house = House()
+    async with living(house), client(house) as http:
+        with house.bus.subscribe(RealtimeUpdate) as events:
+            answer = await http.post(PATH, json=body)
+            assert (answer.status_code, answer.json()["detail"][: len(sentence)]) == (422, sentence)
+            with trio.move_on_after(0):
+                await next_event(events, RealtimeUpdate)
+                pytest.fail("it was told")
+
+
+def test_the_houses_own_words_are_not_among_them():
+    """A counter that clients trust comes from here only."""
+    assert not REALTIME_TYPES & {
+        "status_update",
+        "connection_established",
+        "queue_update",
+        "supervisor_event",
+    }
+
+
+async def test_a_number_that_no_json_has_reaches_nobody():
+    """Every client would have to give up on the frame."""
+    house = House()
+    async with living(house), client(house) as http:
+        body = '{"type": "metric_update", "data": {"figure": [-1e400]}}'
+        answer = await http.post(PATH, content=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
+        assert answer.json()["detail"] == "The body must be JSON: a number in it is too large."
+        odd = await http.post(PATH, content='{"type": "metric_update", "\\n\\u0000": 1}')
+        assert odd.status_code == 422
+        assert odd.json()["detail"].isprintable()
