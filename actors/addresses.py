@@ -30,9 +30,15 @@ class TreeAddresses:
     probes: Mapping[ServiceName, Address[CheckNow]] = field(
         default_factory=lambda: {name: Address(f"probe.{name}") for name in ServiceName}
     )
-    board: Address[MonitorMessage] = field(default_factory=lambda: Address("board", capacity=256))
+    health_registry: Address[MonitorMessage] = field(
+        default_factory=lambda: Address("health_registry", capacity=256)
+    )
     task_queue: Address[QueueMessage] = field(default_factory=lambda: Address("task_queue", capacity=1000))
     browser_host: Address[BrowserQuery] = field(default_factory=lambda: Address("browser_host"))
-    roster: Address[ControllerMessage] = field(default_factory=lambda: Address("roster", capacity=256))
+    session_controller: Address[ControllerMessage] = field(
+        default_factory=lambda: Address("session_controller", capacity=256)
+    )
     fleet: Address[SupervisorMessage] = field(default_factory=lambda: Address("fleet"))
-    album: Address[ScreenshotMessage] = field(default_factory=lambda: Address("album", capacity=64))
+    screenshot_store: Address[ScreenshotMessage] = field(
+        default_factory=lambda: Address("screenshot_store", capacity=64)
+    )

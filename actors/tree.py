@@ -27,7 +27,7 @@ from .database.journal.journal import Journal
 from .database.maintenance.janitor import Janitor
 from .database.rows import SessionRow
 from .mirror.redis_sync import RedisSync
-from .monitor.service_probes import ProbeContext, make_board, make_probe
+from .monitor.service_probes import ProbeContext, make_health_registry, make_probe
 from .portals.browser.browser_host import BrowserHost
 from .portals.browser.browser_portal import open_browser_portal
 from .portals.http.http_portal import open_http_portal
@@ -58,104 +58,115 @@ WRITER_PAUSE: Final = 2.0
 """Longest wait in seconds before the writer tries PostgreSQL again: all commands and facts wait for it."""
 
 
-def tree(plan: ResolvedConfig, addresses: TreeAddresses, bus: Bus, web: SupervisorSpec) -> SupervisorSpec:
+def tree(config: ResolvedConfig, addresses: TreeAddresses, bus: Bus, web: SupervisorSpec) -> SupervisorSpec:
     """The tree of this plan, with the front end as its last branch."""
-    to, settings, data_dir = addresses, plan.settings, plan.data_dir
-    grow = SpecBuilder(settings)
+    to, settings, data_dir = addresses, config.settings, config.data_dir
+    specs = SpecBuilder(settings)
     on_duty = Gate(NOBODY)
-    return grow.branch(
+    return specs.branch(
         to.root,
-        grow.branch(
+        specs.branch(
             Address("services"),
-            grow.worker(Address("postgres"), lambda: PostgresServer(data_dir), shutdown=4.0)
+            specs.worker(Address("postgres"), lambda: PostgresServer(data_dir), shutdown=4.0)
             if settings.database.url == EMBEDDED
             else None,
-            grow.worker(Address("valkey"), lambda: ValkeyServer(data_dir), shutdown=3.0)
+            specs.worker(Address("valkey"), lambda: ValkeyServer(data_dir), shutdown=3.0)
             if settings.redis.url == EMBEDDED
             else None,
         ),
-        grow.branch(
-            Address("records"),
-            grow.worker(
-                to.db_writer, lambda: DbWriter(settings.database, plan.dsn), longest_pause=WRITER_PAUSE
+        specs.branch(
+            Address("database"),
+            specs.worker(
+                to.db_writer, lambda: DbWriter(settings.database, config.dsn), longest_pause=WRITER_PAUSE
             ),
-            grow.worker(to.db_reader, lambda: DbReader(settings.database, plan.dsn)),
-            grow.worker(to.journal, lambda: Journal(data_dir.journal, to.db_writer)),
-            grow.worker(
-                Address[Never]("janitor"), lambda: Janitor(settings.retention, settings.database, plan.dsn)
+            specs.worker(to.db_reader, lambda: DbReader(settings.database, config.dsn)),
+            specs.worker(to.journal, lambda: Journal(data_dir.journal, to.db_writer)),
+            specs.worker(
+                Address[Never]("janitor"), lambda: Janitor(settings.retention, settings.database, config.dsn)
             ),
         ),
-        grow.branch(
+        specs.branch(
             Address("mirror"),
-            grow.worker(
+            specs.worker(
                 to.redis_sync,
-                lambda: RedisSync(settings.redis, plan.redis_url, bus, to.roster, to.db_reader, to.journal),
+                lambda: RedisSync(
+                    settings.redis, config.redis_url, bus, to.session_controller, to.db_reader, to.journal
+                ),
             ),
         ),
-        grow.branch(
+        specs.branch(
             Address("monitor"),
             *(
-                grow.worker(
-                    address, partial(make_probe, name, to.board, surroundings(plan, to, bus)), shutdown=2.0
+                specs.worker(
+                    address,
+                    partial(make_probe, name, to.health_registry, surroundings(config, to, bus)),
+                    shutdown=2.0,
                 )
                 for name, address in to.probes.items()
             ),
-            grow.worker(to.board, lambda: make_board(to.probes, settings)),
+            specs.worker(to.health_registry, lambda: make_health_registry(to.probes, settings)),
         ),
-        grow.branch(
-            Address("news"),
+        specs.branch(
+            Address("cluster"),
             # Above all who go by what it hears.
-            grow.worker(
-                Address[Never]("herald"),
-                lambda: Notifier(settings.database, plan.dsn, bus),
+            specs.worker(
+                Address[Never]("notifier"),
+                lambda: Notifier(settings.database, config.dsn, bus),
                 longest_pause=WRITER_PAUSE,
             ),
         ),
-        grow.branch(
+        specs.branch(
             Address("queue"),
-            grow.worker(to.task_queue, lambda: TaskQueue(settings.queue, settings.database, plan.dsn)),
-            grow.worker(
-                Address[Never]("reaper"), lambda: Reaper(settings.queue, settings.database, plan.dsn, bus)
+            specs.worker(to.task_queue, lambda: TaskQueue(settings.queue, settings.database, config.dsn)),
+            specs.worker(
+                Address[Never]("reaper"), lambda: Reaper(settings.queue, settings.database, config.dsn, bus)
             ),
-            grow.worker(Address[Never]("workers"), lambda: workers(plan, to, bus, on_duty)),
+            specs.worker(Address[Never]("workers"), lambda: workers(config, to, bus, on_duty)),
         ),
-        grow.branch(
+        specs.branch(
             Address("analytics"),
-            grow.worker(
-                Address[Never]("analyst"),
+            specs.worker(
+                Address[Never]("aggregator"),
                 lambda: Aggregator(
                     settings.analytics,
                     settings.database,
-                    plan.dsn,
+                    config.dsn,
                     keep=timedelta(days=settings.retention.keep_days),
                 ),
             ),
         ),
-        grow.branch(
+        specs.branch(
             Address("practice"),
-            grow.worker(
+            specs.worker(
                 Address("portal"),
-                lambda: PracticePortal(settings.practice, plan.practice, data_dir.practice / "portal.sqlite"),
+                lambda: PracticePortal(
+                    settings.practice, config.practice, data_dir.practice / "portal.sqlite"
+                ),
             )
             if settings.practice.enabled
             else None,
         ),
-        grow.branch(
+        specs.branch(
             Address("browsers"),
-            grow.worker(
-                to.browser_host, partial(browser_host, plan, plan.chromium), start_timeout=60.0, shutdown=6.0
+            specs.worker(
+                to.browser_host,
+                partial(browser_host, config, config.chromium),
+                start_timeout=60.0,
+                shutdown=6.0,
             )
-            if plan.chromium is not None
+            if config.chromium is not None
             else None,
         ),
-        grow.branch(
+        specs.branch(
             Address("sessions"),
             # Above the fleet, so that at a stop the leases are given back when the sessions have ended.
-            grow.worker(
-                Address[Never]("leases"), lambda: LeaseReleaser(plan.owner, to.db_writer), shutdown=2.0
+            specs.worker(
+                Address[Never]("lease_releaser"),
+                lambda: LeaseReleaser(config.owner, to.db_writer),
+                shutdown=2.0,
             ),
-            grow.worker(
-                to.album,
+            specs.worker(
+                to.screenshot_store,
                 lambda: ScreenshotStore(
                     data_dir.screenshots,
                     keep_count=settings.sessions.screenshot_keep_count,
@@ -168,40 +179,40 @@ def tree(plan: ResolvedConfig, addresses: TreeAddresses, bus: Bus, web: Supervis
                 max_children=settings.sessions.max_sessions,
                 max_restarts=settings.runtime.max_restarts,
                 period=settings.runtime.restart_period_seconds,
-                backoff=grow.backoff,
+                backoff=specs.backoff,
             ),
-            grow.worker(
-                to.roster,
-                lambda: roster(plan, to, grow, bus, on_duty),
+            specs.worker(
+                to.session_controller,
+                lambda: session_controller(config, to, specs, bus, on_duty),
             ),
         ),
         web,
     )
 
 
-def surroundings(plan: ResolvedConfig, to: TreeAddresses, bus: Bus) -> ProbeContext:
+def surroundings(config: ResolvedConfig, to: TreeAddresses, bus: Bus) -> ProbeContext:
     """What the monitor looks at."""
     return ProbeContext(
-        settings=plan.settings,
-        dsn=plan.dsn,
-        redis_url=plan.redis_url,
-        portals={plan.definition.name: plan.definition.base_url},
-        owner=plan.owner,
-        roster=to.roster,
+        settings=config.settings,
+        dsn=config.dsn,
+        redis_url=config.redis_url,
+        portals={config.definition.name: config.definition.base_url},
+        owner=config.owner,
+        session_controller=to.session_controller,
         fleet=to.fleet,
         reader=to.db_reader,
         bus=bus,
     )
 
 
-def workers(plan: ResolvedConfig, to: TreeAddresses, bus: Bus, on_duty: Gate) -> Workers:
+def workers(config: ResolvedConfig, to: TreeAddresses, bus: Bus, on_duty: Gate) -> Workers:
     """Those who do the tasks; each incarnation is another owner of leases.
 
     The types of the Compatibility API are for the sessions, unless this instance was given other handlers.
     """
-    settings = plan.settings.queue
+    settings = config.settings.queue
     return Workers(
-        {**session_handlers(to.roster, on_duty), **plan.handlers},
+        {**session_handlers(to.session_controller, on_duty), **config.handlers},
         to.task_queue,
         bus,
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
@@ -211,12 +222,12 @@ def workers(plan: ResolvedConfig, to: TreeAddresses, bus: Bus, on_duty: Gate) ->
     )
 
 
-def browser_host(plan: ResolvedConfig, chromium: Path) -> BrowserHost:
+def browser_host(config: ResolvedConfig, chromium: Path) -> BrowserHost:
     """The keeper of the one browser."""
-    settings = plan.settings.browser
+    settings = config.settings.browser
     return BrowserHost(
         executable=chromium,
-        run_dir=plan.data_dir.run / "browser",
+        run_dir=config.data_dir.run / "browser",
         headless=settings.headless,
         max_active=settings.max_active,
         heartbeat_seconds=settings.heartbeat_seconds,
@@ -224,9 +235,9 @@ def browser_host(plan: ResolvedConfig, chromium: Path) -> BrowserHost:
 
 
 async def session_spec(
-    plan: ResolvedConfig,
+    config: ResolvedConfig,
     to: TreeAddresses,
-    grow: SpecBuilder,
+    specs: SpecBuilder,
     bus: Bus,
     workplaces: PortalCatalog,
     claims: ClaimCache,
@@ -240,25 +251,25 @@ async def session_spec(
     """
     place = await workplaces.find(row.portal)
     definition, credentials = place.definition, place.credentials
-    saved = plan.logins.of(str(row.id), base_url=definition.base_url, username=credentials.username)
+    saved = config.logins.of(str(row.id), base_url=definition.base_url, username=credentials.username)
 
     def open_portal() -> AbstractAsyncContextManager[Portal]:
-        if plan.chromium is None:
+        if config.chromium is None:
             return open_http_portal(definition, credentials, saved)
         return open_browser_portal(definition, credentials, to.browser_host, saved)
 
     assignment = SessionContext(
         row=row,
-        engine=plan.engine,
+        engine=config.engine,
         open_portal=open_portal,
         desks=desks(to),
-        album=to.album,
+        screenshot_store=to.screenshot_store,
         bus=bus,
-        owner=plan.owner,
+        owner=config.owner,
         claims=claims,
         turnstile=turnstile,
     )
-    return grow.worker(
+    return specs.worker(
         Address[SessionCommand](child_name(row.id), capacity=MOST_ORDERS),
         lambda: Session(assignment),
         shutdown=LEAVE,
@@ -266,37 +277,37 @@ async def session_spec(
 
 
 def desks(to: TreeAddresses) -> DatabaseActors:
-    """Where sessions and their roster write and read."""
+    """Where sessions and their session_controller write and read."""
     return DatabaseActors(writer=to.db_writer, reader=to.db_reader, journal=to.journal)
 
 
-def roster(
-    plan: ResolvedConfig, to: TreeAddresses, grow: SpecBuilder, bus: Bus, on_duty: Gate
+def session_controller(
+    config: ResolvedConfig, to: TreeAddresses, specs: SpecBuilder, bus: Bus, on_duty: Gate
 ) -> SessionController:
     """The keeper of the sessions."""
-    sessions = plan.settings.sessions
+    sessions = config.settings.sessions
     terms = SessionsConfig(
-        portal=plan.definition.name,
-        engine=plan.engine,
+        portal=config.definition.name,
+        engine=config.engine,
         autostart=sessions.autostart,
         session_name=sessions.session_name,
         max_sessions=sessions.max_sessions,
-        owner=plan.owner,
+        owner=config.owner,
         lease_seconds=sessions.lease_seconds,
-        shared=plan.settings.database.url != EMBEDDED,
+        shared=config.settings.database.url != EMBEDDED,
     )
 
-    usual = CatalogEntry(definition=plan.definition, credentials=plan.credentials)
+    usual = CatalogEntry(definition=config.definition, credentials=config.credentials)
     # Beside the one of the settings, wherever that is, and among those that come with botvisor.
     folders = [portal_file(name).parent for name in (sessions.portal, "practice")]
     workplaces = PortalCatalog(usual, folders)
 
     async def forget_login(session: UUID) -> None:
-        await plan.logins.forget(str(session))
+        await config.logins.forget(str(session))
 
     return SessionController(
         terms,
-        employ=partial(session_spec, plan, to, grow, bus, workplaces, ClaimCache(), CheckThrottle()),
+        employ=partial(session_spec, config, to, specs, bus, workplaces, ClaimCache(), CheckThrottle()),
         forget_login=forget_login,
         fleet=to.fleet,
         desks=desks(to),

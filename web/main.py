@@ -123,7 +123,7 @@ async def _live(chosen: ResolvedConfig) -> None:
     failure: RuntimeFault | None = None
     addresses = TreeAddresses()
     listening: list[str] = []
-    house = tree(chosen, addresses, bus, _front(chosen, addresses, bus, listening.append))
+    application = tree(chosen, addresses, bus, _front(chosen, addresses, bus, listening.append))
     async with trio.open_nursery() as nursery:
         await nursery.start(_log_lifecycle, bus)
         # The command line has held signals back until here: before any child is there to inherit that.
@@ -131,7 +131,7 @@ async def _live(chosen: ResolvedConfig) -> None:
             try:
                 stop_timeout = chosen.settings.runtime.stop_timeout_seconds
                 async with open_system(
-                    house, bus=bus, stop_timeout=stop_timeout, lag_period=LAG_PERIOD
+                    application, bus=bus, stop_timeout=stop_timeout, lag_period=LAG_PERIOD
                 ) as system:
                     freeze_heap()
                     _announce(chosen, listening[-1])
@@ -154,13 +154,13 @@ def _front(
     settings, grow = chosen.settings.web, SpecBuilder(chosen.settings)
     hub: Address[HubMessage] = Address("hub", capacity=1024)
     doors = ActorAddresses(
-        roster=to.roster,
+        session_controller=to.session_controller,
         reader=to.db_reader,
         writer=to.db_writer,
         queue=to.task_queue,
-        album=to.album,
+        screenshot_store=to.screenshot_store,
         mirror=to.redis_sync,
-        monitor=to.board,
+        monitor=to.health_registry,
         tree=to.root,
         hub=hub,
         bus=bus,
@@ -168,7 +168,14 @@ def _front(
     return grow.branch(
         Address("web"),
         grow.worker(
-            hub, lambda: LiveHub(bus, settings, roster=doors.roster, queue=doors.queue, reader=doors.reader)
+            hub,
+            lambda: LiveHub(
+                bus,
+                settings,
+                session_controller=doors.session_controller,
+                queue=doors.queue,
+                reader=doors.reader,
+            ),
         ),
         grow.worker(Address[Never]("server"), lambda: WebServer(doors, settings, on_listening=on_listening)),
     )

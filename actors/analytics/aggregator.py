@@ -57,7 +57,7 @@ class Aggregator(Actor[Never]):
         self._clock = clock
 
     async def started(self) -> None:
-        self._server = ConnectionFactory(self._database, self._dsn, "botvisor analyst")
+        self._server = ConnectionFactory(self._database, self._dsn, "botvisor aggregator")
         self._threads = DatabaseThreads(1, limit=self._server.hang)
         self.context.detail.update(counted=0, updated=0, unsettled=0, last_look=None)
         self.context.nursery.start_soon(self._look_forever)

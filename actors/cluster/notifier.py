@@ -31,7 +31,7 @@ takes 0.12 ms of processor time here, and no less at the server: 20 a second are
 """
 
 _CHANNEL: Final = "botvisor_news"
-# Every herald holds a share of this lock: it goes with its connection, so nobody is counted who is gone.
+# Every notifier holds a share of this lock: it goes with its connection, so nobody is counted who is gone.
 _PRESENCE: Final = {"class": 0x626F7476, "object": 0x6E657773}  # "botv", "news"
 
 _LISTEN: Final[LiteralString] = f"listen {_CHANNEL}"
@@ -67,7 +67,7 @@ class Notifier(Actor[Never]):
         self._name = uuid4().hex[:12]
         self._others = 0
         self._neighbours: frozenset[int] = frozenset()
-        """The processes of the server that serve the other heralds."""
+        """The processes of the server that serve the other notifiers."""
         self._untold = PendingNotifications()
         self._something = trio.Event()
         self._pause = SHORTEST_PAUSE
@@ -92,7 +92,7 @@ class Notifier(Actor[Never]):
                         self._something.set()
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        server = ConnectionFactory(self._database, self._dsn, "botvisor herald")
+        server = ConnectionFactory(self._database, self._dsn, "botvisor notifier")
         threads = DatabaseThreads(1)
         with closing(await threads.connect(server)) as link:
             try:

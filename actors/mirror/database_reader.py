@@ -24,8 +24,8 @@ from .compare import Expected
 from .keys import MOST_EVENTS, SessionFacts
 from .task_mirror import MOST_FINISHED, MOST_LIVE
 
-ROSTER_TIMEOUT: Final = 1.0
-"""Seconds to wait for the roster, which starts after the mirror: then the record alone must do."""
+CONTROLLER_TIMEOUT: Final = 1.0
+"""Seconds to wait for the session controller, which starts after the mirror: then the record alone must do."""
 READER_TIMEOUT: Final = 3.0
 """Seconds to wait for the record, while changes wait too."""
 RECENT: Final = 100
@@ -50,9 +50,12 @@ class DatabaseReader:
     """Asks for it. Each question may fail with ``AskFailed``, ``MailboxFull`` or a ``Refusal``."""
 
     def __init__(
-        self, roster: Address[ControllerMessage], reader: Address[Query], journal: Address[JournalMessage]
+        self,
+        session_controller: Address[ControllerMessage],
+        reader: Address[Query],
+        journal: Address[JournalMessage],
     ) -> None:
-        self._roster = roster
+        self._session_controller = session_controller
         self._reader = reader
         self._journal = journal
 
@@ -112,7 +115,9 @@ class DatabaseReader:
 
     async def _on_duty(self) -> tuple[SessionFacts, ...]:
         try:
-            return (await self._roster.ask(SessionsViewQuery(), timeout=ROSTER_TIMEOUT)).sessions
+            return (
+                await self._session_controller.ask(SessionsViewQuery(), timeout=CONTROLLER_TIMEOUT)
+            ).sessions
         except (AskFailed, Refusal):
             return ()
 

@@ -60,14 +60,14 @@ class RedisSync(Actor[MirrorMessage]):
         settings: RedisSettings,
         url: str,
         bus: Bus,
-        roster: Address[ControllerMessage],
+        session_controller: Address[ControllerMessage],
         reader: Address[Query],
         journal: Address[JournalMessage],
     ) -> None:
         self._replica = RedisWriter(settings, url)
         self._interval = settings.flush_interval_seconds
         self._bus = bus
-        self._source = DatabaseReader(roster, reader, journal)
+        self._source = DatabaseReader(session_controller, reader, journal)
         self._picture = SessionMirrorState()
         self._shelf = TaskMirrorState()
         self._lookout = DriftDetector(self._replica, self._source, self._picture, self._shelf)

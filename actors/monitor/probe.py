@@ -44,7 +44,7 @@ class Probe(Actor[CheckNow]):
         *,
         rhythm: CheckSchedule,
         timeout: float,
-        board: Address[MonitorMessage],
+        health_registry: Address[MonitorMessage],
         bus: Bus,
         signs: Triggers | None = None,
         first: float = 0.0,
@@ -59,7 +59,7 @@ class Probe(Actor[CheckNow]):
         self._look = look
         self._rhythm = rhythm
         self._timeout = timeout
-        self._board = board
+        self._health_registry = health_registry
         self._bus = bus
         self._signs = signs or Triggers()
         self._first = first
@@ -118,7 +118,7 @@ class Probe(Actor[CheckNow]):
         )
         # A board that has no room gets the next one.
         with suppress(MailboxFull):
-            self._board.tell_nowait(ReportHealth(name=self._name, course=self._course))
+            self._health_registry.tell_nowait(ReportHealth(name=self._name, course=self._course))
         while self._asked:
             self._asked.pop().set(self._course)
 

@@ -26,7 +26,7 @@ from .status import ServiceName
 # Of the services that this process brings along itself, so that they are seen to come and go at once.
 _SIGNS: Mapping[ServiceName, Triggers] = {
     ServiceName.DATABASE: Triggers(
-        of_failure=("services/postgres", "records/db_writer"), of_return=("services/postgres",)
+        of_failure=("services/postgres", "database/db_writer"), of_return=("services/postgres",)
     ),
     ServiceName.REDIS: Triggers(
         of_failure=("services/valkey", "mirror/redis_sync"), of_return=("services/valkey",)
@@ -53,13 +53,13 @@ class ProbeContext:
     """Addresses by the portals' names."""
     owner: str
     """This instance's name on record."""
-    roster: Address[ControllerMessage]
+    session_controller: Address[ControllerMessage]
     fleet: Address[SupervisorMessage]
     reader: Address[Query]
     bus: Bus
 
 
-def make_probe(name: ServiceName, board: Address[MonitorMessage], around: ProbeContext) -> Probe:
+def make_probe(name: ServiceName, health_registry: Address[MonitorMessage], around: ProbeContext) -> Probe:
     """The probe of one service."""
     monitor, backoff = around.settings.monitor, around.settings.backoff
     rhythm = CheckSchedule(
@@ -77,7 +77,7 @@ def make_probe(name: ServiceName, board: Address[MonitorMessage], around: ProbeC
         _look(name, around),
         rhythm=rhythm,
         timeout=monitor.timeout_seconds,
-        board=board,
+        health_registry=health_registry,
         bus=around.bus,
         signs=_SIGNS[name],
         spacing=_SPACING.get(name, 0.0),
@@ -85,7 +85,9 @@ def make_probe(name: ServiceName, board: Address[MonitorMessage], around: ProbeC
     )
 
 
-def make_board(probes: Mapping[ServiceName, Address[CheckNow]], settings: Settings) -> HealthRegistry:
+def make_health_registry(
+    probes: Mapping[ServiceName, Address[CheckNow]], settings: Settings
+) -> HealthRegistry:
     """The board for these probes."""
     monitor = settings.monitor
     return HealthRegistry(
@@ -104,7 +106,9 @@ def _look(name: ServiceName, around: ProbeContext) -> HealthCheck:
         case ServiceName.REDIS:
             return RedisCheck(settings.redis, around.redis_url, timeout=timeout)
         case ServiceName.BOT_PROCESS:
-            return BotsCheck(around.roster, around.fleet, around.reader, owner=around.owner, timeout=timeout)
+            return BotsCheck(
+                around.session_controller, around.fleet, around.reader, owner=around.owner, timeout=timeout
+            )
         case ServiceName.EXTERNAL_API:
             return PortalsCheck(around.portals)
         case ServiceName.WEBSOCKET:

@@ -1,4 +1,4 @@
-"""What can be asked of the roster, and what it shows of a session."""
+"""What can be asked of the session_controller, and what it shows of a session."""
 
 from __future__ import annotations
 

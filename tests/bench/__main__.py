@@ -15,7 +15,7 @@ import structlog
 
 from .figures import Figure, as_table
 
-BENCHMARKS = ("actors", "queue", "records", "sessions", "web")
+BENCHMARKS = ("actors", "queue", "database", "sessions", "web")
 
 
 def main() -> int:

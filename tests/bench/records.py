@@ -79,22 +79,24 @@ def through_actors(dsn: str, work: Callable[[House, list[RecordSession]], object
 
     async def main() -> float:
         with TemporaryDirectory() as folder:
-            house = House()
+            application = House()
             spec = SupervisorSpec(
-                address=Address("records"),
+                address=Address("database"),
                 children=(
-                    ChildSpec(address=house.writer, start=lambda: DbWriter(SETTINGS, dsn)),
-                    ChildSpec(address=house.journal, start=lambda: Journal(Path(folder), house.writer)),
+                    ChildSpec(address=application.writer, start=lambda: DbWriter(SETTINGS, dsn)),
+                    ChildSpec(
+                        address=application.journal, start=lambda: Journal(Path(folder), application.writer)
+                    ),
                 ),
             )
             async with open_system(spec):
                 opened = CreateSession(
                     id=uuid4(), session_name="bench", portal="bench", start_time=datetime.now(UTC)
                 )
-                await house.writer.ask(opened, timeout=10)
+                await application.writer.ask(opened, timeout=10)
                 written = facts(opened.id, rows)
                 began = perf_counter()
-                await house.run(work, written)
+                await application.run(work, written)
                 return rows / (perf_counter() - began)
 
     return trio.run(main)

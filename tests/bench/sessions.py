@@ -76,7 +76,7 @@ async def _measure(engine: str) -> Measured:
         async with Talker("sessions_portal", str(folder)) as portal:
             url = str(await portal.hear())
             async with open_hands(folder, engine, url, sessions) as hands:
-                pid = hands.house.process.pid
+                pid = hands.application.process.pid
                 before = memory(pid)
                 await hands.start_sessions(sessions)
                 script = (engine, url, str(sessions), str(_most_active(engine)))
@@ -103,7 +103,7 @@ def _most_active(engine: str) -> int:
 
 
 async def _our_turn(hands: Hands, portal: Talker, measured: Measured) -> None:
-    pid = hands.house.process.pid
+    pid = hands.application.process.pid
     all_cycles = await hands.checks()
     await _requests(portal)
     await hands.pace(SHORTEST)

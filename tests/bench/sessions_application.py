@@ -34,8 +34,8 @@ LAG_PERIOD: Final = 0.5
 class Hands:
     """What an operator does with a house, on connections that stay open."""
 
-    def __init__(self, house: House, client: httpx.AsyncClient) -> None:
-        self.house = house
+    def __init__(self, application: House, client: httpx.AsyncClient) -> None:
+        self.application = application
         self._client = client
         self.sampled: list[str] = []
 
@@ -95,7 +95,7 @@ class Hands:
     async def cycle_ends(self, seconds: float) -> list[list[float]]:
         """When the cycles of some sessions ended, for so long, as a WebSocket client hears of them."""
         ends: dict[str, list[float]] = {session: [] for session in self.sampled}
-        url = self.house.instance.web_url.replace("http", "ws", 1) + "/ws?topics=sessions&session="
+        url = self.application.instance.web_url.replace("http", "ws", 1) + "/ws?topics=sessions&session="
         async with open_websocket_url(url + ",".join(self.sampled)) as socket:
             with trio.move_on_after(seconds):
                 while True:
@@ -114,7 +114,7 @@ class Hands:
             await trio.sleep(0.2)
 
     async def _sql(self, query: str) -> int:
-        ((value,),) = await trio.to_thread.run_sync(self.house.sql, query)
+        ((value,),) = await trio.to_thread.run_sync(self.application.sql, query)
         return int(value)
 
 
@@ -145,7 +145,7 @@ async def open_hands(
             f"sessions.engine={engine}",
             f"sessions.max_sessions={sessions}",
             *settings,
-        ) as house,
-        httpx.AsyncClient(base_url=house.instance.web_url, timeout=30) as client,
+        ) as application,
+        httpx.AsyncClient(base_url=application.instance.web_url, timeout=30) as client,
     ):
-        yield Hands(house, client)
+        yield Hands(application, client)

@@ -135,18 +135,18 @@ async def serve_ours(stack: AsyncExitStack) -> tuple[dict[str, int], Callable[[i
     postgres = PostgresServer(stack.enter_context(open_data_dir(folder)))
     await stack.enter_async_context(run_actor(lambda: postgres, Address("postgres")))
     await trio.to_thread.run_sync(_fill, postgres.dsn)
-    house = House(sessions=[session_view()], settings=SETTINGS)
-    await stack.enter_async_context(living(house))
+    application = House(sessions=[session_view()], settings=SETTINGS)
+    await stack.enter_async_context(living(application))
     nursery = await stack.enter_async_context(trio.open_nursery())
     stack.callback(nursery.cancel_scope.cancel)
-    ports = {"ours": house.port}
+    ports = {"ours": application.port}
     for name, app in (("hello", hello_app()), ("postgres", postgres_app(postgres.dsn))):
         (url,) = await nursery.start(partial(serve, app, "127.0.0.1", 0, closing=trio.Event()))
         ports[name] = int(url.rpartition(":")[2])
 
     def burst(frames: int) -> None:
         for number in range(frames):
-            house.bus.publish(news(number))
+            application.bus.publish(news(number))
 
     return ports, burst
 

@@ -12,10 +12,10 @@ from .looking import card, looking, opened
 
 async def test_figures_as_a_picture_and_as_a_table(chromium):
     """The chart has axes, a bar for each hour and a name; the table says the same in numbers."""
-    house = House()
+    application = House()
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/analytics", timezone_id="UTC") as page:
+        with opened(chromium, f"{application.url}/#/analytics", timezone_id="UTC") as page:
             figures = page.locator(".counters > div")
             expect(figures.filter(has_text="Decided").locator("dd")).to_have_text("9")
             expect(figures.filter(has_text="Acceptance rate").locator("dd")).to_have_text("55.6 %")
@@ -34,20 +34,20 @@ async def test_figures_as_a_picture_and_as_a_table(chromium):
             expect(week).to_have_attribute("aria-pressed", "true")
             expect(page.get_by_role("img", name="the last 168 hours").locator("g")).to_have_count(168)
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
-    assert {AnalyticsQuery(hours=168), HourlyQuery(hours=168)} <= set(house.asked)
+    assert {AnalyticsQuery(hours=168), HourlyQuery(hours=168)} <= set(application.asked)
 
 
 async def test_figures_are_read_again_when_a_job_was_decided(chromium):
     """Nobody asks before."""
-    house = House()
+    application = House()
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/analytics") as page:
+        with opened(chromium, f"{application.url}/#/analytics") as page:
             expect(page.locator(".chart")).to_be_visible()
             with page.expect_response("**/api/bot/analytics?hours=24", timeout=20_000):
-                trio.from_thread.run_sync(house.bus.publish, job_processed())
+                trio.from_thread.run_sync(application.bus.publish, job_processed())
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass

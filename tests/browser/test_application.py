@@ -50,15 +50,15 @@ async def test_an_operator_sees_a_session_work_stops_and_resumes_it(chromium, tm
             expect(page.locator(".chart g").last.locator("title")).not_to_contain_text(": 0 accepted")
 
     name = "sessions.session_name=Night shift"
-    async with open_house(tmp_path / "house", *PORTAL, "sessions.engine=browser", name) as house:
-        await trio.to_thread.run_sync(look, house.instance.web_url)
+    async with open_house(tmp_path / "house", *PORTAL, "sessions.engine=browser", name) as application:
+        await trio.to_thread.run_sync(look, application.instance.web_url)
 
 
 async def test_rules_are_changed_while_somebody_else_changes_them(chromium, tmp_path):
     """Only what was changed is saved, and what is being typed stays."""
 
-    def look(house: House) -> None:
-        url = house.instance.web_url
+    def look(application: House) -> None:
+        url = application.instance.web_url
         with opened(chromium, f"{url}/#/configuration", allowed=("422 (",)) as page:
             kind, most = page.get_by_label("Job type"), page.get_by_label("Most accepted in one look")
             looks = page.get_by_label("Seconds between looks")
@@ -106,5 +106,5 @@ async def test_rules_are_changed_while_somebody_else_changes_them(chromium, tmp_
         assert (active["config_name"], active["exclude_types"]) == ("Weekend", ["Radio"])
 
     settings = ("sessions.autostart=false", "practice.enabled=false")
-    async with open_house(tmp_path / "house", *settings) as house:
-        await trio.to_thread.run_sync(look, house)
+    async with open_house(tmp_path / "house", *settings) as application:
+        await trio.to_thread.run_sync(look, application)

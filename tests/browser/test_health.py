@@ -13,15 +13,15 @@ from .looking import looking, opened
 
 async def test_each_service_with_what_that_rests_on(chromium):
     """Its state, the evidence, what is wrong, and what should be changed although it works."""
-    house = House()
+    application = House()
     warned = service_health(ServiceName.REDIS, warning="keys may be evicted")
     away = service_health(
         ServiceName.EXTERNAL_API, status=ServiceStatus.UNHEALTHY, error="500", evidence=None, retry_count=3
     )
-    house.services |= {ServiceName.REDIS: warned, ServiceName.EXTERNAL_API: away}
+    application.services |= {ServiceName.REDIS: warned, ServiceName.EXTERNAL_API: away}
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/health") as page:
+        with opened(chromium, f"{application.url}/#/health") as page:
             services = page.locator(".service")
             expect(services).to_have_count(5)
             expect(services.filter(has_text="PostgreSQL")).to_contain_text("database answered")
@@ -31,30 +31,30 @@ async def test_each_service_with_what_that_rests_on(chromium):
             expect(portals.locator(".state")).to_have_text("unhealthy")
             expect(portals).to_contain_text("failed in a row 3", use_inner_text=True)
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
 
 
 async def test_a_check_can_be_asked_for(chromium):
     """All services are looked at, and the page says what came of it."""
-    house = House()
+    application = House()
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/health") as page:
+        with opened(chromium, f"{application.url}/#/health") as page:
             page.get_by_role("button", name="Check now").click()
             expect(page.locator("bv-notices")).to_contain_text("All services were checked: healthy")
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
-    assert house.forced_checks == 1
+    assert application.forced_checks == 1
 
 
 async def test_a_change_is_told_and_not_asked_for(chromium):
     """The page reads when a frame says so, and then knows since when it is so."""
-    house = House()
+    application = House()
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/health") as page:
+        with opened(chromium, f"{application.url}/#/health") as page:
             database = page.locator(".service").filter(has_text="PostgreSQL")
             expect(database.locator(".state")).to_have_text("healthy")
             trio.from_thread.run_sync(break_it)
@@ -66,7 +66,7 @@ async def test_a_change_is_told_and_not_asked_for(chromium):
         away = service_health(
             ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="the cable is out"
         )
-        house.services[ServiceName.DATABASE] = away
+        application.services[ServiceName.DATABASE] = away
         change = ServiceChanged(
             name=away.name,
             status=away.status,
@@ -76,21 +76,21 @@ async def test_a_change_is_told_and_not_asked_for(chromium):
             service=away,
             overall=OverallStatus.PARTIAL,
         )
-        house.bus.publish(change)
+        application.bus.publish(change)
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
 
 
 async def test_a_mute_monitor_is_no_healthy_one(chromium):
     """Nothing is known then, and the page says so."""
-    house = House(monitor_is_mute=True)
+    application = House(monitor_is_mute=True)
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/health", allowed=("503 (",)) as page:
+        with opened(chromium, f"{application.url}/#/health", allowed=("503 (",)) as page:
             expect(page.locator(".service")).to_have_count(5, timeout=15_000)
             expect(page.locator(".service .state").first).to_have_text("unknown")
             expect(page.locator(".service").first).to_contain_text("the monitor gives no answer")
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass

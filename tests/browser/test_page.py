@@ -29,10 +29,10 @@ PAGES = {
 
 async def test_every_page_is_one_step_away(chromium):
     """The address names it, the navigation says which it is, and back goes back."""
-    house = House(sessions=[session_view()])
+    application = House(sessions=[session_view()])
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/nowhere") as page:
+        with opened(chromium, f"{application.url}/#/nowhere") as page:
             links = page.get_by_role("navigation", name="Pages").get_by_role("link")
             for name, titles in PAGES.items():
                 go(page, name)
@@ -50,9 +50,9 @@ async def test_every_page_is_one_step_away(chromium):
             expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
             page.keyboard.press("Enter")
             expect(page.get_by_role("main", name="Health")).to_be_focused()
-            assert page.url == f"{house.url}/#/health"
+            assert page.url == f"{application.url}/#/health"
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
 
 
@@ -90,21 +90,21 @@ async def test_the_page_comes_back_after_a_restart(chromium):
 
 async def test_a_person_with_the_token_gets_in(chromium):
     """The form takes it, the address bar forgets it, and the page works with the cookie."""
-    house = House(settings=web_settings(token=SecretStr("open sesame".replace(" ", "-"))))
+    application = House(settings=web_settings(token=SecretStr("open sesame".replace(" ", "-"))))
 
     def look() -> None:
-        with opened(chromium, house.url, allowed=("401 (",)) as page:
+        with opened(chromium, application.url, allowed=("401 (",)) as page:
             page.get_by_label("Access token").fill("wrong")
             page.keyboard.press("Enter")
             page.wait_for_url("**/?token=wrong")
             page.get_by_label("Access token").fill("open-sesame")
             page.get_by_role("button", name="Open").click()
             expect(page.locator("bv-connection")).to_have_text("Live")
-            assert page.url == house.url + "/"
+            assert page.url == application.url + "/"
             page.get_by_role("button", name="Start").click()
             expect(page.locator("bv-switch .state")).to_have_text("running")
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
 
 
@@ -114,7 +114,7 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
     """However long the texts are, and also by those who do not see it."""
     name, reason = "S" * 200, "because " * 30
     row = session_row(session_name=name)
-    house = House(
+    application = House(
         sessions=[session_view(id=row.id, session_name=name, message="slow " * 60)],
         session_rows=[row, session_row(session_name=name, desired=Desired.STOPPED, end_time=NOON)],
         job_rows=[job_row(job_ref="J" * 100, rejection_reason=reason, status=JobStatus.REJECTED), job_row()],
@@ -140,14 +140,14 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
     there = trio.Event()
 
     def happen() -> None:
-        house.mirror.tell_nowait(Break(reason="power cut " * 30))
-        house.bus.publish(SessionDegraded(session_id=row.id, timestamp=NOON, message="x" * 300))
+        application.mirror.tell_nowait(Break(reason="power cut " * 30))
+        application.bus.publish(SessionDegraded(session_id=row.id, timestamp=NOON, message="x" * 300))
         for status in (JobStatus.ACCEPTED, JobStatus.REJECTED, JobStatus.FAILED):
-            house.bus.publish(job_processed(session_id=row.id, status=status, reason=reason))
+            application.bus.publish(job_processed(session_id=row.id, status=status, reason=reason))
 
     def look() -> None:
         viewport = {"width": width, "height": height}
-        with opened(chromium, house.url, viewport=viewport, color_scheme=scheme) as page:
+        with opened(chromium, application.url, viewport=viewport, color_scheme=scheme) as page:
             expect(page.locator("bv-switch .state")).to_have_text("running")
             trio.from_thread.run_sync(happen)
             expect(page.locator(".log > li")).to_have_count(5)
@@ -185,8 +185,10 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
             check_readable(page, width)
         trio.from_thread.run_sync(there.set)
 
-    async with living(house):
-        await house.album.ask(SaveScreenshot(session_id=row.id, label="page", png=PIXEL), timeout=5)
+    async with living(application):
+        await application.screenshot_store.ask(
+            SaveScreenshot(session_id=row.id, label="page", png=PIXEL), timeout=5
+        )
         async with looking(look):
             with trio.fail_after(120):
                 await there.wait()
@@ -196,7 +198,7 @@ async def test_the_api_is_drawn_without_the_internet(chromium):
     """/docs shows each route, and a try of one shows its answer; nothing comes from elsewhere."""
 
     def look() -> None:
-        with opened(chromium, house.url, color_scheme="dark") as page:
+        with opened(chromium, application.url, color_scheme="dark") as page:
             go(page, "API")
             expect(page.locator(".opblock").first).to_be_visible(timeout=20_000)
             page.locator("#operations-health-get_livez").get_by_role("button").first.click()
@@ -204,5 +206,5 @@ async def test_the_api_is_drawn_without_the_internet(chromium):
             page.get_by_role("button", name="Execute").click()
             expect(page.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
 
-    async with living(House()) as house:
+    async with living(House()) as application:
         await trio.to_thread.run_sync(look)

@@ -29,7 +29,7 @@ async def test_what_a_session_did_and_does(chromium, tmp_path):
         component="session",
         created_at=NOON,
     )
-    house = House(
+    application = House(
         sessions=[view],
         session_rows=[session_row(id=view.id, session_name="Night shift", owner="here")],
         job_rows=[job_row(status=JobStatus.REJECTED, rejection_reason="excluded type: Onsite")],
@@ -39,7 +39,7 @@ async def test_what_a_session_did_and_does(chromium, tmp_path):
     )
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/sessions/{view.id}") as page:
+        with opened(chromium, f"{application.url}/#/sessions/{view.id}") as page:
             session = card(page, "Night shift")
             expect(session).to_contain_text("The portal is slow")
             expect(session).to_contain_text("log-in success")
@@ -53,9 +53,11 @@ async def test_what_a_session_did_and_does(chromium, tmp_path):
             picture = card(page, "Screenshots").get_by_role("img")
             expect(picture).to_have_js_property("naturalWidth", 1)
             # What becomes of a job of its own is shown, and its jobs are read again; others are none of its.
-            house.job_rows.append(job_row(job_ref="J-2"))
-            trio.from_thread.run_sync(house.bus.publish, job_processed(job_ref="J-3"))
-            trio.from_thread.run_sync(house.bus.publish, job_processed(session_id=view.id, job_ref="J-2"))
+            application.job_rows.append(job_row(job_ref="J-2"))
+            trio.from_thread.run_sync(application.bus.publish, job_processed(job_ref="J-3"))
+            trio.from_thread.run_sync(
+                application.bus.publish, job_processed(session_id=view.id, job_ref="J-2")
+            )
             expect(page.get_by_role("log")).to_contain_text("J-2")
             expect(page.get_by_role("log")).not_to_contain_text("J-3")
             expect(jobs).to_have_count(3)
@@ -63,25 +65,27 @@ async def test_what_a_session_did_and_does(chromium, tmp_path):
             with page.expect_response("**/stop"):
                 answer(page, "Stop it")
 
-    async with living(house):
-        await house.album.ask(SaveScreenshot(session_id=view.id, label="page", png=PIXEL), timeout=5)
+    async with living(application):
+        await application.screenshot_store.ask(
+            SaveScreenshot(session_id=view.id, label="page", png=PIXEL), timeout=5
+        )
         async with looking(look):
             pass
-    assert house.sessions == []
+    assert application.sessions == []
 
 
 async def test_a_screenshot_that_cannot_be_taken_is_said_to_be_none(chromium):
     """It is a task like any other; the page hears of its end by the queue's frames, and then asks."""
     view = session_view()
-    house = House(sessions=[view], session_rows=[session_row(id=view.id)])
+    application = House(sessions=[view], session_rows=[session_row(id=view.id)])
 
     def fail() -> None:
-        (task,) = house.tasks
-        house.tasks = [replace(task, state=TaskState.FAILED, error="the http engine has no pictures")]
-        house.bus.publish(TaskRetried(ids=(task.id,)))
+        (task,) = application.tasks
+        application.tasks = [replace(task, state=TaskState.FAILED, error="the http engine has no pictures")]
+        application.bus.publish(TaskRetried(ids=(task.id,)))
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/sessions/{view.id}") as page:
+        with opened(chromium, f"{application.url}/#/sessions/{view.id}") as page:
             pictures = card(page, "Screenshots")
             expect(pictures).to_contain_text("There is no screenshot of this session.")
             pictures.get_by_role("button", name="Take one now").click()
@@ -92,27 +96,27 @@ async def test_a_screenshot_that_cannot_be_taken_is_said_to_be_none(chromium):
             said = "No screenshot was taken: the http engine has no pictures."
             expect(page.locator("bv-notices")).to_contain_text(said)
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
-    assert house.tasks[0].data == {"session_id": str(view.id), "label": "page"}
+    assert application.tasks[0].data == {"session_id": str(view.id), "label": "page"}
 
 
 async def test_a_session_that_is_past_can_be_resumed(chromium):
     """And not stopped; one that never was is said not to be."""
     row = session_row(desired=Desired.STOPPED, status="stopped", end_time=NOON)
-    house = House(session_rows=[row])
+    application = House(session_rows=[row])
 
     def look() -> None:
-        address = f"{house.url}/#/sessions/{row.id}"
+        address = f"{application.url}/#/sessions/{row.id}"
         with opened(chromium, address, allowed=("404 (",)) as page:
             expect(page.locator("bv-session .state").first).to_have_text("stopped")
             expect(page.get_by_role("button", name="Stop")).to_be_disabled()
             expect(page.get_by_role("button", name="Resume")).to_be_enabled()
             expect(page.get_by_role("button", name="Take one now")).to_be_disabled()
-            page.goto(f"{house.url}/#/sessions/{uuid4()}")
+            page.goto(f"{application.url}/#/sessions/{uuid4()}")
             expect(page.locator("bv-session")).to_contain_text("there is no session")
             page.get_by_role("link", name="All sessions").click()
             expect(page.get_by_role("table", name="Past sessions")).to_be_visible()
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass

@@ -17,7 +17,7 @@ from .looking import answer, looking, opened
 async def test_sessions_on_duty_and_past(chromium):
     """What each does is there as it is told; those that another instance has are named with it."""
     view = session_view(session_name="Night shift", message="All is quiet")
-    house = House(
+    application = House(
         sessions=[view],
         session_rows=[
             session_row(id=view.id, session_name="Night shift"),
@@ -27,7 +27,7 @@ async def test_sessions_on_duty_and_past(chromium):
     )
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/sessions") as page:
+        with opened(chromium, f"{application.url}/#/sessions") as page:
             duty = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
             night = duty.filter(has_text="Night shift")
             expect(night).to_contain_text("practice · http")
@@ -39,11 +39,11 @@ async def test_sessions_on_duty_and_past(chromium):
             expect(past.last).to_contain_text("Day shift")
             changed = replace(view, total_checks=1234, login_status=LoginStatus.FAILED)
             news = SessionChanged(session_id=view.id, timestamp=NOON, session=changed)
-            trio.from_thread.run_sync(house.bus.publish, news)
+            trio.from_thread.run_sync(application.bus.publish, news)
             expect(night).to_contain_text("1,234")
             expect(night.locator(".state").last).to_have_text("failed")
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
 
 
@@ -51,10 +51,10 @@ async def test_one_session_is_stopped_or_reset_after_a_question(chromium):
     """The others stay; nothing happens where the answer is no."""
     views = [session_view(session_name=name) for name in ("First", "Second", "Third")]
     rows = [session_row(id=view.id, session_name=view.session_name) for view in views]
-    house = House(sessions=list(views), session_rows=rows)
+    application = House(sessions=list(views), session_rows=rows)
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/sessions") as page:
+        with opened(chromium, f"{application.url}/#/sessions") as page:
             duty = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
             expect(duty).to_have_count(4)
             page.get_by_role("button", name="Stop First").click()
@@ -66,17 +66,17 @@ async def test_one_session_is_stopped_or_reset_after_a_question(chromium):
             with page.expect_response("**/reset"):
                 answer(page, "Reset it")
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
-    assert house.sessions == [views[0]]
+    assert application.sessions == [views[0]]
 
 
 async def test_a_session_is_started_with_a_name_a_portal_and_rules(chromium):
     """What the server says against a field is said beside it, and the field has the focus."""
-    house = House(sessions=[session_view(session_name="First")])
+    application = House(sessions=[session_view(session_name="First")])
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/sessions", allowed=("422 (",)) as page:
+        with opened(chromium, f"{application.url}/#/sessions", allowed=("422 (",)) as page:
             page.get_by_label("Configuration").select_option("default")
             page.get_by_label("Name").fill("N" * 300)
             page.keyboard.press("Enter")
@@ -94,17 +94,20 @@ async def test_a_session_is_started_with_a_name_a_portal_and_rules(chromium):
             expect(page.locator("bv-notices")).to_contain_text("Second was started.")
             expect(page.get_by_role("table", name="Sessions on duty").get_by_role("row")).to_have_count(3)
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
-    assert (house.sessions[1].session_name, house.sessions[1].config_id) == ("Second", CONFIGURATION)
+    assert (application.sessions[1].session_name, application.sessions[1].config_id) == (
+        "Second",
+        CONFIGURATION,
+    )
 
 
 async def test_many_sessions_are_shown_a_page_at_a_time(chromium):
     """However many work, the page has no more rows than a person can look through."""
-    house = House(sessions=[session_view(session_name=f"Session {n}") for n in range(120)])
+    application = House(sessions=[session_view(session_name=f"Session {n}") for n in range(120)])
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/sessions") as page:
+        with opened(chromium, f"{application.url}/#/sessions") as page:
             rows = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
             pages = page.get_by_role("navigation", name="Pages of sessions on duty")
             expect(rows).to_have_count(51)
@@ -117,5 +120,5 @@ async def test_many_sessions_are_shown_a_page_at_a_time(chromium):
             pages.get_by_role("button", name="Newer").click()
             expect(rows.nth(1)).to_contain_text("Session 50")
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass

@@ -13,10 +13,10 @@ async def test_the_tasks_are_counted_explained_cancelled_and_retried(chromium):
     """Those that run or have failed can be dealt with; the queue can be held."""
     running = task_view(type="screenshot", state=TaskState.RUNNING, progress=40.0, attempts=1)
     failed = task_view(type="login", state=TaskState.FAILED, error="The portal said no", attempts=3)
-    house = House(tasks=[running, failed, task_view()])
+    application = House(tasks=[running, failed, task_view()])
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/tasks") as page:
+        with opened(chromium, f"{application.url}/#/tasks") as page:
             tallies = page.locator(".tallies > div")
             expect(tallies.filter(has_text="running").locator("dd")).to_have_text("1")
             expect(tallies.filter(has_text="pending").locator("dd")).to_have_text("1")
@@ -35,8 +35,8 @@ async def test_the_tasks_are_counted_explained_cancelled_and_retried(chromium):
             with page.expect_response("**/api/tasks/pause"):
                 page.get_by_role("button", name="Hold queue").click()
 
-    async with living(house), looking(look):
+    async with living(application), looking(look):
         pass
-    assert CancelTask(id=running.id) in house.asked_queue
-    assert RetryTask(id=failed.id) in house.asked_queue
-    assert PauseTasks() in house.asked_queue
+    assert CancelTask(id=running.id) in application.asked_queue
+    assert RetryTask(id=failed.id) in application.asked_queue
+    assert PauseTasks() in application.asked_queue

@@ -17,15 +17,15 @@ class Nonsense:
 
 async def test_the_tree_shows_each_actor_and_what_becomes_of_it(chromium):
     """A failure is there at once with its cause and the time of the next start; so is a restart."""
-    house = House()
+    application = House()
     there, failed, back = trio.Event(), trio.Event(), trio.Event()
 
     def look() -> None:
-        with opened(chromium, f"{house.url}/#/tree") as page:
-            for name in ("records", "db_writer", "roster", "hub", "server"):
+        with opened(chromium, f"{application.url}/#/tree") as page:
+            for name in ("database", "db_writer", "session_controller", "hub", "server"):
                 node = page.locator(".node").filter(has=page.get_by_text(name, exact=True))
                 expect(node.locator(".state")).to_have_text("running")
-                if name != "records":
+                if name != "database":
                     expect(node).to_contain_text("mailbox 0/64")
             trio.from_thread.run_sync(there.set)
             node = page.locator(".node").filter(has=page.get_by_text("redis_sync", exact=True))
@@ -38,12 +38,12 @@ async def test_the_tree_shows_each_actor_and_what_becomes_of_it(chromium):
             expect(page.get_by_role("log")).to_contain_text("power cut")
             trio.from_thread.run_sync(back.set)
 
-    with house.bus.subscribe(ChildFailed, ChildStarted) as children:
-        async with living(house), looking(look):
+    with application.bus.subscribe(ChildFailed, ChildStarted) as children:
+        async with living(application), looking(look):
             with trio.fail_after(30):
                 await there.wait()
-                house.mirror.tell_nowait(Break(reason="power cut"))
+                application.mirror.tell_nowait(Break(reason="power cut"))
                 await failed.wait()
-                house.reader.tell_nowait(Nonsense())
+                application.reader.tell_nowait(Nonsense())
                 await next_event(children, ChildStarted)
                 await back.wait()

@@ -17,7 +17,7 @@ SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house of its own for each module, with one session at work."""
     data_dir: Path = tmp_path_factory.mktemp("contract") / "data"
     process, log = House.spawn(data_dir, *SETTINGS)
@@ -34,12 +34,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture
-def client(house: House) -> Iterator[httpx.Client]:
+def client(application: House) -> Iterator[httpx.Client]:
     """A client of the module's house, with one session on duty that has accepted a job."""
-    with httpx.Client(base_url=house.instance.web_url, timeout=20) as client:
+    with httpx.Client(base_url=application.instance.web_url, timeout=20) as client:
         ends = time.monotonic() + HANG
         while not client.get("/api/bot/jobs", params={"status": "accepted"}).json():
-            assert time.monotonic() < ends, house.log.read_text()
+            assert time.monotonic() < ends, application.log.read_text()
             time.sleep(0.1)
         if not client.get("/api/bot/status").json()["is_running"]:
             client.post("/api/bot/start").raise_for_status()

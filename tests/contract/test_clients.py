@@ -67,13 +67,13 @@ def tool(name: str) -> str:
 
 
 @pytest.mark.parametrize("line", CURL_LINES)
-def test_curl(house, client, line) -> None:
+def test_curl(application, client, line) -> None:
     """Each line that the documents tell people to type is answered as they were told."""
     tool("curl")
     session = client.get("/api/bot/status").json()["session_id"]
     if line.startswith("curl -X POST http://localhost:8000/api/bot/start"):
         client.post("/api/bot/stop").raise_for_status()
-    port = house.instance.web_url.rpartition(":")[2]
+    port = application.instance.web_url.rpartition(":")[2]
     typed = line.replace("\\\n", " ").replace(":8000", f":{port}").replace("{session_id}", str(session))
     answer = subprocess.run(
         [*shlex.split(typed), "--silent", "--show-error", "--max-time", "30"],
@@ -84,10 +84,10 @@ def test_curl(house, client, line) -> None:
     check(json.loads(answer.stdout), CURL_LINES[line])
 
 
-def test_the_javascript_of_the_documents(house, client, tmp_path: Path) -> None:
+def test_the_javascript_of_the_documents(application, client, tmp_path: Path) -> None:
     """The snippet, unchanged, in Node with its own WebSocket."""
     node = tool("node")
-    port = house.instance.web_url.rpartition(":")[2]
+    port = application.instance.web_url.rpartition(":")[2]
     script = tmp_path / "client.js"
     script.write_text((SNIPPET + UNTIL_HEARD).replace(":8000", f":{port}"))
     version = subprocess.run([node, "--version"], capture_output=True, check=True, text=True, timeout=HANG)
@@ -100,9 +100,9 @@ def test_the_javascript_of_the_documents(house, client, tmp_path: Path) -> None:
     assert "Received: job_accepted {" in answer.stdout
 
 
-async def test_a_client_that_comes_back(house, client) -> None:
+async def test_a_client_that_comes_back(application, client) -> None:
     """A client that was cut off says where it was, and hears what it missed, each message once."""
-    url = house.instance.web_url.replace("http", "ws", 1) + "/ws"
+    url = application.instance.web_url.replace("http", "ws", 1) + "/ws"
     with trio.fail_after(HANG):
         heard = []
         async with open_websocket_url(url) as socket:

@@ -84,19 +84,19 @@ class Ear:
 
 
 @asynccontextmanager
-async def listening(house: House) -> AsyncGenerator[Ear]:
-    async with websocket(int(house.instance.web_url.rpartition(":")[2])) as socket:
+async def listening(application: House) -> AsyncGenerator[Ear]:
+    async with websocket(int(application.instance.web_url.rpartition(":")[2])) as socket:
         yield Ear(socket)
 
 
 async def test_messages_of_a_bot_at_work(tmp_path: Path) -> None:
     """A client that only listens hears everything that the Compatibility API names, as it names it."""
-    async with open_house(tmp_path / "data", *SETTINGS) as house, listening(house) as ear:
+    async with open_house(tmp_path / "data", *SETTINGS) as application, listening(application) as ear:
         await ear.listen_for("connection_established", "status_update", "job_accepted", "job_rejected")
-        assert (await house.post("/api/bot/stop")).status_code == 200
+        assert (await application.post("/api/bot/stop")).status_code == 200
         await ear.listen_for("bot_stopping", "bot_stopped")
-        assert (await house.post("/api/bot/start")).status_code == 200
-        async with httpx.AsyncClient(base_url=house.instance.web_url, timeout=20) as client:
+        assert (await application.post("/api/bot/start")).status_code == 200
+        async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=20) as client:
             change = await client.put("/api/bot/configuration", json={"enable_quick_check": False})
             assert change.status_code == 200, change.text
             assert (await client.post("/api/bot/configuration/refresh")).status_code == 200
@@ -112,10 +112,10 @@ async def test_messages_of_a_bot_at_work(tmp_path: Path) -> None:
 async def test_messages_of_a_bot_that_is_not_let_in(tmp_path: Path) -> None:
     """A refused log-in is told by its own name and as an error."""
     settings = (*SETTINGS, "sessions.password=wrong")
-    async with open_house(tmp_path / "data", *settings) as house, listening(house) as ear:
-        if (await house.get("/api/bot/status")).json()["login_status"] == "failed":
-            await house.post("/api/bot/force-reset")
-            await house.post("/api/bot/start")
+    async with open_house(tmp_path / "data", *settings) as application, listening(application) as ear:
+        if (await application.get("/api/bot/status")).json()["login_status"] == "failed":
+            await application.post("/api/bot/force-reset")
+            await application.post("/api/bot/start")
         await ear.listen_for(*FROM_A_WRONG_PASSWORD)
         ear.check_all()
 
@@ -123,8 +123,8 @@ async def test_messages_of_a_bot_that_is_not_let_in(tmp_path: Path) -> None:
 async def test_messages_of_a_portal_that_died(tmp_path: Path) -> None:
     """A service that changes its mind is told, and so is a session that cannot work."""
     settings = (*SETTINGS, "practice.enabled=false", "sessions.portal_url=http://127.0.0.1:9")
-    async with open_house(tmp_path / "data", *settings) as house, listening(house) as ear:
-        await house.post("/health/force-check")
+    async with open_house(tmp_path / "data", *settings) as application, listening(application) as ear:
+        await application.post("/health/force-check")
         await ear.listen_for(*FROM_A_DEAD_PORTAL)
         ear.check_all()
 
@@ -132,7 +132,7 @@ async def test_messages_of_a_portal_that_died(tmp_path: Path) -> None:
 async def test_status_comes_by_itself(tmp_path: Path) -> None:
     """Where nothing happens a client hears ``status_update`` all the same."""
     settings = (*SETTINGS, "sessions.autostart=false", "web.status_interval_seconds=0.3")
-    async with open_house(tmp_path / "data", *settings) as house, listening(house) as ear:
+    async with open_house(tmp_path / "data", *settings) as application, listening(application) as ear:
         await ear.listen_for("status_update")
         first = len(ear.heard)
         with trio.fail_after(HANG):
@@ -145,9 +145,9 @@ async def test_status_comes_by_itself(tmp_path: Path) -> None:
 
 async def test_a_stop_says_goodbye(tmp_path: Path) -> None:
     """Clients do not come back after code 1001, so that is what they get, and only at the end."""
-    async with open_house(tmp_path / "data", *SETTINGS) as house, listening(house) as ear:
+    async with open_house(tmp_path / "data", *SETTINGS) as application, listening(application) as ear:
         await ear.listen_for("connection_established")
-        assert await house.stop() == 0
+        assert await application.stop() == 0
         with trio.fail_after(HANG), pytest.raises(ConnectionClosed):
             await ear.listen_for("nothing more")
         assert ear.socket.closed is not None

@@ -78,10 +78,10 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("table", COLUMNS)
-def test_tables(house, table) -> None:
+def test_tables(application, table) -> None:
     """Each table has the Compatibility API's columns with their types."""
     found = dict(
-        house.sql(
+        application.sql(
             f"select column_name, data_type from information_schema.columns where table_name = '{table}'"
         )
     )
@@ -89,9 +89,9 @@ def test_tables(house, table) -> None:
     assert COLUMNS[table].items() <= found.items()
 
 
-def test_the_defaults_of_a_configuration(house) -> None:
+def test_the_defaults_of_a_configuration(application) -> None:
     """A client that inserts only a name gets the Compatibility API's values."""
-    (row,) = house.sql(
+    (row,) = application.sql(
         "select check_interval_seconds, results_report_interval_seconds, rejected_report_interval_seconds,"
         " quick_check_interval_seconds, enable_quick_check, enable_results_reporting,"
         " enable_rejected_reporting, max_accept_per_run, job_type_filter"
@@ -100,11 +100,11 @@ def test_the_defaults_of_a_configuration(house) -> None:
     assert [float(row[0]), *row[1:]] == [0.5, 5, 43200, 10, False, True, True, 5, "Telephone interpreting"]
 
 
-def test_keys(house, client) -> None:
+def test_keys(application, client) -> None:
     """What the Redis document's own commands print."""
     session = client.get("/api/bot/status").json()["session_id"]
     client.post("/api/bot/tasks/add?task_type=job_check", json={}).raise_for_status()
-    redis = house.redis()
+    redis = application.redis()
     try:
         state = redis.hgetall("bot:state")
         assert {"state", "session_id", "timestamp", "updated_by"} <= set(state)

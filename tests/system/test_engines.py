@@ -1,4 +1,4 @@
-"""A whole house against a portal with every quirk on: what is accepted is what the rules say."""
+"""A whole application against a portal with every quirk on: what is accepted is what the rules say."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def portal_jobs(data_dir: Path) -> list[PortalJob]:
     ]
 
 
-def rules(house: House) -> Rules:
-    """The rules on record that every session of this house works by."""
-    [(job_type_filter, exclude_types, most)] = house.sql(
+def rules(application: House) -> Rules:
+    """The rules on record that every session of this application works by."""
+    [(job_type_filter, exclude_types, most)] = application.sql(
         "select job_type_filter, exclude_types, max_accept_per_run from bot_configurations where is_active"
     )
     return Rules(
@@ -78,13 +78,13 @@ def rules(house: House) -> Rules:
     )
 
 
-async def everything_is_decided(house: House) -> None:
+async def everything_is_decided(application: House) -> None:
     """Wait until no job is open at the portal, and none without an outcome on record."""
     with trio.fail_after(LONG):
         while (
-            len(jobs := portal_jobs(house.data_dir)) < JOBS
+            len(jobs := portal_jobs(application.data_dir)) < JOBS
             or any(entry.status == "open" for entry in jobs)
-            or house.sql("select 1 from job_records where status = 'matched'")
+            or application.sql("select 1 from job_records where status = 'matched'")
         ):
             await trio.sleep(0.5)
 
@@ -92,16 +92,16 @@ async def everything_is_decided(house: House) -> None:
 async def test_with_every_quirk_on_the_rules_are_followed_to_the_letter(tmp_path: Path, engine: str) -> None:
     """Accepted at the portal is what the rules take less what others took; none is decided twice or lost."""
     settings = [f"practice.{quirk}" for quirk in QUIRKS]
-    async with open_house(tmp_path / "data", f"sessions.engine={engine}", *settings) as house:
-        await everything_is_decided(house)
-        jobs, law = portal_jobs(house.data_dir), rules(house)
+    async with open_house(tmp_path / "data", f"sessions.engine={engine}", *settings) as application:
+        await everything_is_decided(application)
+        jobs, law = portal_jobs(application.data_dir), rules(application)
         verdicts = {entry.job.ref: decide(entry.job, law, accepted=0).decision for entry in jobs}
         ours = {entry.job.ref: entry.status for entry in jobs if entry.status != "taken"}
         words = {Decision.ACCEPT: "accepted", Decision.REJECT: "rejected"}
         assert ours == {ref: words[verdict] for ref, verdict in verdicts.items() if verdict and ref in ours}
         assert {"accepted", "rejected"} == set(ours.values())
 
-        rows = house.sql("select job_ref, decision, status, settled, rejection_reason from job_records")
+        rows = application.sql("select job_ref, decision, status, settled, rejection_reason from job_records")
         record = {ref: rest for ref, *rest in rows}
         assert len(rows) == len(record)
         assert {ref: decision for ref, (decision, *_) in record.items()} == {
@@ -116,9 +116,9 @@ async def test_with_every_quirk_on_the_rules_are_followed_to_the_letter(tmp_path
                 assert (status, settled, reason) == ("failed", "portal", "taken by somebody else")
         # Some answers got lost, so some outcomes were read from the portal afterwards.
         assert {"answer", "portal"} == {settled for ref, (_, _, settled, _) in record.items() if ref in ours}
-        house.check_books()
-        assert await house.stop() == 0
-        log = house.log.read_text()
+        application.check_books()
+        assert await application.stop() == 0
+        log = application.log.read_text()
         assert "has changed: nothing there matches" in log or "the answer, 200, shows neither" in log
         assert "Traceback" not in log
 
@@ -131,7 +131,7 @@ async def test_a_log_in_outlives_the_process(tmp_path: Path, engine: str) -> Non
     calm = [f"practice.{quirk}" for quirk in (*QUIET, f"port={port}")]
     data_dir = tmp_path / "data"
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
-        async with open_house(data_dir, f"sessions.engine={engine}", *calm) as house:
-            await house.accepted()
-            await house.stop(number)
+        async with open_house(data_dir, f"sessions.engine={engine}", *calm) as application:
+            await application.accepted()
+            await application.stop(number)
         assert logins(data_dir / "practice" / "portal.sqlite") == 1

@@ -23,18 +23,18 @@ async def test_the_writer_is_cut_off_around_a_commit(tmp_path: Path, step: str, 
     """Each job that the portal has accepted is on record once, each fact is told once, and none waits."""
     async with (
         open_database(tmp_path / "database") as database,
-        open_house(tmp_path / "data", *SETTINGS, database.cabled) as house,
+        open_house(tmp_path / "data", *SETTINGS, database.cabled) as application,
     ):
-        await house.accepted()
+        await application.accepted()
         for _ in range(TIMES):
-            before = (await house.node("botvisor/records/db_writer"))["restarts"]
+            before = (await application.node("botvisor/database/db_writer"))["restarts"]
             await hit(database, step, moment)
-            await house.restarted("botvisor/records/db_writer", since=before)
-            await house.accepted()
-        assert (await house.post("/api/bot/stop")).status_code == 200
-        house.check_books()
-        check_facts(house)
-        journal = (await house.node("botvisor/records/journal"))["detail"]
+            await application.restarted("botvisor/database/db_writer", since=before)
+            await application.accepted()
+        assert (await application.post("/api/bot/stop")).status_code == 200
+        application.check_books()
+        check_facts(application)
+        journal = (await application.node("botvisor/database/journal"))["detail"]
         assert (journal["waiting"], journal["refused"]) == (0, 0)
 
 
@@ -49,12 +49,12 @@ async def hit(database: Database, step: str, moment: str) -> None:
         database.cable.heal()
 
 
-def check_facts(house: House) -> None:
+def check_facts(application: House) -> None:
     """Of each job that is done, exactly one fact tells."""
-    told = house.sql(
+    told = application.sql(
         "select data ->> 'job_ref', type from bot_events where type in ('job_accepted', 'job_rejected')"
     )
-    done = house.sql(
+    done = application.sql(
         "select job_ref, 'job_' || status from job_records where status in ('accepted', 'rejected')"
     )
     assert done

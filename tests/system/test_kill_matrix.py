@@ -33,28 +33,30 @@ def types_for(step: str) -> tuple[str, ...]:
     return ("slow",) if step == "renewal" else ("echo", "flaky")
 
 
-async def reach(trial: Trial, house: House, step: str, turnstile: Turnstile, nursery: trio.Nursery) -> None:
-    """Bring the house to where a commit of the step is held, with all tasks in flight."""
+async def reach(
+    trial: Trial, application: House, step: str, turnstile: Turnstile, nursery: trio.Nursery
+) -> None:
+    """Bring the application to where a commit of the step is held, with all tasks in flight."""
     if step == "enqueue":
-        nursery.start_soon(trial.add, house)
+        nursery.start_soon(trial.add, application)
     else:
-        assert (await house.post("/api/tasks/resume")).status_code == 200
+        assert (await application.post("/api/tasks/resume")).status_code == 200
     with trio.fail_after(HANG):
         await turnstile.somebody_waits()
 
 
-async def fill(trial: Trial, house: House, step: str) -> None:
+async def fill(trial: Trial, application: House, step: str) -> None:
     """Have the tasks accepted, and none of them begun."""
-    assert (await house.post("/api/tasks/pause")).status_code == 200
+    assert (await application.post("/api/tasks/pause")).status_code == 200
     trial.prepare(IN_FLIGHT, *types_for(step))
-    await trial.add_all(house)
+    await trial.add_all(application)
     if step == "enqueue":
         trial.prepare(IN_FLIGHT, *types_for(step))
 
 
-async def resume(house: House) -> None:
+async def resume(application: House) -> None:
     with trio.fail_after(HANG):
-        while (await house.post("/api/tasks/resume")).status_code != 200:
+        while (await application.post("/api/tasks/resume")).status_code != 200:
             await trio.sleep(0.1)
 
 
@@ -62,21 +64,21 @@ async def resume(house: House) -> None:
 async def test_botvisor_killed_around_a_commit(trial, step) -> None:
     """kill -9 before and after the commit of a step: up again, everything is done, and once on record."""
     for moment in MOMENTS:
-        async with trial.open() as house, trio.open_nursery() as nursery:
-            await fill(trial, house, step)
-            with Turnstile(house.instance.database, STEPS[step]) as turnstile:
-                await reach(trial, house, step, turnstile, nursery)
+        async with trial.open() as application, trio.open_nursery() as nursery:
+            await fill(trial, application, step)
+            with Turnstile(application.instance.database, STEPS[step]) as turnstile:
+                await reach(trial, application, step, turnstile, nursery)
                 if moment == "after":
                     # It must not hear of the commit that it waits for.
-                    house.process.send_signal(signal.SIGSTOP)
+                    application.process.send_signal(signal.SIGSTOP)
                     with trio.fail_after(HANG):
                         await turnstile.let_through()
-                await house.stop(signal.SIGKILL)
-        async with trial.open() as house:
-            await resume(house)
-            await trial.add_all(house)
-            await trial.done(house)
-            trial.check(house)
+                await application.stop(signal.SIGKILL)
+        async with trial.open() as application:
+            await resume(application)
+            await trial.add_all(application)
+            await trial.done(application)
+            trial.check(application)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -84,14 +86,14 @@ async def test_postgres_killed_and_the_connection_cut_around_a_commit(trial, ste
     """The same to the database below a botvisor that lives on, which sends again what it must."""
     async with (
         open_database(trial.folder / "database") as database,
-        trial.open("data", database.cabled) as house,
+        trial.open("data", database.cabled) as application,
     ):
         for victim in ("connection", "postgres"):
             for moment in MOMENTS:
                 async with trio.open_nursery() as nursery:
-                    await fill(trial, house, step)
+                    await fill(trial, application, step)
                     with Turnstile(database.dsn, STEPS[step]) as turnstile:
-                        await reach(trial, house, step, turnstile, nursery)
+                        await reach(trial, application, step, turnstile, nursery)
                         if moment == "after":
                             database.cable.deafen(STEPS[step].application)
                             with trio.fail_after(HANG):
@@ -101,10 +103,10 @@ async def test_postgres_killed_and_the_connection_cut_around_a_commit(trial, ste
                         else:
                             assert turnstile.cut()
                         database.cable.heal()
-                await resume(house)
-                await trial.add_all(house)
-                await trial.done(house)
-                trial.check(house)
+                await resume(application)
+                await trial.add_all(application)
+                await trial.done(application)
+                trial.check(application)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -112,13 +114,13 @@ async def test_the_reaper_is_cut_off_while_it_gives_back(trial, moment) -> None:
     """Hundreds of tasks of a botvisor that was killed come back, whatever happens to their return."""
     trial.prepare(IN_FLIGHT, "gated")
     async with open_database(trial.folder / "database") as database:
-        async with trial.open("data", database.cabled) as house:
-            await trial.add_all(house)
+        async with trial.open("data", database.cabled) as application:
+            await trial.add_all(application)
             await trial.begun(200)
-            await house.stop(signal.SIGKILL)
+            await application.stop(signal.SIGKILL)
         trial.gate.touch()
         with Turnstile(database.dsn, LEASE_OVER) as turnstile:
-            async with trial.open("data", database.cabled) as house:
+            async with trial.open("data", database.cabled) as application:
                 with trio.fail_after(HANG):
                     await turnstile.somebody_waits()
                 if moment == "after":
@@ -127,76 +129,76 @@ async def test_the_reaper_is_cut_off_while_it_gives_back(trial, moment) -> None:
                         await turnstile.let_through()
                 assert turnstile.cut() == 1
                 database.cable.heal()
-                await house.restarted("botvisor/queue/reaper", since=0)
+                await application.restarted("botvisor/queue/reaper", since=0)
                 if moment == "before":
                     with trio.fail_after(HANG):
                         await turnstile.let_through()
-                await trial.done(house)
-                trial.check(house)
-                stalls = house.sql("select count(*) from task_attempts where outcome = 'stalled'")
+                await trial.done(application)
+                trial.check(application)
+                stalls = application.sql("select count(*) from task_attempts where outcome = 'stalled'")
                 assert stalls[0][0] >= 200
 
 
 async def test_botvisor_killed_while_handlers_work(trial) -> None:
     """Hundreds of handlers at work when it is killed: each task is given out again, and has one result."""
     trial.prepare(IN_FLIGHT, "gated")
-    async with trial.open() as house:
-        await trial.add_all(house)
+    async with trial.open() as application:
+        await trial.add_all(application)
         await trial.begun(200)
-        await house.stop(signal.SIGKILL)
+        await application.stop(signal.SIGKILL)
     trial.gate.touch()
-    async with trial.open() as house:
-        await trial.done(house)
-        trial.check(house)
+    async with trial.open() as application:
+        await trial.done(application)
+        trial.check(application)
         assert len([entry for entry in diary.read(trial.diary) if entry.what == "begin"]) >= IN_FLIGHT + 200
 
 
 async def test_botvisor_killed_by_its_own_handler(trial) -> None:
     """At the exact end of the work, before its result is told: the work is repeated, the result is one."""
     trial.prepare(IN_FLIGHT, "echo", "fatal")
-    async with trial.open() as house, trio.open_nursery() as nursery:
-        nursery.start_soon(trial.add, house)
+    async with trial.open() as application, trio.open_nursery() as nursery:
+        nursery.start_soon(trial.add, application)
         with trio.fail_after(HANG):
-            await trio.to_thread.run_sync(house.process.wait, abandon_on_cancel=True)
-    assert house.process.returncode == -signal.SIGKILL
-    async with trial.open() as house:
-        await trial.add_all(house)
-        await trial.done(house)
-        trial.check(house)
+            await trio.to_thread.run_sync(application.process.wait, abandon_on_cancel=True)
+    assert application.process.returncode == -signal.SIGKILL
+    async with trial.open() as application:
+        await trial.add_all(application)
+        await trial.done(application)
+        trial.check(application)
 
 
 async def test_postgres_killed_again_and_again_under_load(trial) -> None:
     """Whenever it happens to be hit, while tasks are added, begun and ended."""
     trial.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
-    async with trial.open() as house:
+    async with trial.open() as application:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trial.add_all, house)
+            nursery.start_soon(trial.add_all, application)
             for _ in range(4):
-                await house.kill("botvisor/services/postgres")
+                await application.kill("botvisor/services/postgres")
                 await trio.sleep(0.3)
-        await trial.done(house)
-        trial.check(house)
+        await trial.done(application)
+        trial.check(application)
 
 
 async def test_redis_killed_and_flushed_under_load(trial) -> None:
     """No task notices, and Redis shows in the end what the record says."""
     trial.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
-    async with trial.open() as house:
+    async with trial.open() as application:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trial.add_all, house)
+            nursery.start_soon(trial.add_all, application)
             for _ in range(3):
-                await house.kill("botvisor/services/valkey")
-                await trio.to_thread.run_sync(house.redis().flushall)
-        await trial.done(house)
-        await mirrored(house)
-        trial.check(house)
+                await application.kill("botvisor/services/valkey")
+                await trio.to_thread.run_sync(application.redis().flushall)
+        await trial.done(application)
+        await mirrored(application)
+        trial.check(application)
 
 
-async def mirrored(house: House) -> None:
+async def mirrored(application: House) -> None:
     """Wait until the mirror finds itself equal to the record."""
     with trio.fail_after(HANG):
         while True:
-            answer = await house.get("/api/mirror/status")
+            answer = await application.get("/api/mirror/status")
             if answer.status_code == 200 and answer.json()["differences"] == []:
                 return
             await trio.sleep(0.2)
@@ -273,5 +275,7 @@ async def test_a_frozen_instance_comes_back_too_late(trial) -> None:
         assert results(two) == before
 
 
-def results(house: House) -> dict[UUID, tuple]:
-    return {row[0]: row[1:] for row in house.sql("select id, token, owner, result, finished_at from tasks")}
+def results(application: House) -> dict[UUID, tuple]:
+    return {
+        row[0]: row[1:] for row in application.sql("select id, token, owner, result, finished_at from tasks")
+    }

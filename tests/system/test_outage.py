@@ -36,9 +36,9 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-async def stop_postgres(house: House) -> list[int]:
+async def stop_postgres(application: House) -> list[int]:
     """SIGSTOP to the server and all its processes: connections stay, and nothing is answered."""
-    pid = (await house.node("botvisor/services/postgres"))["detail"]["pid"]
+    pid = (await application.node("botvisor/services/postgres"))["detail"]["pid"]
     stopped = [pid, *descendants(pid)]
     for each in stopped:
         os.kill(each, signal.SIGSTOP)
@@ -111,14 +111,14 @@ def questions(session: str, task: str, configuration: str) -> list[tuple[str, st
 
 async def test_nobody_waits_long_for_a_silent_database(data_dir) -> None:
     """Whoever reads or orders is told so within about two seconds; afterwards all is as before."""
-    async with open_house(data_dir, *SETTINGS) as house:
-        await house.accepted(1)
-        async with httpx.AsyncClient(base_url=house.instance.web_url, timeout=20) as http:
+    async with open_house(data_dir, *SETTINGS) as application:
+        await application.accepted(1)
+        async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=20) as http:
             session = (await http.get("/api/bot/sessions")).json()[0]["id"]
             configuration = (await http.get("/api/bot/configuration")).json()
             added = (await http.post("/api/tasks", json={"type": "nobodys"})).json()
             asked = questions(session, added["id"], configuration["id"])
-            stopped = await stop_postgres(house)
+            stopped = await stop_postgres(application)
             for _ in range(2):
                 async with trio.open_nursery() as nursery:
                     for method, path, body in asked:
@@ -130,60 +130,60 @@ async def test_nobody_waits_long_for_a_silent_database(data_dir) -> None:
                         await trio.sleep(0.02)
             # What was only refused before it was begun is not done later.
             assert (await http.get("/api/bot/configuration")).json()["max_accept_per_run"] == 5
-            assert house.sql("select desired from bot_sessions") == [("running",)]
-        await house.accepted(1)
+            assert application.sql("select desired from bot_sessions") == [("running",)]
+        await application.accepted(1)
 
 
-async def journal(house: House) -> dict:
-    return (await house.node("botvisor/records/journal"))["detail"]
+async def journal(application: House) -> dict:
+    return (await application.node("botvisor/database/journal"))["detail"]
 
 
 async def test_commands_are_refused_and_facts_are_kept(data_dir) -> None:
     """The session goes on looking; when PostgreSQL is back, everything is where it belongs."""
-    async with open_house(data_dir, *SETTINGS) as house:
-        await house.accepted(2)
-        stopped = await stop_postgres(house)
-        async with httpx.AsyncClient(base_url=house.instance.web_url, timeout=20) as http:
-            # At several moments of the roster's rounds, and however many ask at once.
+    async with open_house(data_dir, *SETTINGS) as application:
+        await application.accepted(2)
+        stopped = await stop_postgres(application)
+        async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=20) as http:
+            # At several moments of the session_controller's rounds, and however many ask at once.
             for pause in (0.0, 0.7, 1.4):
                 await trio.sleep(pause)
                 async with trio.open_nursery() as nursery:
                     for command in ("stop", "toggle", "toggle"):
                         nursery.start_soon(refused, http, command)
-        before = (await house.get("/api/bot/status")).json()["total_checks"]
+        before = (await application.get("/api/bot/status")).json()["total_checks"]
         with trio.fail_after(30):
-            while (await house.get("/api/bot/status")).json()["total_checks"] == before:
+            while (await application.get("/api/bot/status")).json()["total_checks"] == before:
                 await trio.sleep(0.1)
-            while (await journal(house))["waiting"] < 3:
+            while (await journal(application))["waiting"] < 3:
                 await trio.sleep(0.1)
-        assert (await journal(house))["oldest_at"] is not None
+        assert (await journal(application))["oldest_at"] is not None
         go_on(stopped)
         # What was refused is not done later: the session is still there, and works.
-        await house.accepted(2)
-        assert house.sql("select desired, status from bot_sessions") == [("running", "running")]
-        assert (await house.post("/api/bot/stop")).status_code == 200
-        house.check_books()
-        assert (await journal(house))["waiting"] == 0
-        assert (await house.get("/api/mirror/status")).json()["differences"] == []
+        await application.accepted(2)
+        assert application.sql("select desired, status from bot_sessions") == [("running", "running")]
+        assert (await application.post("/api/bot/stop")).status_code == 200
+        application.check_books()
+        assert (await journal(application))["waiting"] == 0
+        assert (await application.get("/api/mirror/status")).json()["differences"] == []
 
 
 async def test_botvisor_killed_in_an_outage_loses_nothing(data_dir) -> None:
     """What was kept is in the file, and the next life records it before it decides anything."""
-    async with open_house(data_dir, *SETTINGS) as house:
-        await house.accepted(2)
-        children = descendants(house.process.pid)
-        stopped = await stop_postgres(house)
+    async with open_house(data_dir, *SETTINGS) as application:
+        await application.accepted(2)
+        children = descendants(application.process.pid)
+        stopped = await stop_postgres(application)
         with trio.fail_after(30):
-            while (await journal(house))["waiting"] < 3:
+            while (await journal(application))["waiting"] < 3:
                 await trio.sleep(0.1)
-        checks = (await house.get("/api/bot/status")).json()["total_checks"]
-        await house.stop(signal.SIGKILL)
+        checks = (await application.get("/api/bot/status")).json()["total_checks"]
+        await application.stop(signal.SIGKILL)
         go_on(stopped)
         await none_left(children)
     assert depth_of(data_dir / "journal" / FILE).waiting >= 3
-    async with open_house(data_dir, *SETTINGS) as house:
-        await house.accepted()
-        assert (await house.get("/api/bot/status")).json()["total_checks"] > checks
-        assert (await house.post("/api/bot/stop")).status_code == 200
-        house.check_books()
+    async with open_house(data_dir, *SETTINGS) as application:
+        await application.accepted()
+        assert (await application.get("/api/bot/status")).json()["total_checks"] > checks
+        assert (await application.post("/api/bot/stop")).status_code == 200
+        application.check_books()
         assert depth_of(data_dir / "journal" / FILE).waiting == 0

@@ -19,13 +19,13 @@ SOON = 3.0
 
 async def know_each_other(*houses: House) -> None:
     with trio.fail_after(HANG):
-        for house in houses:
-            while (await house.node("botvisor/news/herald"))["detail"]["others"] == 0:
+        for application in houses:
+            while (await application.node("botvisor/cluster/notifier"))["detail"]["others"] == 0:
                 await trio.sleep(0.1)
 
 
-async def change(house: House, **values: object) -> None:
-    async with httpx.AsyncClient(base_url=house.instance.web_url, timeout=10) as http:
+async def change(application: House, **values: object) -> None:
+    async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=10) as http:
         assert (await http.put("/api/bot/configuration", json=values)).status_code == 200
 
 

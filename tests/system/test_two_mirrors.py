@@ -39,9 +39,9 @@ async def open_redis(folder: Path) -> AsyncGenerator[str, None]:
             yield f"redis.url={ValkeyServer(data_dir).url}"
 
 
-async def shows_no_work(house: House) -> None:
+async def shows_no_work(application: House) -> None:
     """Wait until nothing waits or runs by what Redis shows; nobody asks the mirror, which would look."""
-    client = house.redis()
+    client = application.redis()
     with trio.move_on_after(CONVERGED):
         while client.zcard("bot:tasks:queue") or client.zcard("bot:tasks:processing"):
             await trio.sleep(0.05)
@@ -49,12 +49,12 @@ async def shows_no_work(house: House) -> None:
     pytest.fail(f"Redis still shows work: {shown(client)}")
 
 
-async def agrees(house: House) -> None:
+async def agrees(application: House) -> None:
     """Wait until the mirror finds itself equal to the record; a fault that lasts never becomes that."""
     differences: object = None
     with trio.move_on_after(CONVERGED):
         while True:
-            answer = await house.get("/api/mirror/status")
+            answer = await application.get("/api/mirror/status")
             if answer.status_code == 200:
                 differences = answer.json()["differences"]
                 if not differences:
@@ -95,10 +95,10 @@ async def test_each_of_two_instances_shows_what_both_did(trial) -> None:
     trial.prepare(TASKS, "echo", "flaky", "slow")
     async with two(trial) as (one, other):
         await work(trial, one, other)
-        for house in (one, other):
-            await shows_no_work(house)
-            await agrees(house)
-            trial.check(house)
+        for application in (one, other):
+            await shows_no_work(application)
+            await agrees(application)
+            trial.check(application)
         # Only its start wrote everything anew.
         assert (await other.get("/api/mirror/status")).json()["rebuilds"] == 1
 

@@ -62,12 +62,12 @@ class Trial:
                 "idempotency_key": f"task-{number}",
             }
 
-    async def add(self, house: House) -> None:
-        """Hand over what is not accepted yet, until the house does not answer any more."""
+    async def add(self, application: House) -> None:
+        """Hand over what is not accepted yet, until the application does not answer any more."""
         missing = [key for key in self.wanted if key not in self.accepted]
         bulk, single = missing[:BULK], iter(missing[BULK:])
         async with (
-            httpx.AsyncClient(base_url=house.instance.web_url, timeout=HANG) as http,
+            httpx.AsyncClient(base_url=application.instance.web_url, timeout=HANG) as http,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(self._add_one_by_one, http, iter([bulk] if bulk else []))
@@ -75,11 +75,11 @@ class Trial:
             for _ in range(CALLERS):
                 nursery.start_soon(self._add_one_by_one, http, singles)
 
-    async def add_all(self, house: House) -> None:
+    async def add_all(self, application: House) -> None:
         """Hand over everything, as often as it takes."""
         with trio.fail_after(HANG):
             while len(self.accepted) < len(self.wanted):
-                await self.add(house)
+                await self.add(application)
                 await trio.sleep(0.05)
 
     async def _add_one_by_one(self, http: httpx.AsyncClient, batches) -> None:
@@ -105,11 +105,11 @@ class Trial:
             ):
                 await trio.sleep(0.02)
 
-    async def done(self, house: House) -> None:
+    async def done(self, application: House) -> None:
         """Wait until every accepted task has ended."""
         with trio.fail_after(HANG):
             while True:
-                answer = await house.get("/api/tasks/stats")
+                answer = await application.get("/api/tasks/stats")
                 if answer.status_code == 200:
                     states = answer.json()["states"]
                     if not states["pending"] + states["delayed"] + states["running"]:
@@ -118,9 +118,9 @@ class Trial:
 
     # What must hold
 
-    def check(self, house: House) -> None:
+    def check(self, application: House) -> None:
         """Nothing accepted is lost or doubled, each task has its one result, and the record is consistent."""
-        rows = house.sql("select idempotency_key, id::text, state, result from tasks")
+        rows = application.sql("select idempotency_key, id::text, state, result from tasks")
         assert {key: id for key, id, _, _ in rows} == self.accepted  # noqa: A001 - what it is
         assert len(rows) == len(self.wanted)
         assert {state for _, _, state, _ in rows} == {"completed"}
@@ -128,12 +128,12 @@ class Trial:
             assert result == {"number": self.wanted[key]["data"]["number"]}
         begun = {entry.task for entry in diary.read(self.diary) if entry.what == "begin"}
         assert begun == set(self.accepted.values())
-        self.verify(house)
+        self.verify(application)
 
-    def verify(self, house: House) -> None:
+    def verify(self, application: House) -> None:
         """`botvisor verify` finds nothing."""
-        command = [sys.executable, "-m", "web", "verify", f"--data-dir={house.data_dir}", "--json"]
-        command += [f"--set={setting}" for setting in house.settings]
+        command = [sys.executable, "-m", "web", "verify", f"--data-dir={application.data_dir}", "--json"]
+        command += [f"--set={setting}" for setting in application.settings]
         found = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
         assert found.returncode == 0, found.stdout + found.stderr
         assert json.loads(found.stdout)["ok"] is True

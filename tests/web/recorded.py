@@ -32,11 +32,11 @@ async def recorded(dsn: str) -> AsyncGenerator[Recorded, None]:
     bus, urls = Bus(), list[str]()
     async with open_record(dsn, bus=bus) as record:
         doors = ActorAddresses(
-            roster=Address("roster"),
+            session_controller=Address("session_controller"),
             reader=record.reader,
             writer=record.writer,
             queue=Address("task_queue"),
-            album=Address("album"),
+            screenshot_store=Address("screenshot_store"),
             mirror=Address("redis_sync"),
             monitor=Address("board"),
             tree=Address("botvisor"),

@@ -19,7 +19,7 @@ from ..live.hub import HubMessage
 class ActorAddresses:
     """Whom a request may ask."""
 
-    roster: Address[ControllerMessage]
+    session_controller: Address[ControllerMessage]
     """Starts and stops sessions, and knows them from memory."""
     reader: Address[Query]
     """Reads the record."""
@@ -27,7 +27,7 @@ class ActorAddresses:
     """Writes to the record."""
     queue: Address[QueueMessage]
     """Takes tasks, and knows them."""
-    album: Address[ScreenshotMessage]
+    screenshot_store: Address[ScreenshotMessage]
     """Keeps what sessions took pictures of."""
     mirror: Address[MirrorMessage]
     """Compares Redis with the record, and repairs it."""

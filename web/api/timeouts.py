@@ -16,7 +16,7 @@ from .addresses import ActorAddresses
 LOOK: Final = 2.0
 """Seconds for what is known from memory, or in a few rows by an index: a person at a page waits for it."""
 COMMIT: Final = 2.0
-"""Seconds until a command that cannot be kept is refused; the roster gives its commits as long.
+"""Seconds until a command that cannot be kept is refused; the session_controller gives its commits as long.
 
 A commit under way may be done in spite of it; what has not begun by then is not begun any more.
 """
@@ -25,7 +25,7 @@ COUNT: Final = 10.0
 START: Final = 15.0
 """Seconds until a session is at work, after the commit that it should be."""
 STOP: Final = 25.0
-"""Longer than the roster gives a session to end."""
+"""Longer than the session_controller gives a session to end."""
 
 
 async def require_record(doors: ActorAddresses) -> None:

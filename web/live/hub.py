@@ -41,7 +41,7 @@ HISTORY: Final = 1000
 """Frames of each topic kept for clients that come back."""
 SNAPSHOT_AGE: Final = 1.0
 """Seconds for which clients that come share a snapshot; each gets what followed it as well."""
-ROSTER_TIMEOUT: Final = 2.0
+CONTROLLER_TIMEOUT: Final = 2.0
 
 TOLD: Final = (
     SessionEvent,
@@ -81,12 +81,12 @@ class LiveHub(Actor[HubMessage]):
         bus: Bus,
         settings: WebSettings,
         *,
-        roster: Address[ControllerMessage],
+        session_controller: Address[ControllerMessage],
         queue: Address[QueueMessage],
         reader: Address[Query],
     ) -> None:
         self._bus = bus
-        self._roster = roster
+        self._session_controller = session_controller
         self._settings = settings
         self._log = FrameLog(uuid4().hex, length=HISTORY)
         self._feeds: set[Feed] = set()
@@ -284,10 +284,10 @@ class LiveHub(Actor[HubMessage]):
         return status
 
     async def _ask_roster(self) -> None:
-        """Learn how things stand; what is known is kept where the roster is away."""
+        """Learn how things stand; what is known is kept where the session_controller is away."""
         changes = self._changes
         try:
-            view = await self._roster.ask(SessionsViewQuery(), timeout=ROSTER_TIMEOUT)
+            view = await self._session_controller.ask(SessionsViewQuery(), timeout=CONTROLLER_TIMEOUT)
         except AskFailed:
             return
         # An event that arrived meanwhile may be newer than the answer.

@@ -18,11 +18,11 @@ _DOWN: Final = (ChildState.BACKOFF, ChildState.FAILED, ChildState.STOPPED)
 
 
 class BotsCheck:
-    """Compares the roster, the fleet's supervisor and the record."""
+    """Compares the session_controller, the fleet's supervisor and the record."""
 
     def __init__(
         self,
-        roster: Address[ControllerMessage],
+        session_controller: Address[ControllerMessage],
         fleet: Address[SupervisorMessage],
         reader: Address[Query],
         *,
@@ -31,7 +31,7 @@ class BotsCheck:
     ) -> None:
         """``owner`` is this instance's name on record."""
         self._owner = owner
-        self._roster = roster
+        self._session_controller = session_controller
         self._fleet = fleet
         self._reader = reader
         # Each of the three gets its share, so that this look says who was silent before it is cut off.
@@ -40,7 +40,9 @@ class BotsCheck:
     async def __call__(self) -> HealthCheckResult:
         """Ask all three."""
         try:
-            on_duty = (await self._roster.ask(SessionsViewQuery(), timeout=self._timeout)).sessions
+            on_duty = (
+                await self._session_controller.ask(SessionsViewQuery(), timeout=self._timeout)
+            ).sessions
             children = (await self._fleet.ask(TreeQuery(), timeout=self._timeout)).children
         except (AskFailed, MailboxFull) as error:
             return unhealthy(f"nobody says which sessions are on duty: {error}")

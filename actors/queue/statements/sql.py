@@ -1,7 +1,7 @@
 """How the statements of the queue are sent, and what their rows and parameters look like.
 
 The statements are beside the functions that use them. Those of the hot path
-take arrays (`records/arrays.py`), so that one round trip serves hundreds of
+take arrays (`database/arrays.py`), so that one round trip serves hundreds of
 tasks.
 """
 

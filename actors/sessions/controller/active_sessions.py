@@ -36,7 +36,7 @@ from ..session.commands import SessionCommand
 from ..states import LoginStatus, SessionStatus, step
 from .views import view_of
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 ASK_TIMEOUT: Final = 5.0
 STOP_TIMEOUT: Final = 15.0
@@ -108,7 +108,7 @@ class ActiveSessions:
         )
 
     async def put_on(self, row: SessionRow) -> SessionView:
-        """Start a session's actor, or find the one that outlived the roster's own restart.
+        """Start a session's actor, or find the one that outlived the session_controller's own restart.
 
         Raises:
             NoSuchPortal: it cannot be worked here.

@@ -25,7 +25,7 @@ from .leases import Leases
 from .sessions_config import SessionsConfig
 from .views import view_of
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 ASK_TIMEOUT: Final = 5.0
 COMMIT_TIMEOUT: Final = 2.0
@@ -33,7 +33,7 @@ COMMIT_TIMEOUT: Final = 2.0
 
 
 class LeaseKeeper:
-    """Takes sessions by lease, takes them off duty and records that; the roster says when."""
+    """Takes sessions by lease, takes them off duty and records that; the session_controller says when."""
 
     def __init__(
         self,

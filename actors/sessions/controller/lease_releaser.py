@@ -11,7 +11,7 @@ from runtime import Actor, Address, AskFailed, Cause, Exit, MailboxFull, Refusal
 from ...database.messages import Write
 from ...database.sessions.messages import ReleaseSessions
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 ASK_TIMEOUT: Final = 0.8
 """Less than a supervisor gives for last words."""

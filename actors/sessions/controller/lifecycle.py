@@ -33,11 +33,11 @@ from .lease_keeper import COMMIT_TIMEOUT, LeaseKeeper
 from .sessions_config import SessionsConfig
 from .views import recorded_view
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 
 class SessionLifecycle:
-    """Starts, stops, resumes and resets; one at a time, and the roster sees to that."""
+    """Starts, stops, resumes and resets; one at a time, and the session_controller sees to that."""
 
     def __init__(
         self,

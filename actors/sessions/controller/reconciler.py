@@ -18,7 +18,7 @@ from ..messages import NoSuchPortal
 from .active_sessions import ActiveSessions
 from .lease_keeper import COMMIT_TIMEOUT, LeaseKeeper
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 MOST_SESSIONS: Final = 1000
 

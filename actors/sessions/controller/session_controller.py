@@ -51,7 +51,7 @@ from .reconciler import Reconciler
 from .sessions_config import SessionsConfig
 from .startup_tasks import StartupTasks
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 RECONCILE_PERIOD: Final = 5.0
 """Seconds between two comparisons of who should run with who does; a third of a lease, if that is less."""
@@ -139,7 +139,7 @@ class SessionController(Actor[ControllerMessage]):
         return None
 
     def _answer_later(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Work in the background, so that the roster can be read while the record takes its time."""
+        """Work in the background, so that the mailbox is read meanwhile."""
         self.context.nursery.start_soon(self._answer, work, self.context.defer())
 
     async def _answer(self, work: Callable[[], Awaitable[object]], deferred: Deferred[object]) -> None:

@@ -25,7 +25,7 @@ from ...queue.messages import (
     TaskType,
 )
 
-LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("roster")
+LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 ASK_TIMEOUT: Final = 5.0
 WITHDRAWAL_SECONDS: Final = 2.0

@@ -32,20 +32,22 @@ LONGEST_TEXT: Final = 2000
 Data = Mapping[str, Json]
 
 
-def session_handlers(roster: Address[ControllerMessage], on_duty: Gate) -> dict[str, Handler]:
+def session_handlers(session_controller: Address[ControllerMessage], on_duty: Gate) -> dict[str, Handler]:
     """Handlers for the Compatibility API's six types, open while a session is on duty here.
 
     ``data`` may name the ``session_id``; without one the longest-serving session does it.
     """
     return {
-        kind: GatedHandler(work=_OrderHandler(roster=roster, order=order), gate=on_duty)
+        kind: GatedHandler(
+            work=_OrderHandler(session_controller=session_controller, order=order), gate=on_duty
+        )
         for kind, order in ORDERS.items()
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OrderHandler:
-    roster: Address[ControllerMessage]
+    session_controller: Address[ControllerMessage]
     order: Callable[[Data], SessionCommand]
 
     async def __call__(self, attempt: TaskContext) -> Json:
@@ -53,7 +55,9 @@ class _OrderHandler:
         session, order = session_of(data), self.order(data)
         timeout = min(ORDER_TIMEOUT, attempt.task.timeout_seconds)
         try:
-            return await self.roster.ask(DispatchCommand(session_id=session, order=order), timeout=timeout)
+            return await self.session_controller.ask(
+                DispatchCommand(session_id=session, order=order), timeout=timeout
+            )
         except SessionNotRunningHere as refusal:
             raise Snooze(str(refusal), seconds=ELSEWHERE_SECONDS) from refusal
         except CommandRefused as refusal:

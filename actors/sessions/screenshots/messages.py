@@ -1,4 +1,4 @@
-"""What can be asked of the album of screenshots."""
+"""What can be asked of the screenshot_store of screenshots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime import Refusal, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screenshot:
-    """A picture in the album."""
+    """A picture in the screenshot_store."""
 
     name: str
     """Its file's name; a later one of the same session sorts behind it."""
@@ -23,7 +23,7 @@ class Screenshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveScreenshot(Request[Screenshot]):
-    """Put a picture into the album. Refused with :class:`ScreenshotRefused`."""
+    """Put a picture into the screenshot_store. Refused with :class:`ScreenshotRefused`."""
 
     session_id: UUID
     label: str
@@ -49,7 +49,7 @@ class ScreenshotQuery(Request[bytes]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneScreenshots:
-    """The album's word to itself: some may be too old by now."""
+    """The screenshot_store's word to itself: some may be too old by now."""
 
 
 class ScreenshotRefused(Refusal):

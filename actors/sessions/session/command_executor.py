@@ -44,10 +44,12 @@ _WANTED = {Decision.ACCEPT: JobStatus.ACCEPTED, Decision.REJECT: JobStatus.REJEC
 class CommandExecutor:
     """What orders come to at the portal that is visited."""
 
-    def __init__(self, visit: PortalSession, session: UUID, album: Address[ScreenshotMessage]) -> None:
+    def __init__(
+        self, visit: PortalSession, session: UUID, screenshot_store: Address[ScreenshotMessage]
+    ) -> None:
         self._visit = visit
         self._session = session
-        self._album = album
+        self._screenshot_store = screenshot_store
 
     async def carry_out(self, order: SessionCommand, rules: Rules) -> CommandResult:
         """Do it, signing in anew where the portal has forgotten us.
@@ -100,7 +102,7 @@ class CommandExecutor:
                 # As it is: also of the page that keeps us from signing in.
                 png = await visit.portal.screenshot()
                 keep = SaveScreenshot(session_id=self._session, label=label, png=png)
-                kept = await self._album.ask(keep, timeout=KEEP_TIMEOUT)
+                kept = await self._screenshot_store.ask(keep, timeout=KEEP_TIMEOUT)
                 path = f"/api/sessions/{self._session}/screenshots/{kept.name}"
                 return {"name": kept.name, "bytes": kept.size, "path": path}
             case _:

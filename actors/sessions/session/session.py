@@ -69,7 +69,7 @@ class SessionContext:
     engine: str
     open_portal: Callable[[], AbstractAsyncContextManager[Portal]]
     desks: DatabaseActors
-    album: Address[ScreenshotMessage]
+    screenshot_store: Address[ScreenshotMessage]
     bus: Bus
     """Where changes of the configuration are heard of."""
     owner: str | None = None
@@ -136,7 +136,7 @@ class Session(Actor[SessionCommand]):
         troubles = 0
         async with self._assignment.open_portal() as portal:
             visit = PortalSession(portal, books, self._intents, open_jobs)
-            errands = CommandExecutor(visit, books.row.id, self._assignment.album)
+            errands = CommandExecutor(visit, books.row.id, self._assignment.screenshot_store)
             self._clicks = visit.clicks
             while True:
                 await self._assignment.turnstile.pass_through()

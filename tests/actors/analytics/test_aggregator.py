@@ -33,14 +33,14 @@ class WallClock:
 
 
 @asynccontextmanager
-async def analyst(
+async def aggregator(
     dsn: str, clock: WallClock, bus: Bus | None = None, *, every: float = 0.02
 ) -> AsyncGenerator[System, None]:
     async with run_actor(
         lambda: Aggregator(
             AnalyticsSettings(every_seconds=every), settings(), dsn, keep=timedelta(days=7), clock=clock
         ),
-        Address[Never]("analyst"),
+        Address[Never]("aggregator"),
         bus=bus,
     ) as system:
         yield system
@@ -58,7 +58,7 @@ async def test_the_present_period_is_counted_until_it_is_over(database: str) -> 
     with record(database) as link, bus.subscribe(AnalyticsUpdated) as events:
         session = add_session(link, NOON)
         add_jobs(link, session, NOON + MINUTE)
-        async with analyst(database, clock, bus):
+        async with aggregator(database, clock, bus):
             assert await heard(events) == (NOON, False)
             add_jobs(link, session, NOON + 30 * MINUTE)
             assert await heard(events) == (NOON, False)
@@ -101,7 +101,7 @@ async def test_two_analysts_count_as_one(database: str) -> None:
     clock, bus = WallClock(NOON + MINUTE), Bus()
     with record(database) as link, bus.subscribe(AnalyticsUpdated) as events:
         add_session(link, NOON - DAY, NOON - DAY)
-        async with analyst(database, clock, bus), analyst(database, clock, bus):
+        async with aggregator(database, clock, bus), aggregator(database, clock, bus):
             told = [await heard(events) for _ in range(7)]
             await trio.sleep(0.1)
         assert sorted(told) == [(NOON - DAY + n * 4 * HOUR, n < 6) for n in range(7)]
@@ -118,7 +118,7 @@ async def test_an_outcome_that_never_comes_holds_nothing_up(database: str) -> No
         add_jobs(link, session, NOON - 2 * DAY, status="matched")
         await until_counted(database, clock, link, periods=49)
         clock.now += MINUTE
-        async with analyst(database, clock):
+        async with aggregator(database, clock):
             await until(lambda: final(link) == 47)
 
 
@@ -126,7 +126,7 @@ async def test_it_is_absent_while_postgresql_is(tmp_path: Path) -> None:
     """And says so in one sentence."""
     bus = Bus()
     with bus.subscribe(ChildFailed) as events:
-        async with analyst(f"host={tmp_path} dbname=nothing", WallClock(NOON), bus):
+        async with aggregator(f"host={tmp_path} dbname=nothing", WallClock(NOON), bus):
             with trio.fail_after(10):
                 event = await next_event(events, ChildFailed)
     assert event.absence
@@ -134,7 +134,7 @@ async def test_it_is_absent_while_postgresql_is(tmp_path: Path) -> None:
 
 
 async def until_counted(database: str, clock: WallClock, link: Connection, *, periods: int) -> None:
-    async with analyst(database, clock):
+    async with aggregator(database, clock):
         await until(lambda: len(link.execute("select from analytics_periods").fetchall()) >= periods)
 
 

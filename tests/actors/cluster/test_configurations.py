@@ -26,16 +26,16 @@ from ..sessions.board import Board
 from ..sessions.session.test_session import job, on_stage
 
 SOON = 2.0
-"""Seconds; without the herald it is half a minute."""
+"""Seconds; without the notifier it is half a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """What one process has: a bus, a herald, and a record."""
+    """What one process has: a bus, a notifier, and a record."""
 
     bus: Bus
     record: Record
-    heralds: System
+    notifiers: System
 
     async def change(self, **values: object) -> None:
         """As the API does."""
@@ -43,29 +43,31 @@ class Instance:
 
 
 @asynccontextmanager
-async def herald(dsn: str, bus: Bus) -> AsyncGenerator[System, None]:
+async def notifier(dsn: str, bus: Bus) -> AsyncGenerator[System, None]:
     """Run one on this bus."""
     spec = ChildSpec(
-        address=Address("herald"),
+        address=Address("notifier"),
         start=lambda: Notifier(settings(), dsn, bus),
         backoff=Backoff(minimum=0.02, maximum=0.2),
     )
-    async with open_system(SupervisorSpec(address=Address("news"), children=(spec,)), bus=bus) as heralds:
-        yield heralds
+    async with open_system(
+        SupervisorSpec(address=Address("cluster"), children=(spec,)), bus=bus
+    ) as notifiers:
+        yield notifiers
 
 
 @asynccontextmanager
 async def instance(dsn: str) -> AsyncGenerator[Instance, None]:
     bus = Bus()
-    async with open_record(dsn, bus=bus) as record, herald(dsn, bus) as heralds:
-        yield Instance(bus=bus, record=record, heralds=heralds)
+    async with open_record(dsn, bus=bus) as record, notifier(dsn, bus) as notifiers:
+        yield Instance(bus=bus, record=record, notifiers=notifiers)
 
 
-async def know_each_other(*heralds: System) -> None:
+async def know_each_other(*notifiers: System) -> None:
     """Else what is told at first might be heard twice: by itself, and when they see each other."""
-    others = len(heralds) - 1
+    others = len(notifiers) - 1
     with trio.fail_after(10):
-        for one in heralds:
+        for one in notifiers:
             while one.snapshot().children[0].detail["others"] != others:  # noqa: ASYNC110 - no event tells of it
                 await trio.sleep(0.01)
 
@@ -73,7 +75,7 @@ async def know_each_other(*heralds: System) -> None:
 async def test_a_change_is_published_elsewhere_as_it_is_here(database: str) -> None:
     """With all of the configuration, so that the other's clients are told the same."""
     async with instance(database) as here, instance(database) as there:
-        await know_each_other(here.heralds, there.heralds)
+        await know_each_other(here.notifiers, there.notifiers)
         with (
             here.bus.subscribe(ConfigurationChanged) as told,
             there.bus.subscribe(ConfigurationChanged) as heard,
@@ -91,14 +93,14 @@ async def test_a_change_is_published_elsewhere_as_it_is_here(database: str) -> N
             with trio.fail_after(SOON):
                 assert (await next_event(told, ConfigurationChanged)).elsewhere
                 assert not (await next_event(heard, ConfigurationChanged)).elsewhere
-            await know_each_other(here.heralds, there.heralds)
+            await know_each_other(here.notifiers, there.notifiers)
             assert (told.drain(), heard.drain()) == ([], [])
 
 
 async def test_that_sessions_should_read_again_is_told_elsewhere(database: str) -> None:
     """Whoever changed the database by hand need not ask each instance."""
     async with instance(database) as here, instance(database) as there:
-        await know_each_other(here.heralds, there.heralds)
+        await know_each_other(here.notifiers, there.notifiers)
         with there.bus.subscribe(ConfigurationRefreshRequested) as heard:
             here.bus.publish(ConfigurationRefreshRequested())
             with trio.fail_after(SOON):
@@ -110,10 +112,10 @@ async def test_a_session_follows_what_another_instance_changed(database: str) ->
     board = Board()
     async with (
         on_stage(database, board, rules="check_interval_seconds = 600") as there,
-        herald(database, there.bus) as heralds,
+        notifier(database, there.bus) as notifiers,
         instance(database) as here,
     ):
-        await know_each_other(heralds, here.heralds)
+        await know_each_other(notifiers, here.notifiers)
         while board.looks == 0:
             await board.look()
         board.add(job("A", job_type="Video"), job("B"))
@@ -125,13 +127,13 @@ async def test_a_session_follows_what_another_instance_changed(database: str) ->
 
 
 async def test_what_was_told_while_nobody_listened_is_read_afterwards(database: str) -> None:
-    """A session reads its configuration again when its herald is back."""
+    """A session reads its configuration again when its notifier is back."""
     async with instance(database) as here, instance(database) as there:
-        await know_each_other(here.heralds, there.heralds)
+        await know_each_other(here.notifiers, there.notifiers)
         with there.bus.subscribe(ConfigurationRefreshRequested) as heard:
             await here.record.sql(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where application_name = 'botvisor herald' and datname = current_database()"
+                " where application_name = 'botvisor notifier' and datname = current_database()"
             )
             with trio.fail_after(10):
                 assert (await next_event(heard, ConfigurationRefreshRequested)).elsewhere

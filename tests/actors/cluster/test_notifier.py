@@ -48,8 +48,8 @@ class Hand:
 async def two_instances(dsn: str, hand: Hand) -> AsyncGenerator[tuple[Queue, Queue], None]:
     """Here nobody works, there the hand does."""
     async with (
-        open_queue(dsn, settings=PATIENT, herald=True) as here,
-        open_queue(dsn, {"work": hand}, settings=PATIENT, owner="there", herald=True) as there,
+        open_queue(dsn, settings=PATIENT, notifier=True) as here,
+        open_queue(dsn, {"work": hand}, settings=PATIENT, owner="there", notifier=True) as there,
     ):
         await there.workers_taking("work")
         await until(lambda: others(here) == others(there) == 1)
@@ -62,7 +62,7 @@ def others(queue: Queue) -> object:
 
 def detail(queue: Queue, key: str) -> object:
     snapshot = queue.system.snapshot()
-    return next(child.detail for child in snapshot.children if child.id == "herald")[key]
+    return next(child.detail for child in snapshot.children if child.id == "notifier")[key]
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -129,7 +129,7 @@ async def test_both_look_anew_after_a_connection_was_lost(database: str) -> None
         ):
             await here.sql(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where application_name = 'botvisor herald' and datname = current_database()"
+                " where application_name = 'botvisor notifier' and datname = current_database()"
             )
             with trio.fail_after(10):
                 for events in (heard_here, heard_there):
@@ -141,10 +141,10 @@ async def test_both_look_anew_after_a_connection_was_lost(database: str) -> None
 
 async def test_who_is_alone_tells_nobody(database: str) -> None:
     """From the moment on that the others are gone."""
-    async with open_queue(database, settings=PATIENT, herald=True) as here:
+    async with open_queue(database, settings=PATIENT, notifier=True) as here:
         await until(lambda: others(here) == 0)
         before = detail(here, "told")
-        async with open_queue(database, settings=PATIENT, herald=True):
+        async with open_queue(database, settings=PATIENT, notifier=True):
             await until(lambda: others(here) == 1)
             await here.add(work())
         await until(lambda: others(here) == 0)

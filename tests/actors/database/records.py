@@ -103,7 +103,7 @@ async def open_record(
     journal = Address[JournalMessage]("journal", capacity=1000)
     backoff = Backoff(minimum=0.02, maximum=0.2, jitter=0.0)
     spec = SupervisorSpec(
-        address=Address("records"),
+        address=Address("database"),
         children=(
             ChildSpec(address=writer, start=lambda: DbWriter(given, dsn), backoff=backoff),
             ChildSpec(address=reader, start=lambda: DbReader(given, dsn), backoff=backoff),

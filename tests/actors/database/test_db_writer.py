@@ -187,7 +187,7 @@ async def test_nobody_there_at_the_start_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(StartFailed, match=r"PostgreSQL at .* is away: No such file or directory$") as raised:
         async with open_record(f"host={tmp_path} dbname=nothing"):
             raise AssertionError
-    assert raised.value.path == "records/db_writer"
+    assert raised.value.path == "database/db_writer"
     assert raised.value.absence
 
 

@@ -37,7 +37,7 @@ def settings(*, prefix: str = "", timeout: float = 2.0) -> RedisSettings:
 
 
 class Desk(Actor[ControllerMessage]):
-    """Says who is on duty, as the roster does."""
+    """Says who is on duty, as the session_controller does."""
 
     def __init__(self, views: dict[UUID, SessionView]) -> None:
         self._views = views
@@ -128,15 +128,20 @@ async def open_house(
 ) -> AsyncGenerator[House, None]:
     bus = Bus() if bus is None else bus
     views: dict[UUID, SessionView] = {}
-    roster = Address[ControllerMessage]("roster")
+    session_controller = Address[ControllerMessage]("session_controller")
     mirror = Address[MirrorMessage]("redis_sync")
     async with AsyncExitStack() as stack:
         record = await stack.enter_async_context(open_record(dsn))
-        await stack.enter_async_context(run_actor(lambda: Desk(views), roster))
+        await stack.enter_async_context(run_actor(lambda: Desk(views), session_controller))
         system = await stack.enter_async_context(
             run_actor(
                 lambda: RedisSync(
-                    settings(prefix=prefix, timeout=timeout), url, bus, roster, record.reader, record.journal
+                    settings(prefix=prefix, timeout=timeout),
+                    url,
+                    bus,
+                    session_controller,
+                    record.reader,
+                    record.journal,
                 ),
                 mirror,
                 bus=bus,
@@ -167,26 +172,26 @@ async def eventually(check: Callable[[], Awaitable[None]], *, within: float = 10
         await trio.sleep(0.02)
 
 
-async def several(house: House, session: UUID, count: int) -> None:
+async def several(application: House, session: UUID, count: int) -> None:
     for _ in range(count):
-        await house.happen(session, "job_rejected")
+        await application.happen(session, "job_rejected")
 
 
-async def at_least(house: House, facts: int) -> None:
-    assert len(house.facts) >= facts
+async def at_least(application: House, facts: int) -> None:
+    assert len(application.facts) >= facts
 
 
-async def shows_tasks(house: House, *expected: TaskRow) -> None:
-    waiting = await house.ask("ZRANGE", f"{house.prefix}bot:tasks:queue", "0", "-1")
+async def shows_tasks(application: House, *expected: TaskRow) -> None:
+    waiting = await application.ask("ZRANGE", f"{application.prefix}bot:tasks:queue", "0", "-1")
     assert waiting == [str(row.id) for row in expected if row.state == "pending"]
-    processing = await house.ask("ZRANGE", f"{house.prefix}bot:tasks:processing", "0", "-1")
+    processing = await application.ask("ZRANGE", f"{application.prefix}bot:tasks:processing", "0", "-1")
     assert processing == [str(row.id) for row in expected if row.state == "running"]
-    names = await house.ask("KEYS", f"{house.prefix}bot:task:*")
+    names = await application.ask("KEYS", f"{application.prefix}bot:task:*")
     assert isinstance(names, list)
-    assert set(names) == {f"{house.prefix}bot:task:{row.id}" for row in expected}
+    assert set(names) == {f"{application.prefix}bot:task:{row.id}" for row in expected}
     for row in expected:
-        assert await house.ask("HGET", f"{house.prefix}bot:task:{row.id}", "status") == row.state
+        assert await application.ask("HGET", f"{application.prefix}bot:task:{row.id}", "status") == row.state
 
 
-async def mirror_of(house: House, request: MirrorStatusQuery | RepairMirror) -> MirrorStatus:
-    return await house.mirror.ask(request, timeout=10)
+async def mirror_of(application: House, request: MirrorStatusQuery | RepairMirror) -> MirrorStatus:
+    return await application.mirror.ask(request, timeout=10)

@@ -10,6 +10,6 @@ from .applications import House, open_house
 
 
 @pytest.fixture
-async def house(database: str, redis_url: str) -> AsyncGenerator[House, None]:
+async def application(database: str, redis_url: str) -> AsyncGenerator[House, None]:
     async with open_house(database, redis_url) as opened:
         yield opened

@@ -32,18 +32,18 @@ from .views import NOW, view
 @pytest.mark.parametrize("prefix", ["", "{bots}:", "odd*[prefix]?"])
 async def test_a_wiped_redis_is_filled_again(database: str, redis_url: str, prefix: str) -> None:
     """Under load, within seconds; nothing is doubled, missing or out of order."""
-    async with open_house(database, redis_url, prefix=prefix) as house:
-        session = await house.open()
-        await eventually(house.shows)
+    async with open_house(database, redis_url, prefix=prefix) as application:
+        session = await application.open()
+        await eventually(application.shows)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(several, house, session.id, 200)
+            nursery.start_soon(several, application, session.id, 200)
             for size in (20, 80, 140):
-                await eventually(lambda size=size: at_least(house, size))
-                await house.ask("FLUSHALL")
-        await eventually(house.shows)
-        await house.ask("FLUSHALL")
-        await eventually(house.shows, within=4.0)
-        assert house.system.snapshot().children[0].restarts == 0
+                await eventually(lambda size=size: at_least(application, size))
+                await application.ask("FLUSHALL")
+        await eventually(application.shows)
+        await application.ask("FLUSHALL")
+        await eventually(application.shows, within=4.0)
+        assert application.system.snapshot().children[0].restarts == 0
 
 
 async def test_a_killed_redis_comes_back_full(tmp_path: Path, database: str) -> None:
@@ -55,17 +55,19 @@ async def test_a_killed_redis_comes_back_full(tmp_path: Path, database: str) -> 
         servers = await stack.enter_async_context(
             run_actor(lambda: ValkeyServer(data_dir), Address("valkey"))
         )
-        house = await stack.enter_async_context(open_house(database, ValkeyServer(data_dir).url, bus=bus))
-        session = await house.open()
-        await eventually(house.shows)
+        application = await stack.enter_async_context(
+            open_house(database, ValkeyServer(data_dir).url, bus=bus)
+        )
+        session = await application.open()
+        await eventually(application.shows)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(several, house, session.id, 300)
-            await eventually(lambda: at_least(house, 50))
+            nursery.start_soon(several, application, session.id, 300)
+            await eventually(lambda: at_least(application, 50))
             kill(servers, data_dir)
             failed = await next_event(events, ChildFailed)
             assert isinstance(failed.error, RedisUnavailable)
             assert failed.absence
-        await eventually(house.shows)
+        await eventually(application.shows)
 
 
 def kill(servers: System, data_dir: DataDir) -> None:
@@ -79,10 +81,10 @@ def kill(servers: System, data_dir: DataDir) -> None:
 async def test_redis_may_come_later(tmp_path: Path, database: str) -> None:
     """That it is away does not fail the start."""
     with open_data_dir(tmp_path / "data") as data_dir:
-        async with open_house(database, ValkeyServer(data_dir).url) as house:
-            await house.happen((await house.open()).id, "bot_started")
+        async with open_house(database, ValkeyServer(data_dir).url) as application:
+            await application.happen((await application.open()).id, "bot_started")
             async with run_actor(lambda: ValkeyServer(data_dir), Address("valkey")):
-                await eventually(house.shows)
+                await eventually(application.shows)
 
 
 async def test_a_silent_redis_is_an_absence(database: str) -> None:
@@ -101,7 +103,11 @@ async def test_a_silent_redis_is_an_absence(database: str) -> None:
 
 async def test_the_record_may_come_later(tmp_path: Path, redis_url: str) -> None:
     """Changes are shown all the same, and the rest follows."""
-    bus, reader, roster = Bus(), Address[Query]("db_reader"), Address[ControllerMessage]("roster")
+    bus, reader, session_controller = (
+        Bus(),
+        Address[Query]("db_reader"),
+        Address[ControllerMessage]("session_controller"),
+    )
     journal = Address[JournalMessage]("journal")
     async with AsyncExitStack() as stack:
         data_dir = stack.enter_context(open_data_dir(tmp_path / "data"))
@@ -109,9 +115,12 @@ async def test_the_record_may_come_later(tmp_path: Path, redis_url: str) -> None
         live = view("live")
         for start, address in (
             (lambda: DbReader(records.settings(), dsn), reader),
-            (lambda: Desk({live.id: live}), roster),
+            (lambda: Desk({live.id: live}), session_controller),
             (lambda: Journal(tmp_path, Address("db_writer")), journal),
-            (lambda: RedisSync(settings(), redis_url, bus, roster, reader, journal), Address("redis_sync")),
+            (
+                lambda: RedisSync(settings(), redis_url, bus, session_controller, reader, journal),
+                Address("redis_sync"),
+            ),
         ):
             await stack.enter_async_context(run_actor(start, address))
         bus.publish(SessionChanged(session_id=live.id, timestamp=NOW, session=live))
@@ -151,7 +160,7 @@ async def test_a_refusal_fails_the_start_in_one_sentence(address: str, sentence:
                 settings(),
                 address.format(path=path),
                 Bus(),
-                Address("roster"),
+                Address("session_controller"),
                 Address("reader"),
                 Address("journal"),
             ),

@@ -15,14 +15,14 @@ from .applications import House, ask, eventually, mirror_of, open_house, shows_t
 from .tasks import completed, running, task
 
 
-async def test_status_compares_redis_with_the_record(house: House) -> None:
+async def test_status_compares_redis_with_the_record(application: House) -> None:
     """What somebody else wrote into Redis is found and named, and a repair ends it."""
-    session = await house.open()
-    await house.happen(session.id, "job_accepted", checks=3)
-    tasks.put(house.record.dsn, task(1), running(2), completed(3))
-    house.bus.publish(TaskAdded(ids=tuple(UUID(int=n) for n in (1, 2, 3)), types=frozenset({"login"})))
-    await eventually(lambda: shows_tasks(house, task(1), running(2), completed(3)))
-    status = await mirror_of(house, MirrorStatusQuery())
+    session = await application.open()
+    await application.happen(session.id, "job_accepted", checks=3)
+    tasks.put(application.record.dsn, task(1), running(2), completed(3))
+    application.bus.publish(TaskAdded(ids=tuple(UUID(int=n) for n in (1, 2, 3)), types=frozenset({"login"})))
+    await eventually(lambda: shows_tasks(application, task(1), running(2), completed(3)))
+    status = await mirror_of(application, MirrorStatusQuery())
     assert status.differences == ()
     assert (status.compared, status.rebuilds, status.pending) == (4 + 5, 1, 0)
     assert (status.eviction_policy, status.warning) == ("noeviction", None)
@@ -37,12 +37,12 @@ async def test_status_compares_redis_with_the_record(house: House) -> None:
         ("DEL", f"bot:task:{UUID(int=2)}"),
         ("HSET", f"bot:task:{UUID(int=3)}", "result", "{}"),
     ):
-        await house.ask(*command)
-    status = await mirror_of(house, MirrorStatusQuery())
+        await application.ask(*command)
+    status = await mirror_of(application, MirrorStatusQuery())
     assert status.differences == (
         "bot:sessions:active has nobody, which should not be in it",
         f"bot:session:{session.id} shows login_status lost, the record says success",
-        f"bot:events lacks event {house.facts[-1].id}",
+        f"bot:events lacks event {application.facts[-1].id}",
         f"bot:tasks:queue lacks {UUID(int=1)}",
         "bot:tasks:processing has ghost, which should not be in it",
         *(
@@ -56,7 +56,7 @@ async def test_status_compares_redis_with_the_record(house: House) -> None:
         ),
     )
     assert len(status.differences) == 7
-    status = await mirror_of(house, RepairMirror())
+    status = await mirror_of(application, RepairMirror())
     assert (status.differences, status.rebuilds) == ((), 2)
 
 
@@ -65,11 +65,11 @@ async def test_a_server_that_may_drop_keys_is_warned_of(database: str, redis_url
     await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     try:
         with structlog.testing.capture_logs() as logs:
-            async with open_house(database, redis_url) as house:
-                status = await mirror_of(house, MirrorStatusQuery())
+            async with open_house(database, redis_url) as application:
+                status = await mirror_of(application, MirrorStatusQuery())
                 assert status.warning is not None
                 assert status.warning.startswith("maxmemory-policy of Redis is allkeys-lru")
-                assert house.detail["warning"] == status.warning
+                assert application.detail["warning"] == status.warning
         assert [log["policy"] for log in logs if log["event"] == "redis_may_drop_keys"] == ["allkeys-lru"]
     finally:
         await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "noeviction")
@@ -79,39 +79,39 @@ async def test_a_server_that_is_set_to_drop_keys_while_it_runs_is_warned_of(
     database: str, redis_url: str
 ) -> None:
     """At the next question, and no longer once it is set right."""
-    async with open_house(database, redis_url) as house:
-        assert (await mirror_of(house, MirrorStatusQuery())).warning is None
+    async with open_house(database, redis_url) as application:
+        assert (await mirror_of(application, MirrorStatusQuery())).warning is None
         await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         try:
-            status = await mirror_of(house, MirrorStatusQuery())
+            status = await mirror_of(application, MirrorStatusQuery())
             assert status.eviction_policy == "allkeys-lru"
             assert (status.warning or "").startswith("maxmemory-policy of Redis is allkeys-lru")
-            assert house.detail["warning"] == status.warning
+            assert application.detail["warning"] == status.warning
         finally:
             await ask(redis_url, "CONFIG", "SET", "maxmemory-policy", "noeviction")
-        status = await mirror_of(house, MirrorStatusQuery())
+        status = await mirror_of(application, MirrorStatusQuery())
         assert (status.eviction_policy, status.warning) == ("noeviction", None)
-        assert house.detail["warning"] is None
+        assert application.detail["warning"] is None
 
 
-async def test_more_differences_than_anybody_reads_are_counted(house: House) -> None:
+async def test_more_differences_than_anybody_reads_are_counted(application: House) -> None:
     """The first of them are told."""
     several = [task(n) for n in range(1, 151)]
-    tasks.put(house.record.dsn, *several)
-    house.bus.publish(TaskAdded(ids=tuple(one.id for one in several), types=frozenset({"login"})))
-    await eventually(lambda: shows_tasks(house, *several))
+    tasks.put(application.record.dsn, *several)
+    application.bus.publish(TaskAdded(ids=tuple(one.id for one in several), types=frozenset({"login"})))
+    await eventually(lambda: shows_tasks(application, *several))
     for one in several:
-        await house.ask("HSET", f"bot:task:{one.id}", "type", "odd")
-    status = await mirror_of(house, MirrorStatusQuery())
+        await application.ask("HSET", f"bot:task:{one.id}", "type", "odd")
+    status = await mirror_of(application, MirrorStatusQuery())
     assert (len(status.differences), status.more_differences) == (MOST_DIFFERENCES, 150 - MOST_DIFFERENCES)
 
 
-async def test_nothing_is_said_of_what_cannot_be_compared(house: House) -> None:
+async def test_nothing_is_said_of_what_cannot_be_compared(application: House) -> None:
     """While the record is away there is no answer but a refusal."""
-    await eventually(house.shows)
-    await house.record.sql("alter table tasks rename to elsewhere")
+    await eventually(application.shows)
+    await application.record.sql("alter table tasks rename to elsewhere")
     for request in (MirrorStatusQuery(), RepairMirror()):
         with pytest.raises(MirrorStatusUnavailable):
-            await mirror_of(house, request)
-    await house.record.sql("alter table elsewhere rename to tasks")
-    assert (await mirror_of(house, RepairMirror())).differences == ()
+            await mirror_of(application, request)
+    await application.record.sql("alter table elsewhere rename to tasks")
+    assert (await mirror_of(application, RepairMirror())).differences == ()

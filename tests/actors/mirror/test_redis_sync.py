@@ -18,11 +18,11 @@ from .applications import House, eventually, mirror_of, open_house, several
 from .views import view_of
 
 
-async def test_what_happens_is_shown(house: House) -> None:
+async def test_what_happens_is_shown(application: House) -> None:
     """All keys, with the time that they stay."""
-    session = await house.open()
-    await eventually(house.shows)
-    state = await house.ask("HGETALL", "bot:state")
+    session = await application.open()
+    await eventually(application.shows)
+    state = await application.ask("HGETALL", "bot:state")
     assert isinstance(state, dict)
     assert (state["state"], state["session_id"], state["updated_by"]) == (
         "starting",
@@ -30,71 +30,73 @@ async def test_what_happens_is_shown(house: House) -> None:
         "system",
     )
     for n in range(30):
-        await house.happen(session.id, "job_accepted", checks=n)
-    await eventually(house.shows)
-    ttl = await house.ask("TTL", f"bot:metrics:{session.id}")
+        await application.happen(session.id, "job_accepted", checks=n)
+    await eventually(application.shows)
+    ttl = await application.ask("TTL", f"bot:metrics:{session.id}")
     assert isinstance(ttl, int)
     assert 86_000 < ttl <= 86_400
-    assert await house.ask("TTL", f"bot:session:{session.id}") == -1
-    await house.happen(session.id, "bot_stopped", status="stopped")
-    await eventually(house.shows)
-    assert await house.ask("HGET", "bot:state", "state") == "stopped"
-    ended = await house.ask("HGET", f"bot:session:{session.id}", "end_time")
+    assert await application.ask("TTL", f"bot:session:{session.id}") == -1
+    await application.happen(session.id, "bot_stopped", status="stopped")
+    await eventually(application.shows)
+    assert await application.ask("HGET", "bot:state", "state") == "stopped"
+    ended = await application.ask("HGET", f"bot:session:{session.id}", "end_time")
     assert isinstance(ended, str)
     assert ended.endswith("Z")
-    ttl = await house.ask("TTL", f"bot:session:{session.id}")
+    ttl = await application.ask("TTL", f"bot:session:{session.id}")
     assert isinstance(ttl, int)
     assert 86_000 < ttl <= 86_400
-    assert house.detail["pending"] == 0
-    assert isinstance(house.detail["lag_ms"], float)
-    assert house.detail["last_sync"] is not None
+    assert application.detail["pending"] == 0
+    assert isinstance(application.detail["lag_ms"], float)
+    assert application.detail["last_sync"] is not None
 
 
-async def test_the_list_of_events_is_bounded(house: House) -> None:
+async def test_the_list_of_events_is_bounded(application: House) -> None:
     """The newest thousand."""
-    session = await house.open()
+    session = await application.open()
     # From here on events are shown in the order of their publication; before, in that of their writing.
-    await eventually(house.shows)
+    await eventually(application.shows)
     async with trio.open_nursery() as nursery:
         for _ in range(20):
-            nursery.start_soon(several, house, session.id, 60)
-    await eventually(house.shows)
-    assert await house.ask("LLEN", "bot:events") == 1000
+            nursery.start_soon(several, application, session.id, 60)
+    await eventually(application.shows)
+    assert await application.ask("LLEN", "bot:events") == 1000
 
 
-async def test_metrics_grow_while_nothing_happens(house: House) -> None:
+async def test_metrics_grow_while_nothing_happens(application: House) -> None:
     """A session that waits is up all the same."""
-    session = await house.happen((await house.open()).id, "bot_started")
-    await eventually(house.shows)
-    before = float(str(await house.ask("HGET", f"bot:metrics:{session.id}", "uptime")))
+    session = await application.happen((await application.open()).id, "bot_started")
+    await eventually(application.shows)
+    before = float(str(await application.ask("HGET", f"bot:metrics:{session.id}", "uptime")))
 
     async def grown() -> None:
-        assert float(str(await house.ask("HGET", f"bot:metrics:{session.id}", "uptime"))) > before
+        assert float(str(await application.ask("HGET", f"bot:metrics:{session.id}", "uptime"))) > before
 
     await eventually(grown)
 
 
 async def test_a_start_writes_everything_anew(database: str, redis_url: str) -> None:
     """Keys of forgotten sessions go, other people's keys stay, and wrong types are put right."""
-    async with open_house(database, redis_url) as house:
-        first = await house.open("first")
+    async with open_house(database, redis_url) as application:
+        first = await application.open("first")
         for n in range(5):
-            await house.happen(first.id, "job_found", checks=n)
-        second = await house.happen((await house.open("second")).id, "bot_stopped", status="stopped")
-        await eventually(house.shows)
-        facts, views = list(house.facts), dict(house.views)
-    await house.ask("SET", f"bot:session:{uuid4()}", "stale")
-    await house.ask("HSET", f"bot:metrics:{uuid4()}", "stale", "1")
-    await house.ask("SADD", "bot:sessions:active", "stale")
-    await house.ask("LPUSH", "bot:events", "stale")
-    await house.ask("HSET", f"bot:session:{second.id}", "stale", "1")
-    await house.ask("DEL", "bot:state")
-    await house.ask("SET", "bot:state", "a text")
-    await house.ask("SET", "other:session:1", "theirs")
-    async with open_house(database, redis_url) as house:
-        house.facts, house.views = facts, views
-        await eventually(house.shows)
-        keys = await house.ask("KEYS", "*")
+            await application.happen(first.id, "job_found", checks=n)
+        second = await application.happen(
+            (await application.open("second")).id, "bot_stopped", status="stopped"
+        )
+        await eventually(application.shows)
+        facts, views = list(application.facts), dict(application.views)
+    await application.ask("SET", f"bot:session:{uuid4()}", "stale")
+    await application.ask("HSET", f"bot:metrics:{uuid4()}", "stale", "1")
+    await application.ask("SADD", "bot:sessions:active", "stale")
+    await application.ask("LPUSH", "bot:events", "stale")
+    await application.ask("HSET", f"bot:session:{second.id}", "stale", "1")
+    await application.ask("DEL", "bot:state")
+    await application.ask("SET", "bot:state", "a text")
+    await application.ask("SET", "other:session:1", "theirs")
+    async with open_house(database, redis_url) as application:
+        application.facts, application.views = facts, views
+        await eventually(application.shows)
+        keys = await application.ask("KEYS", "*")
         assert isinstance(keys, list)
         assert sorted(keys) == sorted(
             [
@@ -110,53 +112,56 @@ async def test_a_start_writes_everything_anew(database: str, redis_url: str) -> 
                 ),
             ]
         )
-        assert await house.ask("HEXISTS", f"bot:session:{second.id}", "stale") == 0
+        assert await application.ask("HEXISTS", f"bot:session:{second.id}", "stale") == 0
 
 
 async def test_two_mirrors_of_one_record_agree(database: str, redis_url: str) -> None:
     """When Redis is wiped each fills it once, and neither takes the other's work for a loss."""
     bus = Bus()
     async with (
-        open_house(database, redis_url, bus=bus) as house,
+        open_house(database, redis_url, bus=bus) as application,
         open_house(database, redis_url, bus=bus) as other,
     ):
-        session = await house.open()
-        await several(house, session.id, 20)
-        await eventually(house.shows)
+        session = await application.open()
+        await several(application, session.id, 20)
+        await eventually(application.shows)
         with structlog.testing.capture_logs() as logs:
-            await house.ask("FLUSHALL")
+            await application.ask("FLUSHALL")
             # Each writes after the other, and sees so what the other left there.
             for _ in range(3):
-                await several(house, session.id, 7)
-                await eventually(house.shows)
-                for one in (house, other):
+                await several(application, session.id, 7)
+                await eventually(application.shows)
+                for one in (application, other):
                     await mirror_of(one, MirrorStatusQuery())
-            await house.shows()
+            await application.shows()
         assert 1 <= [log["event"] for log in logs].count("redis_rebuilt") <= 2
 
 
-async def test_missed_events_are_read_from_the_record(house: House) -> None:
+async def test_missed_events_are_read_from_the_record(application: House) -> None:
     """More than may wait at once."""
-    session = await house.open()
-    await eventually(house.shows)
-    row = await house.record.write(
+    session = await application.open()
+    await eventually(application.shows)
+    row = await application.record.write(
         RecordSession(id=session.id, status="running", login_status="success", total_checks=99)
     )
     for _ in range(10_100):
-        house.bus.publish(
+        application.bus.publish(
             SessionChanged(session_id=session.id, timestamp=session.updated_at, session=session)
         )
-    house.views[session.id] = view_of(row)
-    await eventually(house.shows)
+    application.views[session.id] = view_of(row)
+    await eventually(application.shows)
 
 
-async def test_what_happens_is_published(house: House) -> None:
+async def test_what_happens_is_published(application: House) -> None:
     """Once, to those who listen, with the text that is in the list."""
-    session = await house.open()
-    await eventually(house.shows)
+    session = await application.open()
+    await eventually(application.shows)
 
     def listen(ready: Callable[[], None]) -> list[str]:
-        with redis.Redis.from_url(house.url, decode_responses=True) as client, client.pubsub() as channel:
+        with (
+            redis.Redis.from_url(application.url, decode_responses=True) as client,
+            client.pubsub() as channel,
+        ):
             channel.subscribe("bot:events")
             heard: list[str] = []
             while len(heard) < 3:
@@ -179,8 +184,8 @@ async def test_what_happens_is_published(house: House) -> None:
         nursery.start_soon(hear)
         await ready.wait()
         for n in range(3):
-            await house.happen(session.id, "job_accepted", checks=n)
-    await eventually(house.shows)
-    listed = await house.ask("LRANGE", "bot:events", "0", "2")
+            await application.happen(session.id, "job_accepted", checks=n)
+    await eventually(application.shows)
+    listed = await application.ask("LRANGE", "bot:events", "0", "2")
     assert isinstance(listed, list)
     assert heard == list(reversed(listed))

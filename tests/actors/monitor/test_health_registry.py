@@ -57,9 +57,9 @@ async def hung() -> AsyncGenerator[Wall, None]:
     """Hang up a board."""
     bus, address = Bus(), Address[MonitorMessage]("board")
     probes = {name: Address[CheckNow](name) for name in ServiceName}
-    board = lambda: HealthRegistry(probes, interval=30.0, timeout=5.0, stale_after=STALE)  # noqa: E731
+    health_registry = lambda: HealthRegistry(probes, interval=30.0, timeout=5.0, stale_after=STALE)  # noqa: E731
     with bus.subscribe(ServiceChanged) as changes:
-        async with run_actor(board, address, bus=bus):
+        async with run_actor(health_registry, address, bus=bus):
             stands = {name: TestProbe(probe) for name, probe in probes.items()}
             yield Wall(address=address, probes=stands, changes=changes)
 

@@ -46,12 +46,12 @@ class Post:
     """A probe at its post, and who hears of what it sees."""
 
     address: Address[CheckNow]
-    board: TestProbe[MonitorMessage]
+    health_registry: TestProbe[MonitorMessage]
     bus: Bus
     began: float
 
     async def report(self, timeout: float = 100) -> HealthHistory:
-        message = (await self.board.receive(timeout=timeout)).message
+        message = (await self.health_registry.receive(timeout=timeout)).message
         assert isinstance(message, ReportHealth)
         assert message.name is ServiceName.DATABASE
         return message.course
@@ -62,14 +62,14 @@ async def posted(
     thing: Thing, *, signs: Triggers | None = None, first: float = 0, spacing: float = 0
 ) -> AsyncGenerator[Post, None]:
     address: Address[CheckNow] = Address("probe")
-    board: Address[MonitorMessage] = Address("board")
+    health_registry: Address[MonitorMessage] = Address("board")
     bus = Bus()
     probe = lambda: Probe(  # noqa: E731
         ServiceName.DATABASE,
         thing.look,
         rhythm=RHYTHM,
         timeout=5.0,
-        board=board,
+        health_registry=health_registry,
         bus=bus,
         signs=signs,
         first=first,
@@ -77,7 +77,9 @@ async def posted(
         random=Random(0),
     )
     async with run_actor(probe, address, bus=bus):
-        yield Post(address=address, board=TestProbe(board), bus=bus, began=trio.current_time())
+        yield Post(
+            address=address, health_registry=TestProbe(health_registry), bus=bus, began=trio.current_time()
+        )
 
 
 @pytest.fixture
@@ -197,8 +199,8 @@ async def test_a_sign_of_return_is_a_reason_to_look(autojump_clock: trio.testing
 async def test_a_sign_of_failure_is_a_reason_to_look(autojump_clock: trio.testing.MockClock):
     """Once: an actor that goes on failing is no reason to give up the backoff."""
     thing = Thing()
-    failure = ChildFailed(path="botvisor/records/db_writer", error=OSError("gone"), absence=True, delay=0.2)
-    async with posted(thing, signs=Triggers(of_failure=("records/db_writer",))) as post:
+    failure = ChildFailed(path="botvisor/database/db_writer", error=OSError("gone"), absence=True, delay=0.2)
+    async with posted(thing, signs=Triggers(of_failure=("database/db_writer",))) as post:
         await post.report()
         await trio.sleep(2)
         thing.sight = disconnected("nobody is there")

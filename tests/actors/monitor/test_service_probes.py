@@ -13,7 +13,7 @@ import trio
 
 from actors.monitor.events import ServiceChanged
 from actors.monitor.messages import CheckNow, ForceCheck, HealthQuery, HealthView, MonitorMessage
-from actors.monitor.service_probes import ProbeContext, make_board, make_probe
+from actors.monitor.service_probes import ProbeContext, make_health_registry, make_probe
 from actors.monitor.status import ServiceName, ServiceStatus
 from actors.services import DataDir, PostgresServer, ValkeyServer
 from actors.settings import MonitorSettings, Settings, load_settings
@@ -41,7 +41,7 @@ def settings() -> Settings:
 class Watch:
     """A monitor at work."""
 
-    board: Address[MonitorMessage]
+    health_registry: Address[MonitorMessage]
     system: System
     changes: Subscription
 
@@ -53,7 +53,7 @@ class Watch:
                     return change
 
     async def view(self) -> HealthView:
-        return await self.board.ask(HealthQuery(), timeout=1)
+        return await self.health_registry.ask(HealthQuery(), timeout=1)
 
     def pid(self, name: str) -> int:
         services = self.system.snapshot().children[0]
@@ -65,7 +65,7 @@ class Watch:
 @asynccontextmanager
 async def watching(data_dir: DataDir) -> AsyncGenerator[Watch, None]:
     """The branches ``services`` and ``monitor`` as in the real tree, without sessions and web server."""
-    bus, board = Bus(), Address[MonitorMessage]("board")
+    bus, health_registry = Bus(), Address[MonitorMessage]("board")
     probes: dict[ServiceName, Address[CheckNow]] = {name: Address(f"probe.{name}") for name in ServiceName}
     chosen = settings()
     around = ProbeContext(
@@ -74,7 +74,7 @@ async def watching(data_dir: DataDir) -> AsyncGenerator[Watch, None]:
         redis_url=ValkeyServer(data_dir).url,
         portals={"practice": "http://127.0.0.1:1"},
         owner="here",
-        roster=Address("roster"),
+        session_controller=Address("session_controller"),
         fleet=Address("fleet"),
         reader=Address("db_reader"),
         bus=bus,
@@ -96,28 +96,28 @@ async def watching(data_dir: DataDir) -> AsyncGenerator[Watch, None]:
                 address=Address("monitor"),
                 children=(
                     *(
-                        ChildSpec(address=address, start=partial(make_probe, name, board, around))
+                        ChildSpec(address=address, start=partial(make_probe, name, health_registry, around))
                         for name, address in probes.items()
                     ),
-                    ChildSpec(address=board, start=lambda: make_board(probes, chosen)),
+                    ChildSpec(address=health_registry, start=lambda: make_health_registry(probes, chosen)),
                 ),
             ),
         ),
     )
     with bus.subscribe(ServiceChanged, capacity=1000) as changes:
         async with open_system(spec, bus=bus) as system:
-            yield Watch(board=board, system=system, changes=changes)
+            yield Watch(health_registry=health_registry, system=system, changes=changes)
 
 
 async def test_each_service_is_told_of_as_it_is(data_dir: DataDir):
-    """Two servers are there; no roster answers, no portal and no web server is there."""
+    """Two servers are there; no session_controller answers, no portal and no web server is there."""
     async with watching(data_dir) as watch:
-        view = await watch.board.ask(ForceCheck(), timeout=10)
+        view = await watch.health_registry.ask(ForceCheck(), timeout=10)
         told = {service.name: (service.status, service.error) for service in view.services}
     assert told[ServiceName.DATABASE] == told[ServiceName.REDIS] == (ServiceStatus.HEALTHY, None)
     assert told[ServiceName.BOT_PROCESS] == (
         ServiceStatus.UNHEALTHY,
-        "nobody says which sessions are on duty: roster gave no answer to RosterQuery within 0.25 s",
+        "nobody says which sessions are on duty: session_controller gave no answer to RosterQuery within 0.25 s",
     )
     assert told[ServiceName.EXTERNAL_API][0] is ServiceStatus.DISCONNECTED
     assert told[ServiceName.WEBSOCKET] == (
@@ -150,7 +150,7 @@ async def test_a_database_that_freezes_is_unhealthy_until_it_thaws(data_dir: Dat
         pid = postmaster(data_dir.postgres)
         os.kill(pid, signal.SIGSTOP)
         try:
-            view = await watch.board.ask(ForceCheck(), timeout=10)
+            view = await watch.health_registry.ask(ForceCheck(), timeout=10)
         finally:
             os.kill(pid, signal.SIGCONT)
         database = view.service("database")

@@ -122,7 +122,7 @@ async def open_queue(
     limits: DatabaseSettings | None = None,
     owner: str = "workers",
     reaper: bool = False,
-    herald: bool = False,
+    notifier: bool = False,
 ) -> AsyncGenerator[Queue, None]:
     """Run a `Queue` for as long as the block lasts; with workers where there are handlers."""
     bus = Bus()
@@ -142,9 +142,11 @@ async def open_queue(
                 address=Address("reaper"), start=lambda: Reaper(settings, database, dsn, bus), backoff=backoff
             )
         )
-    if herald:
+    if notifier:
         children.append(
-            ChildSpec(address=Address("herald"), start=lambda: Notifier(database, dsn, bus), backoff=backoff)
+            ChildSpec(
+                address=Address("notifier"), start=lambda: Notifier(database, dsn, bus), backoff=backoff
+            )
         )
     if handlers is not None:
         children.append(

@@ -64,7 +64,7 @@ def assignment(
     record: Record,
     bus: Bus,
     *,
-    album: Address[ScreenshotMessage] | None = None,
+    screenshot_store: Address[ScreenshotMessage] | None = None,
     owner: str | None = None,
 ) -> SessionContext:
     """Work for a session on this board."""
@@ -73,7 +73,9 @@ def assignment(
         engine="http",
         open_portal=board.open,
         desks=desks(record),
-        album=Address[ScreenshotMessage]("album") if album is None else album,
+        screenshot_store=Address[ScreenshotMessage]("screenshot_store")
+        if screenshot_store is None
+        else screenshot_store,
         bus=bus,
         owner=owner,
     )

@@ -49,18 +49,20 @@ TERMS = SessionsConfig(
 
 @dataclass
 class Instance:
-    """A roster with its fleet, and its own way to the record."""
+    """A session_controller with its fleet, and its own way to the record."""
 
-    roster: Address[ControllerMessage]
+    session_controller: Address[ControllerMessage]
     record: Record
     board: Board
     terms: SessionsConfig
 
     async def on_duty(self) -> set[UUID]:
-        return {view.id for view in (await self.roster.ask(SessionsViewQuery(), timeout=5)).sessions}
+        return {
+            view.id for view in (await self.session_controller.ask(SessionsViewQuery(), timeout=5)).sessions
+        }
 
     async def start(self) -> SessionView:
-        return await self.roster.ask(StartSession(), timeout=10)
+        return await self.session_controller.ask(StartSession(), timeout=10)
 
     async def outlive_leases(self) -> None:
         """Look on until every lease that is on record now would have run out."""
@@ -76,7 +78,7 @@ class Instance:
 @asynccontextmanager
 async def instance(database: str, board: Board, terms: SessionsConfig) -> AsyncGenerator[Instance, None]:
     bus = Bus()
-    roster: Address[ControllerMessage] = Address("roster")
+    session_controller: Address[ControllerMessage] = Address("session_controller")
     fleet: Address[SupervisorMessage] = Address("fleet")
     backoff = Backoff(minimum=0.01, maximum=0.05)
 
@@ -108,11 +110,11 @@ async def instance(database: str, board: Board, terms: SessionsConfig) -> AsyncG
             address=Address("sessions"),
             children=(
                 SupervisorSpec(address=fleet, dynamic=True),
-                ChildSpec(address=roster, start=keep, backoff=backoff),
+                ChildSpec(address=session_controller, start=keep, backoff=backoff),
             ),
         )
         async with open_system(spec, bus=bus):
-            yield Instance(roster, record, board, terms)
+            yield Instance(session_controller, record, board, terms)
 
 
 SECOND = replace(TERMS, owner="second")
@@ -139,7 +141,7 @@ async def test_a_session_moves_when_its_instance_is_gone(database: str) -> None:
         async with instance(database, board, SECOND) as second:
             assert await second.on_duty() == set()
             await second.until_on_duty(views[0].id, views[1].id)
-            back = await second.roster.ask(ResumeSession(session_id=views[0].id), timeout=5)
+            back = await second.session_controller.ask(ResumeSession(session_id=views[0].id), timeout=5)
             assert back.total_accepted == 7
 
 
@@ -218,7 +220,7 @@ async def test_a_session_is_stopped_from_anywhere(database: str) -> None:
     with trio.fail_after(60):
         async with instance(database, Board(), TERMS) as first, instance(database, Board(), SECOND) as second:
             view = await first.start()
-            told = await second.roster.ask(StopSession(session_id=view.id), timeout=10)
+            told = await second.session_controller.ask(StopSession(session_id=view.id), timeout=10)
             assert told.id == view.id
             await first.until_on_duty()
             while (await first.record.read(SessionsQuery()))[0].status != "stopped":  # noqa: ASYNC110 - as above

@@ -81,7 +81,7 @@ async def at_work(
     sessions: int = 1,
     rules: LiteralString,
     browser: Address[BrowserQuery] | None = None,
-    album: Address[ScreenshotMessage] | None = None,
+    screenshot_store: Address[ScreenshotMessage] | None = None,
     **quirks: float,
 ) -> AsyncGenerator[Site, None]:
     """So many sessions with one record, on the http engine unless there is a browser."""
@@ -102,7 +102,9 @@ async def at_work(
                         else open_browser_portal(definition, OPERATOR, browser)
                     ),
                     desks=desks(record),
-                    album=Address[ScreenshotMessage]("album") if album is None else album,
+                    screenshot_store=Address[ScreenshotMessage]("screenshot_store")
+                    if screenshot_store is None
+                    else screenshot_store,
                     bus=bus,
                 )
                 return ChildSpec(address=address, start=lambda: Session(work), backoff=quick)
@@ -173,16 +175,21 @@ async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:
 
 async def test_pictures_of_a_real_page(database: str, tmp_path: Path, chromium: Path) -> None:
     """With the browser engine, by order, in the middle of the session's work."""
-    browser, album = Address[BrowserQuery]("browser_host"), Address[ScreenshotMessage]("album")
+    browser, screenshot_store = (
+        Address[BrowserQuery]("browser_host"),
+        Address[ScreenshotMessage]("screenshot_store"),
+    )
     async with (
         run_actor(lambda: BrowserHost(executable=chromium, run_dir=tmp_path / "browser"), browser),
-        run_actor(lambda: ScreenshotStore(tmp_path / "screenshots", keep_count=9, keep_hours=1.0), album),
+        run_actor(
+            lambda: ScreenshotStore(tmp_path / "screenshots", keep_count=9, keep_hours=1.0), screenshot_store
+        ),
         at_work(
             database,
             tmp_path,
             rules="check_interval_seconds = 0.2",
             browser=browser,
-            album=album,
+            screenshot_store=screenshot_store,
             initial_jobs=3,
         ) as site,
     ):
@@ -191,7 +198,7 @@ async def test_pictures_of_a_real_page(database: str, tmp_path: Path, chromium: 
         taken = await session.ask(TakeScreenshot(label="jobs"), timeout=60)
         (row,) = await site.record.read(SessionsQuery())
         query = ScreenshotQuery(session_id=row.id, name=str(taken["name"]))
-        picture = await album.ask(query, timeout=5)
+        picture = await screenshot_store.ask(query, timeout=5)
         assert (picture[:4], len(picture)) == (b"\x89PNG", taken["bytes"])
         assert len(picture) > 1000
         await site.until_all_is_done()

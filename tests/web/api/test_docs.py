@@ -10,7 +10,7 @@ from ..parts.application import House, client, living
 
 
 async def described() -> tuple[dict, httpx.Response]:
-    async with living(House()) as house, client(house) as asker:
+    async with living(House()) as application, client(application) as asker:
         return (await asker.get("/openapi.json")).json(), await asker.get("/docs")
 
 
@@ -55,7 +55,7 @@ async def test_the_page_loads_nothing_from_elsewhere() -> None:
     assert links
     assert all(link.startswith("/") and not link.startswith("//") for link in links)
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
-    async with living(House()) as house, client(house) as asker:
+    async with living(House()) as application, client(application) as asker:
         for link in links:
             answer = await asker.get(link)
             assert answer.status_code == 200, link

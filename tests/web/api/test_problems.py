@@ -76,8 +76,8 @@ def test_who_wanted_a_change_is_told_that_it_may_be_done(error):
 )
 async def test_what_is_not_there_is_json_too(method, path, status, detail):
     """Nobody ever gets an HTML page for an error."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.request(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -98,9 +98,9 @@ async def test_a_large_body_is_refused(chunked):
         for _ in range(4):
             yield b" " * 1000
 
-    house = House(settings=web_settings(max_body_bytes=2000))
-    async with living(house), client(house) as http:
+    application = House(settings=web_settings(max_body_bytes=2000))
+    async with living(application), client(application) as http:
         answer = await http.post("/api/bot/start", content=pieces() if chunked else b" " * 4000)
     assert answer.status_code == 413
     assert answer.json()["detail"] == "The body must have at most 2000 bytes."
-    assert house.sessions == []
+    assert application.sessions == []

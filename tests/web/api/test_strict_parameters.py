@@ -45,7 +45,7 @@ SILENT = [route for route in STRICT if not reads_body(APP.view_functions[route[2
 async def test_every_route_refuses_a_parameter_that_it_does_not_know():
     """In one sentence, and nobody behind the route hears of it."""
     assert len(STRICT) > 30
-    async with living(House()) as house, client(house) as http:
+    async with living(House()) as application, client(application) as http:
         for method, path, _ in STRICT:
             answer = await http.request(method, path, params={"_": "123"})
             assert answer.status_code == 422, (method, path)
@@ -53,12 +53,12 @@ async def test_every_route_refuses_a_parameter_that_it_does_not_know():
                 assert answer.json()["code"] == "unknown_parameter"
                 sentence = "The parameter _ must be left out, as it is not known here; "
                 assert answer.json()["detail"].startswith(sentence)
-    assert house.asked_queue == []
+    assert application.asked_queue == []
 
 
 async def test_every_route_takes_the_parameters_of_its_description():
     """Whatever it says of their values, it knows them; each once."""
-    async with living(House()) as house, client(house) as http:
+    async with living(House()) as application, client(application) as http:
         for method, path, endpoint in ROUTES:
             for name, is_list in parameters_of(APP.view_functions[endpoint]).items():
                 one = await http.request(method, path, params={name: "x"})
@@ -74,7 +74,7 @@ async def test_what_old_clients_and_browsers_add_is_passed_over():
     """The Compatibility API's routes, the page and its files answer as without it."""
     lenient = [route for route in ROUTES if not is_strict(route[1])]
     assert len(lenient) > 30
-    async with living(House(sessions=[session_view()])) as house, client(house) as http:
+    async with living(House(sessions=[session_view()])) as application, client(application) as http:
         for method, path, endpoint in lenient:
             body = {} if reads_body(APP.view_functions[endpoint]) else {"content": b'{"odd": 1}'}
             answer = await http.request(method, path, params={"_": "123"}, **body)
@@ -86,17 +86,17 @@ async def test_what_old_clients_and_browsers_add_is_passed_over():
 
 async def test_every_route_that_reads_no_body_refuses_one():
     """But an empty object, which says nothing, is none."""
-    async with living(House()) as house, client(house) as http:
+    async with living(House()) as application, client(application) as http:
         for method, path, _ in SILENT:
             for content in (b'{"type": "echo"}', b"type=echo", b"[]", b"null"):
                 answer = await http.request(method, path, content=content)
                 assert answer.status_code == 422, (method, path)
                 assert method == "HEAD" or answer.json()["code"] == "unexpected_body"
-        assert house.asked_queue == []
+        assert application.asked_queue == []
         for content in (b"", b" \r\n", b"{}", b" { }\n"):
             told = await http.post("/api/tasks/pause", content=content)
             assert told.status_code == 200
-    assert house.asked_queue == [PauseTasks(type=None)] * 4
+    assert application.asked_queue == [PauseTasks(type=None)] * 4
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ async def test_every_route_that_reads_no_body_refuses_one():
 )
 async def test_what_was_meant_is_said(method, address, sentence):
     """The sentence names what is known."""
-    async with living(House()) as house, client(house) as http:
+    async with living(House()) as application, client(application) as http:
         answer = await http.request(method, address)
     assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
 
 
 async def test_a_body_where_none_is_read_is_told_of_the_parameters():
     """What it says would go there."""
-    async with living(House()) as house, client(house) as http:
+    async with living(House()) as application, client(application) as http:
         answer = await http.post("/api/tasks/pause", json={"type": "echo"})
     sentence = "The body must be left out, as none is read here; the parameters of the address are type."
     assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
@@ -142,23 +142,23 @@ async def test_a_body_where_none_is_read_is_told_of_the_parameters():
 
 async def test_the_websocket_refuses_a_parameter_that_it_does_not_know():
     """Before the handshake: a client that asked for one session would be told of all."""
-    async with living(House()) as house:
+    async with living(House()) as application:
         with pytest.RaisesGroup(ConnectionRejected, flatten_subgroups=True) as refused:
-            async with wire.websocket(house.port, query=f"?sesion={UUID(int=1)}"):
+            async with wire.websocket(application.port, query=f"?sesion={UUID(int=1)}"):
                 pass
         (rejection,) = refused.value.exceptions
         assert rejection.status_code == 422
         assert b"did you mean session?" in rejection.body
         both = f"?session={UUID(int=1)}&session={UUID(int=2)}&topics=jobs"
-        async with wire.websocket(house.port, query=both) as socket:
+        async with wire.websocket(application.port, query=both) as socket:
             assert (await wire.received(socket))["type"] == "connection_established"
 
 
 async def test_the_short_way_passes_over_as_well():
     """A question that is answered from memory is known to the last byte, and another one is another way."""
-    house = House(sessions=[session_view()])
+    application = House(sessions=[session_view()])
     ask = b"GET /api/bot/status%b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
-    async with living(house), wire.connected(house.port) as stream:
+    async with living(application), wire.connected(application.port) as stream:
         for _ in range(3):
             for question, status in (
                 (ask % (b"", 0), b"200"),
@@ -177,5 +177,5 @@ async def test_the_short_way_passes_over_as_well():
 
 async def test_the_page_takes_its_token():
     """Also where none is set, as in an address that was kept."""
-    async with living(House()) as house, client(house) as http:
+    async with living(House()) as application, client(application) as http:
         assert (await http.get("/?token=kept")).status_code == 200

@@ -26,7 +26,7 @@ TREE = {
     "children": [
         {
             "id": "db_writer",
-            "path": "botvisor/records/db_writer",
+            "path": "botvisor/database/db_writer",
             "kind": "worker",
             "state": "backoff",
             "restarts": 3,

@@ -113,10 +113,10 @@ async def test_what_could_not_be_asked_is_asked_again(autojump_clock):
 @pytest.mark.parametrize("count", [1, 50])
 async def test_clients_get_one_frame_for_many_tasks(count):
     """From a request to the frame: counts, not tasks."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         with Feed() as feed:
-            await house.hub.ask(Attach(feed=feed), timeout=5)
+            await application.hub.ask(Attach(feed=feed), timeout=5)
             body = [{"type": "login"}] * count
             assert (await http.post("/api/tasks", json=body)).status_code == 201
             updates = []
@@ -129,13 +129,13 @@ async def test_clients_get_one_frame_for_many_tasks(count):
 
 async def test_a_newcomer_is_told_what_others_know():
     """After the snapshot, and the others are not told again."""
-    house = House()
-    async with living(house):
+    application = House()
+    async with living(application):
         with Feed() as first, Feed() as second:
-            await house.hub.ask(Attach(feed=first), timeout=5)
+            await application.hub.ask(Attach(feed=first), timeout=5)
             while "queue_update" not in (await kinds(first)):
                 pass
-            await house.hub.ask(Attach(feed=second), timeout=5)
+            await application.hub.ask(Attach(feed=second), timeout=5)
             assert (await kinds(second))[:3] == ["connection_established", "status_update", "queue_update"]
             with trio.move_on_after(2 * TICK):
                 while True:

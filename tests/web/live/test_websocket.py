@@ -23,10 +23,10 @@ from ..parts.views import NOON, job_processed, session_view, web_settings
 
 async def test_a_client_sees_what_happens_in_order():
     """Greeting, snapshot, then events with numbers that rise by one."""
-    house = House(sessions=[session_view()])
-    async with living(house), wire.websocket(house.port) as socket:
+    application = House(sessions=[session_view()])
+    async with living(application), wire.websocket(application.port) as socket:
         hello, snapshot = await wire.received(socket), await wire.received(socket)
-        house.bus.publish(job_processed())
+        application.bus.publish(job_processed())
         frames = [await wire.received(socket) for _ in range(3)]
     assert [hello["type"], snapshot["type"]] == ["connection_established", "status_update"]
     assert snapshot["data"]["bot_status"]["is_running"]
@@ -37,8 +37,8 @@ async def test_a_client_sees_what_happens_in_order():
 
 async def test_a_command_is_seen_by_every_client():
     """What REST started, the WebSocket shows."""
-    house = House()
-    async with living(house), wire.websocket(house.port) as socket, client(house) as http:
+    application = House()
+    async with living(application), wire.websocket(application.port) as socket, client(application) as http:
         assert (await http.post("/api/bot/start", json={"session_name": "Night"})).status_code == 200
         while (await next_status(socket))["session_name"] != "Night":
             pass
@@ -52,9 +52,9 @@ async def next_status(socket):
 
 async def test_a_failing_child_is_seen_by_every_client():
     """supervisor_event has path, state and error."""
-    house = House()
-    async with living(house), wire.websocket(house.port) as socket:
-        house.mirror.tell_nowait(Break(reason="power cut"))
+    application = House()
+    async with living(application), wire.websocket(application.port) as socket:
+        application.mirror.tell_nowait(Break(reason="power cut"))
         while (frame := await wire.received(socket))["type"] != "supervisor_event":
             pass
     assert frame["data"]["path"] == "botvisor/mirror/redis_sync"
@@ -63,15 +63,15 @@ async def test_a_failing_child_is_seen_by_every_client():
 
 async def test_a_client_that_comes_back_misses_nothing():
     """It says where it was, and the numbers go on from there."""
-    house = House()
-    async with living(house):
-        async with wire.websocket(house.port) as socket:
+    application = House()
+    async with living(application):
+        async with wire.websocket(application.port) as socket:
             hello = await wire.received(socket)
             await wire.received(socket)
         for _ in range(5):
-            house.bus.publish(ChildStarted(path="a/b", restarts=1))
+            application.bus.publish(ChildStarted(path="a/b", restarts=1))
         position = f"?since={hello['epoch']}:{hello['seq']}"
-        async with wire.websocket(house.port, query=position) as socket:
+        async with wire.websocket(application.port, query=position) as socket:
             frames = [await wire.received(socket) for _ in range(6)]
     assert (frames[0]["type"], frames[0]["data"]["resumed"]) == ("connection_established", True)
     assert [frame["seq"] for frame in frames] == [hello["seq"] + number for number in range(6)]
@@ -80,15 +80,15 @@ async def test_a_client_that_comes_back_misses_nothing():
 async def test_a_slow_client_is_brought_up_to_date():
     """It gets the beginning of what waited in the network, then a snapshot, and no backlog."""
     view = session_view()
-    house = House(sessions=[view])
-    async with living(house), wire.connected(house.port, receive_buffer=4096) as stream:
+    application = House(sessions=[view])
+    async with living(application), wire.connected(application.port, receive_buffer=4096) as stream:
         await wire.upgraded(stream)
         for number in range(4000):
-            house.bus.publish(job_processed(job_ref=f"{number}" + "x" * 3000))
+            application.bus.publish(job_processed(job_ref=f"{number}" + "x" * 3000))
             if number % 20 == 0:
                 await trio.lowlevel.checkpoint()
         last = replace(view, total_checks=4711)
-        house.bus.publish(SessionChanged(session_id=view.id, timestamp=NOON, session=last))
+        application.bus.publish(SessionChanged(session_id=view.id, timestamp=NOON, session=last))
         await trio.testing.wait_all_tasks_blocked()  # the network has taken what it can
         content = await wire.read_until(stream, b'"missed":', seconds=20)
         if b'"total_checks":4711' not in content:
@@ -112,8 +112,8 @@ async def test_a_slow_client_is_brought_up_to_date():
 )
 async def test_a_message_is_answered(message, answer):
     """A ping by a pong, anything else by an error; the connection goes on."""
-    house = House()
-    async with living(house), wire.websocket(house.port) as socket:
+    application = House()
+    async with living(application), wire.websocket(application.port) as socket:
         for _ in range(2):
             await socket.send_message(message)
             while (frame := await wire.received(socket))["type"] not in ("pong", "error"):
@@ -124,19 +124,19 @@ async def test_a_message_is_answered(message, answer):
 @pytest.mark.parametrize("message", [b"\0\1", b""])
 async def test_binary_is_refused_with_1003(message):
     """Only text is understood."""
-    house = House()
-    async with living(house), wire.websocket(house.port) as socket:
+    application = House()
+    async with living(application), wire.websocket(application.port) as socket:
         await socket.send_message(message)
         assert (await wire.closed(socket))[0] == 1003
 
 
 async def test_one_client_too_many_is_refused_before_the_handshake():
     """503 with a problem; when somebody left there is room."""
-    house = House(settings=web_settings(max_clients=1))
-    async with living(house):
-        async with wire.websocket(house.port):
+    application = House(settings=web_settings(max_clients=1))
+    async with living(application):
+        async with wire.websocket(application.port):
             with pytest.RaisesGroup(ConnectionRejected, flatten_subgroups=True) as refused:
-                async with wire.websocket(house.port):
+                async with wire.websocket(application.port):
                     pass
             (rejection,) = refused.value.exceptions
             assert rejection.status_code == 503
@@ -144,7 +144,7 @@ async def test_one_client_too_many_is_refused_before_the_handshake():
         with trio.fail_after(5):
             while True:
                 try:
-                    async with wire.websocket(house.port) as socket:
+                    async with wire.websocket(application.port) as socket:
                         await wire.received(socket)
                         break
                 except* ConnectionRejected:
@@ -168,10 +168,10 @@ async def test_one_client_too_many_is_refused_before_the_handshake():
 )
 async def test_a_query_that_says_nothing_is_refused(query):
     """Before the handshake, with a problem."""
-    house = House()
-    async with living(house):
+    application = House()
+    async with living(application):
         with pytest.RaisesGroup(ConnectionRejected, flatten_subgroups=True) as refused:
-            async with wire.websocket(house.port, query=f"?{query}"):
+            async with wire.websocket(application.port, query=f"?{query}"):
                 pass
         (rejection,) = refused.value.exceptions
         assert rejection.status_code == 422
@@ -180,17 +180,17 @@ async def test_a_query_that_says_nothing_is_refused(query):
 
 async def test_a_client_chooses_by_its_address():
     """Topics and sessions; of others it hears nothing."""
-    house = House()
+    application = House()
     mine = job_processed()
     query = f"?topics=jobs,tree&session={mine.session_id}"
-    async with living(house), wire.websocket(house.port, query=query) as socket:
+    async with living(application), wire.websocket(application.port, query=query) as socket:
         hello = await wire.received(socket)
         assert hello["data"]["topics"] == ["jobs", "tree"]
         assert hello["data"]["sessions"] == [str(mine.session_id)]
         assert (await wire.received(socket))["type"] == "status_update"
-        house.bus.publish(job_processed())
-        house.bus.publish(mine)
-        house.bus.publish(ChildStarted(path="a/b", restarts=1))
+        application.bus.publish(job_processed())
+        application.bus.publish(mine)
+        application.bus.publish(ChildStarted(path="a/b", restarts=1))
         told = [await wire.received(socket) for _ in range(3)]
     assert [frame["type"] for frame in told] == ["job_processed", "job_accepted", "supervisor_event"]
     assert {frame["data"]["session_id"] for frame in told[:2]} == {str(mine.session_id)}
@@ -211,14 +211,14 @@ async def test_a_client_changes_its_mind():
         ({"type": "subscribe"}, sorted(Topic), None),
         ({"type": "unsubscribe", "topics": ["jobs"]}, sorted(set(Topic) - {Topic.JOBS}), None),
     ]
-    house = House()
-    async with living(house), wire.websocket(house.port) as socket:
+    application = House()
+    async with living(application), wire.websocket(application.port) as socket:
         for message, topics, sessions in steps:
             await socket.send_message(json.dumps(message))
             assert (await next_of(socket, "subscribed"))["data"] == {"topics": topics, "sessions": sessions}
             await next_of(socket, "status_update")
-        house.bus.publish(job_processed())
-        house.bus.publish(ChildStarted(path="a/b", restarts=1))
+        application.bus.publish(job_processed())
+        application.bus.publish(ChildStarted(path="a/b", restarts=1))
         while (frame := await wire.received(socket))["type"] != "supervisor_event":
             assert frame["type"] != "job_processed"
 
@@ -242,28 +242,28 @@ async def next_of(socket, kind):
 )
 async def test_a_wish_that_cannot_be_is_an_error(wish):
     """In one sentence; what the client was subscribed to stays."""
-    house = House()
-    async with living(house), wire.websocket(house.port) as socket:
+    application = House()
+    async with living(application), wire.websocket(application.port) as socket:
         await socket.send_message(json.dumps({"type": "subscribe", **wish}))
         assert "must" in (await next_of(socket, "error"))["data"]["message"]
-        house.bus.publish(ChildStarted(path="a/b", restarts=1))
+        application.bus.publish(ChildStarted(path="a/b", restarts=1))
         await next_of(socket, "supervisor_event")
 
 
 async def test_clients_come_back_after_the_hub_failed():
     """They hear 1012, and the new hub greets them with a new epoch and the word of a gap."""
-    house = House()
-    with house.bus.subscribe(ChildFailed, ChildStarted) as children:
-        async with living(house), wire.websocket(house.port) as socket:
+    application = House()
+    with application.bus.subscribe(ChildFailed, ChildStarted) as children:
+        async with living(application), wire.websocket(application.port) as socket:
             hello = await wire.received(socket)
             # Poison: an event that cannot be told.
-            house.bus.publish(ChildFailed(path="a/b", error=Unspeakable(), absence=False, delay=None))
+            application.bus.publish(ChildFailed(path="a/b", error=Unspeakable(), absence=False, delay=None))
             assert (await wire.closed(socket))[0] == 1012
             with trio.fail_after(5):
                 while (await next_event(children, ChildStarted)).path != "botvisor/web/hub":
                     pass
             again = f"?since={hello['epoch']}:{hello['seq']}"
-            async with wire.websocket(house.port, query=again) as second:
+            async with wire.websocket(application.port, query=again) as second:
                 greeting = await wire.received(second)
     assert greeting["epoch"] != hello["epoch"]
     assert greeting["data"]["gap"]

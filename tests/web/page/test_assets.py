@@ -29,8 +29,8 @@ def test_nothing_comes_from_outside():
 
 async def test_files_have_types_that_browsers_take():
     """A module script must be JavaScript by its type."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         types = {name: (await http.get(f"/static/{name}")).headers["content-type"] for name in FILES}
     for name, kind in types.items():
         expected = {"js": "text/javascript", "css": "text/css", "html": "text/html", "svg": "image/svg+xml"}
@@ -39,8 +39,8 @@ async def test_files_have_types_that_browsers_take():
 
 async def test_a_file_that_the_client_has_is_not_sent_again():
     """304 by its ETag."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         first = await http.get("/static/main.js")
         again = await http.get("/static/main.js", headers={"If-None-Match": first.headers["etag"]})
         changed = await http.get("/static/main.js", headers={"If-None-Match": '"other"'})
@@ -51,6 +51,6 @@ async def test_a_file_that_the_client_has_is_not_sent_again():
 @pytest.mark.parametrize("name", ["%2e%2e/app.py", "..%2fapp.py", "%00", "nothing.js", "", "a/b"])
 async def test_nothing_else_of_the_disk_can_be_had(name):
     """There are only the names that were there at the start."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         assert (await http.get(f"/static/{name}")).status_code == 404

@@ -46,17 +46,17 @@ class Mirror(Actor[MirrorMessage | Break]):
 class Observer(Actor[MonitorMessage]):
     """A monitor that sees what the test says."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, application: House) -> None:
+        self._application = application
 
     async def handle(self, message: MonitorMessage) -> object:
-        services = tuple(self._house.services.values())
+        services = tuple(self._application.services.values())
         wanted = message.name if isinstance(message, HealthQuery) else None
         if isinstance(message, ForceCheck):
-            self._house.forced_checks += 1
-        if self._house.monitor_is_mute:
+            self._application.forced_checks += 1
+        if self._application.monitor_is_mute:
             return self.context.defer()
-        if wanted is not None and wanted not in self._house.services:
+        if wanted is not None and wanted not in self._application.services:
             raise NoSuchService(f"no service of this name is watched: {wanted}")
         return HealthView(
             services=tuple(service for service in services if wanted in (None, service.name)),

@@ -44,7 +44,7 @@ class House:
     event_rows: list[EventRow] = field(default_factory=list)
     log_rows: list[LogRow] = field(default_factory=list)
     pictures: Path = Path("/nonexistent")
-    """Where the album is."""
+    """Where the screenshot_store is."""
     tasks: list[TaskView] = field(default_factory=list)
     asked_queue: list[QueueMessage] = field(default_factory=list)
     queue_away: bool = False
@@ -65,7 +65,7 @@ class House:
     mirror: Address[MirrorMessage | Break] = field(default_factory=lambda: Address("redis_sync"))
     monitor: Address[MonitorMessage] = field(default_factory=lambda: Address("board"))
     hub: Address[HubMessage] = field(default_factory=lambda: Address("hub"))
-    album: Address[ScreenshotMessage] = field(default_factory=lambda: Address("album"))
+    screenshot_store: Address[ScreenshotMessage] = field(default_factory=lambda: Address("screenshot_store"))
     system: System | None = None
 
     @property
@@ -73,17 +73,17 @@ class House:
         return int(self.url.rsplit(":", 1)[1])
 
     def spec(self) -> SupervisorSpec:
-        """The tree: records, mirror, roster and the front end."""
+        """The tree: records, mirror, session_controller and the front end."""
         root: Address[SupervisorMessage] = Address("botvisor")
-        roster: Address[ControllerMessage] = Address("roster")
+        session_controller: Address[ControllerMessage] = Address("session_controller")
         hub = self.hub
         server: Address[Never] = Address("server")
         doors = ActorAddresses(
-            roster=roster,
+            session_controller=session_controller,
             reader=self.reader,
             writer=self.writer,
             queue=self.queue,
-            album=self.album,
+            screenshot_store=self.screenshot_store,
             mirror=self.mirror,
             monitor=self.monitor,
             tree=root,
@@ -96,7 +96,7 @@ class House:
             address=root,
             children=(
                 branch(
-                    "records",
+                    "database",
                     ChildSpec(address=self.writer, start=Fragile, backoff=slow),
                     ChildSpec(address=self.reader, start=lambda: Archive(self)),
                 ),
@@ -106,10 +106,11 @@ class House:
                 branch(
                     "sessions",
                     ChildSpec(
-                        address=roster, start=lambda: Desk(self.sessions) if self.roster_answers else Mute()
+                        address=session_controller,
+                        start=lambda: Desk(self.sessions) if self.roster_answers else Mute(),
                     ),
                     ChildSpec(
-                        address=self.album,
+                        address=self.screenshot_store,
                         start=lambda: ScreenshotStore(self.pictures, keep_count=9, keep_hours=1.0),
                     ),
                 ),
@@ -120,7 +121,7 @@ class House:
                         start=lambda: LiveHub(
                             self.bus,
                             self.settings,
-                            roster=roster,
+                            session_controller=session_controller,
                             queue=self.queue,
                             reader=self.reader,
                         ),
@@ -139,13 +140,13 @@ def branch(name: str, *children: ChildSpec) -> SupervisorSpec:
 
 
 @asynccontextmanager
-async def living(house: House) -> AsyncGenerator[House, None]:
+async def living(application: House) -> AsyncGenerator[House, None]:
     """Serve the house on a real socket."""
-    async with open_system(house.spec(), bus=house.bus, random=Random(0)) as house.system:
-        yield house
+    async with open_system(application.spec(), bus=application.bus, random=Random(0)) as application.system:
+        yield application
 
 
 @asynccontextmanager
-async def client(house: House, **options: object) -> AsyncGenerator[httpx.AsyncClient, None]:
-    async with httpx.AsyncClient(base_url=house.url, trust_env=False, timeout=10, **options) as http:
+async def client(application: House, **options: object) -> AsyncGenerator[httpx.AsyncClient, None]:
+    async with httpx.AsyncClient(base_url=application.url, trust_env=False, timeout=10, **options) as http:
         yield http

@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 class Archive(Actor[Query]):
     """A record in memory; it remembers what it was asked."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, application: House) -> None:
+        self._application = application
 
     async def handle(self, message: Query) -> object:
         if not isinstance(message, DashboardQuery):  # the hub's, whenever it likes
-            self._house.asked.append(message)
+            self._application.asked.append(message)
         match message:
             case SessionsQuery(limit=limit):
-                return self._house.session_rows[:limit]
+                return self._application.session_rows[:limit]
             case JobsQuery():
-                return self._house.job_rows
+                return self._application.job_rows
             case ConfigurationQuery():
                 return configuration_row()
             case EventsQuery():
-                return self._house.event_rows
+                return self._application.event_rows
             case SessionQuery(id=session):
-                for row in self._house.session_rows:
+                for row in self._application.session_rows:
                     if row.id == session:
                         return row
                 raise NoSuchSession(f"there is no session {session} on record")
             case SystemLogsQuery():
-                return self._house.log_rows
+                return self._application.log_rows
             case DashboardQuery():
                 return dashboard_row()
             case ConfigurationsQuery():

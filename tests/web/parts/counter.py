@@ -51,18 +51,18 @@ if TYPE_CHECKING:
 class Counter(Actor[QueueMessage]):
     """A queue in memory, where tasks are looked at and changed but never begin."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, application: House) -> None:
+        self._application = application
 
     async def handle(self, message: QueueMessage) -> object:
-        self._house.asked_queue.append(message)
-        if self._house.queue_away:
+        self._application.asked_queue.append(message)
+        if self._application.queue_away:
             raise QueueUnavailable("PostgreSQL at db.example is away: the connection was refused")
         match message:
             case AddTasks(tasks=tasks):
                 return tuple(self._add(task) for task in tasks)
             case TasksQuery(state=state):
-                found = (task for task in self._house.tasks if state in (None, task.state))
+                found = (task for task in self._application.tasks if state in (None, task.state))
                 return TaskPage(tasks=tuple(found), next_cursor="further")
             case QueueStatsQuery():
                 return queue_stats(states=self._states())
@@ -92,7 +92,7 @@ class Counter(Actor[QueueMessage]):
                 )
             case LogsQuery(id=id, cursor=cursor, limit=limit):
                 self._find(id)
-                begin, said = int(cursor or 0), self._house.task_lines
+                begin, said = int(cursor or 0), self._application.task_lines
                 lines = tuple(
                     LogLine(token=1, level="info", message=message, created_at=NOON)
                     for message in said[begin : begin + limit]
@@ -106,25 +106,25 @@ class Counter(Actor[QueueMessage]):
                 raise NotImplementedError
 
     def _add(self, task: NewTask) -> Added:
-        for known in self._house.tasks:
+        for known in self._application.tasks:
             if known.idempotency_key is not None and known.idempotency_key == task.idempotency_key:
                 return Added(id=known.id, created=False)
         view = task_view(type=task.type, data=task.data, idempotency_key=task.idempotency_key)
-        self._house.tasks.append(view)
+        self._application.tasks.append(view)
         self.context.publish(TaskAdded(ids=(view.id,), types=frozenset({task.type})))
         return Added(id=view.id, created=True)
 
     def _find(self, id: UUID) -> TaskView:  # noqa: A002 - what it is
-        for view in self._house.tasks:
+        for view in self._application.tasks:
             if view.id == id:
                 return view
         raise NoSuchTask(f"there is no task {id}")
 
     def _change(self, id: UUID, state: TaskState) -> TaskView:  # noqa: A002 - what it is
         view = replace(self._find(id), state=state)
-        self._house.tasks = [view if view.id == task.id else task for task in self._house.tasks]
+        self._application.tasks = [view if view.id == task.id else task for task in self._application.tasks]
         self.context.publish(TaskRetried(ids=(id,)))
         return view
 
     def _states(self) -> dict[TaskState, int]:
-        return {state: sum(task.state is state for task in self._house.tasks) for state in TaskState}
+        return {state: sum(task.state is state for task in self._application.tasks) for state in TaskState}

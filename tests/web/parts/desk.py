@@ -30,7 +30,7 @@ from .views import CONFIGURATION, NOON, session_view
 
 
 class Desk(Actor[ControllerMessage]):
-    """A roster without a fleet: it says who is on duty."""
+    """A session_controller without a fleet: it says who is on duty."""
 
     def __init__(self, sessions: list[SessionView]) -> None:
         self._sessions = sessions

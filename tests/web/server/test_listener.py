@@ -85,14 +85,14 @@ HOSTILE_FRAMES = {
 
 
 @asynccontextmanager
-async def witness(house):
+async def witness(application):
     """A well-behaved client beside the hostile one, and a look at the server afterwards."""
-    async with wire.websocket(house.port) as socket:
+    async with wire.websocket(application.port) as socket:
         yield
         await socket.send_message('{"type": "ping"}')
         while (await wire.received(socket))["type"] != "pong":
             pass
-    async with client(house) as http:
+    async with client(application) as http:
         assert (await http.get("/livez")).status_code == 200
         tree = (await http.get("/api/supervisor/status")).json()["tree"]
         hub, server = tree["children"][-1]["children"]
@@ -102,27 +102,27 @@ async def witness(house):
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_hostile_bytes_end_only_their_own_connection(name):
     """Whether the client stays for an answer or leaves in the middle."""
-    house = House()
-    async with living(house), witness(house):
-        async with connected(house.port) as stream:
+    application = House()
+    async with living(application), witness(application):
+        async with connected(application.port) as stream:
             await stream.send_all(HOSTILE[name])
             with trio.move_on_after(0.1):
                 await stream.receive_some()
-        async with connected(house.port) as stream:
+        async with connected(application.port) as stream:
             await stream.send_all(HOSTILE[name])
 
 
 @pytest.mark.parametrize("name", HOSTILE_FRAMES)
 async def test_hostile_frames_end_only_their_own_connection(name):
     """Whether the client stays for an answer or leaves in the middle."""
-    house = House()
-    async with living(house), witness(house):
-        async with connected(house.port) as stream:
+    application = House()
+    async with living(application), witness(application):
+        async with connected(application.port) as stream:
             await upgraded(stream)
             await send(stream, HOSTILE_FRAMES[name])
             with trio.move_on_after(0.1):
                 await stream.receive_some()
-        async with connected(house.port) as stream:
+        async with connected(application.port) as stream:
             await upgraded(stream)
             await send(stream, HOSTILE_FRAMES[name])
 
@@ -138,18 +138,18 @@ async def send(stream, data):
 
 async def test_a_reset_connection_is_nobodys_error():
     """A hundred clients that slam the door."""
-    house = House()
-    async with living(house), witness(house):
+    application = House()
+    async with living(application), witness(application):
         for _ in range(100):
-            async with connected(house.port) as stream:
+            async with connected(application.port) as stream:
                 await stream.send_all(GET)
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def test_a_message_that_is_too_large_is_refused_with_1009():
     """The client gets the reason although it is still sending, and then the end."""
-    house = House()
-    async with living(house), connected(house.port) as stream:
+    application = House()
+    async with living(application), connected(application.port) as stream:
         await upgraded(stream)
         await stream.send_all(frame(TEXT, b"a" * (MAX_MESSAGE + 1)))
         end = b"\x88\x02" + struct.pack("!H", 1009)
@@ -158,8 +158,8 @@ async def test_a_message_that_is_too_large_is_refused_with_1009():
 
 async def test_a_message_without_end_is_not_collected():
     """The connection ends although the client goes on sending."""
-    house = House()
-    async with living(house), connected(house.port) as stream:
+    application = House()
+    async with living(application), connected(application.port) as stream:
         await upgraded(stream)
         piece = frame(0x0, b"a" * 30_000, final=False)
         await stream.send_all(frame(TEXT, b"a", final=False))
@@ -170,8 +170,8 @@ async def test_a_message_without_end_is_not_collected():
 
 async def test_an_answer_arrives_although_the_client_still_sends():
     """413 is read by a client that uploads more than the server wants."""
-    house = House()
-    async with living(house), connected(house.port) as stream:
+    application = House()
+    async with living(application), connected(application.port) as stream:
         await stream.send_all(POST + b"Content-Length: 99999999\r\n\r\n")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send, stream, b"a" * 1_000_000)
@@ -183,8 +183,8 @@ async def test_an_answer_arrives_although_the_client_still_sends():
 async def test_an_answer_before_the_whole_request_says_that_it_is_the_last(sent, ends):
     """Else the client sends its next request into a connection that is about to be closed."""
     head = b"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
-    house = House()
-    async with living(house), connected(house.port) as stream:
+    application = House()
+    async with living(application), connected(application.port) as stream:
         await stream.send_all(head + sent)
         answer = await read_until(stream, b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 404")
@@ -378,24 +378,24 @@ async def test_a_request_under_way_is_answered_at_a_stop():
 
 async def test_a_client_that_stops_reading_does_not_hold_up_the_stop():
     """Its connection is cut; everybody else hears 1001 at once."""
-    house = House()
+    application = House()
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
-            async with living(house):
+            async with living(application):
                 stalled = trio.Event()
-                nursery.start_soon(stall, house, stalled)
+                nursery.start_soon(stall, application, stalled)
                 await stalled.wait()
                 for number in range(3000):
-                    house.bus.publish(job_processed(job_ref=f"{number}" + "x" * 3000))
+                    application.bus.publish(job_processed(job_ref=f"{number}" + "x" * 3000))
                     await trio.lowlevel.checkpoint()
-                async with wire.websocket(house.port) as polite:
-                    house.system.request_stop()
+                async with wire.websocket(application.port) as polite:
+                    application.system.request_stop()
                     assert await wire.closed(polite) == (1001, "the server is stopping")
             nursery.cancel_scope.cancel()
 
 
-async def stall(house, stalled):
-    async with connected(house.port, receive_buffer=4096) as stream:
+async def stall(application, stalled):
+    async with connected(application.port, receive_buffer=4096) as stream:
         await upgraded(stream)
         stalled.set()
         await trio.sleep_forever()

@@ -97,9 +97,9 @@ async def exchange(stream, *pieces):
 )
 async def test_both_ways_give_one_answer(extra):
     """Status, headers and body, also for a page of another site."""
-    house = House(sessions=[session_view()])
-    house.settings = web_settings(allowed_origins=("https://here.example",))
-    async with living(house), wire.connected(house.port) as stream:
+    application = House(sessions=[session_view()])
+    application.settings = web_settings(allowed_origins=("https://here.example",))
+    async with living(application), wire.connected(application.port) as stream:
         question = ASK + extra + b"\r\n"
         first, second, third = [await exchange(stream, question) for _ in range(3)]
         # In two pieces it is none that is known.
@@ -112,17 +112,17 @@ async def test_both_ways_give_one_answer(extra):
 async def test_an_answer_is_never_old():
     """Each is made when it is asked for."""
     view = session_view()
-    house = House(sessions=[view])
-    async with living(house), wire.connected(house.port) as stream:
+    application = House(sessions=[view])
+    async with living(application), wire.connected(application.port) as stream:
         for checks in (1, 2, 3):
-            house.sessions[:] = [replace(view, total_checks=checks)]
+            application.sessions[:] = [replace(view, total_checks=checks)]
             assert b'"total_checks":%d,' % checks in (await exchange(stream, ASK + b"\r\n"))[2]
 
 
 async def test_who_may_not_ask_stays_out():
     """However often somebody else was answered."""
-    house = House(settings=web_settings(token=SecretStr("secret")), sessions=[session_view()])
-    async with living(house), wire.connected(house.port) as stream:
+    application = House(settings=web_settings(token=SecretStr("secret")), sessions=[session_view()])
+    async with living(application), wire.connected(application.port) as stream:
         for _ in range(3):
             told = await exchange(stream, ASK + b"Authorization: Bearer secret\r\n\r\n")
             assert told[0] == b"HTTP/1.1 200 "
@@ -133,18 +133,18 @@ async def test_who_may_not_ask_stays_out():
 
 async def test_a_connection_that_is_to_end_ends():
     """Every time, and by whichever way."""
-    house = House(sessions=[session_view()])
-    async with living(house):
+    application = House(sessions=[session_view()])
+    async with living(application):
         for _ in range(3):
-            async with wire.connected(house.port) as stream:
+            async with wire.connected(application.port) as stream:
                 await stream.send_all(ASK + b"Connection: close\r\n\r\n")
                 assert b"200" in await wire.read_all(stream)
 
 
 async def test_bytes_inside_of_another_request_are_no_question():
     """Where a packet ends says nothing."""
-    house = House(sessions=[session_view()])
-    async with living(house), wire.connected(house.port) as stream:
+    application = House(sessions=[session_view()])
+    async with living(application), wire.connected(application.port) as stream:
         question = ASK + b"\r\n"
         await exchange(stream, question)
         await stream.send_all(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: ")

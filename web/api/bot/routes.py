@@ -50,18 +50,18 @@ def bot_blueprint(doors: ActorAddresses) -> Blueprint:
     async def start(command: StartSession) -> SessionView:
         await require_healthy(doors)
         try:
-            return await doors.roster.ask(command, timeout=START)
+            return await doors.session_controller.ask(command, timeout=START)
         except NoSuchConfiguration as refusal:
             raise Problem(422, "invalid_value", f"config_id: {refusal}.") from refusal
 
     async def stop() -> tuple[SessionView, ...]:
-        return await doors.roster.ask(StopSessions(), timeout=STOP)
+        return await doors.session_controller.ask(StopSessions(), timeout=STOP)
 
     @blueprint.get("/status")
     @documented(BotStatusModel)
     async def status() -> Json:
         """Say how the bot stands."""
-        view = await doors.roster.ask(SessionsViewQuery(), timeout=LOOK)
+        view = await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)
         return bot_status(next(iter(view.sessions), None))
 
     @blueprint.post("/start")
@@ -95,7 +95,7 @@ def bot_blueprint(doors: ActorAddresses) -> Blueprint:
     @documented(ToggledModel)
     async def force_reset() -> Json:
         """End what runs and forget its log-ins, also where nothing runs."""
-        await doors.roster.ask(ResetSessions(), timeout=STOP)
+        await doors.session_controller.ask(ResetSessions(), timeout=STOP)
         return {"status": "Bot reset", "running": False}
 
     @blueprint.get("/sessions")

@@ -48,7 +48,7 @@ def bot_tasks_blueprint(doors: ActorAddresses) -> Blueprint:
     async def tasks() -> Json:
         """Count the tasks, and name who does them."""
         stats = await doors.queue.ask(QueueStatsQuery(), timeout=LOOK)
-        view = await doors.roster.ask(SessionsViewQuery(), timeout=LOOK)
+        view = await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)
         return {
             **_counts(stats),
             "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),
@@ -85,7 +85,7 @@ def bot_tasks_blueprint(doors: ActorAddresses) -> Blueprint:
     async def metrics(session_id: UUID) -> Json:
         """Read the figures of a session."""
         now = datetime.now(UTC)
-        on_duty = (await doors.roster.ask(SessionsViewQuery(), timeout=LOOK)).sessions
+        on_duty = (await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)).sessions
         for session in on_duty:
             if session.id == session_id:
                 return {"metrics": session_metrics(session, now)}
@@ -96,7 +96,7 @@ def bot_tasks_blueprint(doors: ActorAddresses) -> Blueprint:
     @documented(SystemStatusModel)
     async def system_status() -> Json:
         """Answers whatever is away, and says so."""
-        view = await doors.roster.ask(SessionsViewQuery(), timeout=LOOK)
+        view = await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)
         tree = await doors.tree.ask(TreeQuery(), timeout=LOOK)
         status: Json = {
             "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),

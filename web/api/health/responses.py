@@ -16,7 +16,7 @@ from ..serializers import Json, iso
 SERVICE: Final = "AtoZ Bot Dashboard API"
 VERSION: Final = "2.0.0"
 """Of the Compatibility API, which its clients read; not of botvisor."""
-KEEPERS: Final = {ServiceName.DATABASE: "records/db_writer", ServiceName.REDIS: "mirror/redis_sync"}
+KEEPERS: Final = {ServiceName.DATABASE: "database/db_writer", ServiceName.REDIS: "mirror/redis_sync"}
 """The actors that nothing works without, however well their servers are."""
 MANY: Final = 3
 """With so many issues the whole is unhealthy, and no longer degraded."""

@@ -52,7 +52,7 @@ def sessions_blueprint(doors: ActorAddresses) -> Blueprint:
     blueprint = Blueprint("sessions", __name__, url_prefix="/api/sessions")
 
     async def on_duty() -> dict[UUID, SessionView]:
-        view = await doors.roster.ask(SessionsViewQuery(), timeout=LOOK)
+        view = await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)
         return {session.id: session for session in view.sessions}
 
     async def row_of(session_id: UUID) -> SessionRow:
@@ -90,7 +90,7 @@ def sessions_blueprint(doors: ActorAddresses) -> Blueprint:
         command = one_more_session(BodyReader(await json_object(request)))
         await require_healthy(doors)
         try:
-            view = await doors.roster.ask(command, timeout=START)
+            view = await doors.session_controller.ask(command, timeout=START)
         except NoSuchConfiguration as refusal:
             raise Problem(422, "invalid_value", f"config_id: {refusal}.") from refusal
         return session_facts(None, view), 201
@@ -105,7 +105,7 @@ def sessions_blueprint(doors: ActorAddresses) -> Blueprint:
     @documented(SessionModel)
     async def stop(session_id: UUID) -> Json:
         """End a session; one that has ended is left as it is."""
-        await doors.roster.ask(StopSession(session_id=session_id), timeout=STOP)
+        await doors.session_controller.ask(StopSession(session_id=session_id), timeout=STOP)
         return await shown(session_id)
 
     @blueprint.post("/<uuid:session_id>/start")
@@ -113,14 +113,14 @@ def sessions_blueprint(doors: ActorAddresses) -> Blueprint:
     async def resume(session_id: UUID) -> Json:
         """Let a session run again, with its id and its counters; one that runs is left as it is."""
         await require_healthy(doors)
-        await doors.roster.ask(ResumeSession(session_id=session_id), timeout=START)
+        await doors.session_controller.ask(ResumeSession(session_id=session_id), timeout=START)
         return await shown(session_id)
 
     @blueprint.post("/<uuid:session_id>/reset")
     @documented(SessionModel)
     async def reset(session_id: UUID) -> Json:
         """End a session and forget its log-in."""
-        await doors.roster.ask(ResetSession(session_id=session_id), timeout=STOP)
+        await doors.session_controller.ask(ResetSession(session_id=session_id), timeout=STOP)
         return await shown(session_id)
 
     @blueprint.get("/<uuid:session_id>/logs")
@@ -148,7 +148,7 @@ def sessions_blueprint(doors: ActorAddresses) -> Blueprint:
         """List the screenshots of a session, newest first, as far as they are kept in this instance."""
         limit = whole_number(request.args, "limit", 100, least=1, most=MOST_ROWS)
         query = ScreenshotsQuery(session_id=session_id, limit=limit)
-        found = await doors.album.ask(query, timeout=LOOK)
+        found = await doors.screenshot_store.ask(query, timeout=LOOK)
         if not found:
             # One that has pictures is there, also while the record is away.
             await row_of(session_id)
@@ -158,7 +158,9 @@ def sessions_blueprint(doors: ActorAddresses) -> Blueprint:
     @hide  # the description knows answers in JSON alone; `screenshots` names this one
     async def screenshot(session_id: UUID, name: str) -> Response:
         """Look at one screenshot."""
-        png = await doors.album.ask(ScreenshotQuery(session_id=session_id, name=name), timeout=LOOK)
+        png = await doors.screenshot_store.ask(
+            ScreenshotQuery(session_id=session_id, name=name), timeout=LOOK
+        )
         # It never changes under its name; but it may show what is nobody else's business.
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(png, content_type="image/png", headers=headers)

@@ -35,7 +35,7 @@ def link(database: str) -> Generator[Connection, None, None]:
 
 
 def count_all(link: Connection) -> None:
-    """Bring the periods to the present, as the analyst does."""
+    """Bring the periods to the present, as the aggregator does."""
     period = Period.of(NOW - 12 * DAY)
     while period.start <= NOW:
         count(link, period, NOW)

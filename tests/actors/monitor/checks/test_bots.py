@@ -39,7 +39,7 @@ from ...mirror.views import NOW, view, view_of
 
 
 class Desk(Actor[ControllerMessage]):
-    """Says who is on duty, as the roster does."""
+    """Says who is on duty, as the session_controller does."""
 
     def __init__(self, on_duty: list[SessionView]) -> None:
         self._on_duty = on_duty
@@ -51,7 +51,7 @@ class Desk(Actor[ControllerMessage]):
 
 @dataclass(slots=True, kw_only=True)
 class Floor:
-    """A roster, a fleet, and who looks at them."""
+    """A session_controller, a fleet, and who looks at them."""
 
     look: BotsCheck
     fleet: Address[SupervisorMessage]
@@ -61,13 +61,19 @@ class Floor:
 
 @asynccontextmanager
 async def floor(reader: Address[Query], *, timeout: float = 2.0) -> AsyncGenerator[Floor, None]:
-    roster, fleet, bus = Address[ControllerMessage]("roster"), Address[SupervisorMessage]("fleet"), Bus()
-    opened = Floor(look=BotsCheck(roster, fleet, reader, owner="here", timeout=timeout), fleet=fleet, bus=bus)
+    session_controller, fleet, bus = (
+        Address[ControllerMessage]("session_controller"),
+        Address[SupervisorMessage]("fleet"),
+        Bus(),
+    )
+    opened = Floor(
+        look=BotsCheck(session_controller, fleet, reader, owner="here", timeout=timeout), fleet=fleet, bus=bus
+    )
     spec = SupervisorSpec(
         address=Address("sessions"),
         children=(
             SupervisorSpec(address=fleet, dynamic=True, backoff=Backoff(minimum=60, maximum=60)),
-            ChildSpec(address=roster, start=lambda: Desk(opened.on_duty)),
+            ChildSpec(address=session_controller, start=lambda: Desk(opened.on_duty)),
         ),
     )
     async with open_system(spec, bus=bus):
@@ -124,12 +130,15 @@ async def test_without_the_record_nobody_knows_who_is_wanted():
 
 async def test_a_roster_that_does_not_answer_is_unhealthy():
     """As nobody says who is on duty."""
-    roster, fleet = TestProbe(Address[ControllerMessage]("roster")), Address[SupervisorMessage]("fleet")
-    look = BotsCheck(roster.address, fleet, Address("db_reader"), owner="here", timeout=0.05)
+    session_controller, fleet = (
+        TestProbe(Address[ControllerMessage]("session_controller")),
+        Address[SupervisorMessage]("fleet"),
+    )
+    look = BotsCheck(session_controller.address, fleet, Address("db_reader"), owner="here", timeout=0.05)
     sight = await look()
     assert sight.status is ServiceStatus.UNHEALTHY
     assert sight.error is not None
-    assert "nobody says which sessions are on duty: roster gave no answer" in sight.error
+    assert "nobody says which sessions are on duty: session_controller gave no answer" in sight.error
 
 
 def test_a_session_that_cannot_log_in_is_unhealthy():

@@ -57,7 +57,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def application(
     chromium: Path, run_dir: Path, *, max_active: int = 3, heartbeat_seconds: float = 5.0
 ) -> AsyncGenerator[House, None]:
     address: Address[BrowserQuery] = Address("browser_host")
@@ -99,7 +99,7 @@ async def gone(run_dir: Path) -> None:
 
 async def test_a_page_works_through_the_bridge(chromium: Path, tmp_path: Path) -> None:
     """A session gets a page of its own, and the tree shows what runs."""
-    async with house(chromium, tmp_path / "browser") as home:
+    async with application(chromium, tmp_path / "browser") as home:
         browser = await home.browser()
         async with browser.page() as page, browser.turn:
             await browser.call(page.set_content, "<h1>Good morning</h1>")
@@ -116,7 +116,7 @@ async def test_a_page_works_through_the_bridge(chromium: Path, tmp_path: Path) -
 async def test_sessions_do_not_share_cookies(chromium: Path, tmp_path: Path) -> None:
     """Each page is in a context of its own."""
     cookie = {"name": "who", "value": "me", "url": "http://portal.example/"}
-    async with house(chromium, tmp_path / "browser") as home:
+    async with application(chromium, tmp_path / "browser") as home:
         browser = await home.browser()
         async with browser.page() as mine, browser.page() as other:
             await browser.call(mine.context.add_cookies, [cookie])  # type: ignore[list-item]
@@ -127,7 +127,7 @@ async def test_sessions_do_not_share_cookies(chromium: Path, tmp_path: Path) -> 
 async def test_an_ordered_stop_leaves_nothing(chromium: Path, tmp_path: Path) -> None:
     """After a stop there is no process, no file, and calls fail with `BrowserDown`."""
     run_dir = tmp_path / "browser"
-    async with house(chromium, run_dir) as home:
+    async with application(chromium, run_dir) as home:
         browser = await home.browser()
         page = await browser.new_page()
         assert processes_of(run_dir)
@@ -155,7 +155,7 @@ async def test_a_killed_process_is_noticed_and_replaced(
 
 
 async def kill_and_replace(chromium: Path, run_dir: Path, victim: str) -> None:
-    async with house(chromium, run_dir, heartbeat_seconds=30) as home:
+    async with application(chromium, run_dir, heartbeat_seconds=30) as home:
         browser = await home.browser()
         page = await browser.new_page()
         before = {name: home.pid(name) for name in ("chromium_pid", "driver_pid")}
@@ -187,7 +187,7 @@ async def kill_and_replace(chromium: Path, run_dir: Path, victim: str) -> None:
 async def test_a_hanging_process_is_noticed_and_replaced(chromium: Path, tmp_path: Path, victim: str) -> None:
     """A stopped process answers no heartbeat: it is killed, and waiting calls fail."""
     run_dir = tmp_path / "browser"
-    async with house(chromium, run_dir, heartbeat_seconds=1.5) as home:
+    async with application(chromium, run_dir, heartbeat_seconds=1.5) as home:
         browser = await home.browser()
         page = await browser.new_page()
         os.kill(home.pid(victim), signal.SIGSTOP)
@@ -199,7 +199,7 @@ async def test_a_hanging_process_is_noticed_and_replaced(chromium: Path, tmp_pat
 
 async def test_a_cancelled_call_leaves_the_page_usable(chromium: Path, tmp_path: Path) -> None:
     """A deadline around a call ends just that call."""
-    async with house(chromium, tmp_path / "browser") as home:
+    async with application(chromium, tmp_path / "browser") as home:
         browser = await home.browser()
         async with browser.page() as page:
             with pytest.raises(trio.TooSlowError), trio.fail_after(0.2):
@@ -209,7 +209,7 @@ async def test_a_cancelled_call_leaves_the_page_usable(chromium: Path, tmp_path:
 
 async def test_cancelling_new_page_leaves_no_context(chromium: Path, tmp_path: Path) -> None:
     """Whenever it is cancelled, a context is either the caller's or closed."""
-    async with house(chromium, tmp_path / "browser") as home:
+    async with application(chromium, tmp_path / "browser") as home:
         browser = await home.browser()
         for delay in (0.0, 0.005, 0.02, 0.05):
             with trio.move_on_after(delay):
@@ -220,7 +220,7 @@ async def test_cancelling_new_page_leaves_no_context(chromium: Path, tmp_path: P
 
 async def test_only_so_many_pages_work_at_once(chromium: Path, tmp_path: Path) -> None:
     """`turn` lets `max_active` holders in and the others wait."""
-    async with house(chromium, tmp_path / "browser", max_active=2) as home:
+    async with application(chromium, tmp_path / "browser", max_active=2) as home:
         browser = await home.browser()
         async with trio.open_nursery() as nursery:
             release = trio.Event()
@@ -240,7 +240,7 @@ async def test_only_so_many_pages_work_at_once(chromium: Path, tmp_path: Path) -
 async def test_a_folder_with_a_long_name_will_do(chromium: Path, tmp_path: Path) -> None:
     """The sockets that Chromium puts into its folder do not limit the length of the data directory."""
     run_dir = tmp_path / ("a data directory with a long 'name' " * 3) / "browser"
-    async with house(chromium, run_dir) as home:
+    async with application(chromium, run_dir) as home:
         browser = await home.browser()
         async with browser.page() as page:
             assert await browser.call(page.evaluate, "1 + 1") == 2
@@ -249,7 +249,7 @@ async def test_a_folder_with_a_long_name_will_do(chromium: Path, tmp_path: Path)
 async def test_a_chromium_that_cannot_start_says_so(tmp_path: Path) -> None:
     """A program that is no browser fails the start with one sentence that names it."""
     with pytest.raises(Exception, match="/bin/false cannot be started"):
-        async with house(Path("/bin/false"), tmp_path / "browser"):
+        async with application(Path("/bin/false"), tmp_path / "browser"):
             pass
     assert processes_of(tmp_path / "browser") == []
 
@@ -289,7 +289,7 @@ async def test_without_a_sandbox_only_where_there_is_none(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     program = stand_in(tmp_path / "chromium", unless=unless)
     with structlog.testing.capture_logs() as logs:
-        async with house(program, tmp_path / "browser") as home:
+        async with application(program, tmp_path / "browser") as home:
             assert home.node.detail["sandbox"] is False
     (entry,) = [entry for entry in logs if entry["event"] == "chromium_without_sandbox"]
     assert entry["log_level"] == "warning"
@@ -311,7 +311,7 @@ async def test_another_failure_costs_nobody_the_sandbox(
     monkeypatch.setattr("actors.portals.browser.browser_host._LAUNCH_SECONDS", 3.0)
     program = stand_in(tmp_path / "chromium", unless=unless)
     with structlog.testing.capture_logs() as logs, pytest.raises(StartFailed, match=error):
-        async with house(program, tmp_path / "browser"):
+        async with application(program, tmp_path / "browser"):
             pass
     assert [entry for entry in logs if entry["event"] == "chromium_without_sandbox"] == []
     await gone(tmp_path / "browser")
@@ -330,7 +330,7 @@ async def test_a_folder_that_cannot_be_emptied_holds_nobody_up(
         sweep(folder)
 
     run_dir = tmp_path / "browser"
-    async with house(chromium, run_dir):
+    async with application(chromium, run_dir):
         monkeypatch.setattr(BrowserFolder, "sweep", slow)
         began = trio.current_time()
     assert asked.is_set()
@@ -341,7 +341,7 @@ async def test_a_folder_that_cannot_be_emptied_holds_nobody_up(
         up = trio.Event()
 
         async def live_again() -> None:
-            async with house(chromium, run_dir) as home:
+            async with application(chromium, run_dir) as home:
                 await home.browser()
                 up.set()
 
@@ -392,7 +392,7 @@ async def test_killing_this_program_takes_the_browser_along(chromium: Path, tmp_
         await victim.stdout.aclose()
     await gone(run_dir)
     assert run_dir.exists()
-    async with house(chromium, run_dir) as home:
+    async with application(chromium, run_dir) as home:
         profiles = list((run_dir / "files").glob("playwright_chromiumdev_profile-*"))
         assert len(profiles) == 1
         await home.browser()

@@ -201,7 +201,7 @@ class House:
 
 
 @pytest.fixture
-async def house(chromium: Path, tmp_path: Path) -> AsyncGenerator[House, None]:
+async def application(chromium: Path, tmp_path: Path) -> AsyncGenerator[House, None]:
     address: Address[BrowserQuery] = Address("browser_host")
 
     def start() -> BrowserHost:
@@ -211,9 +211,9 @@ async def house(chromium: Path, tmp_path: Path) -> AsyncGenerator[House, None]:
         yield House(address=address, system=system, run_dir=tmp_path / "browser")
 
 
-async def test_a_whole_cycle_on_the_practice_portal(house: House, tmp_path: Path) -> None:
+async def test_a_whole_cycle_on_the_practice_portal(application: House, tmp_path: Path) -> None:
     """Log in, read the table, accept one, reject one with a reason, and read what became of them."""
-    async with practice(tmp_path) as definition, house.portal(definition) as opened:
+    async with practice(tmp_path) as definition, application.portal(definition) as opened:
         portal: Portal = opened
         await portal.login()
         first, second, third, *_ = jobs = await portal.jobs()
@@ -231,14 +231,14 @@ async def test_a_whole_cycle_on_the_practice_portal(house: House, tmp_path: Path
         await portal.accept(third.ref)
         await portal.login()
         assert len(await portal.jobs()) == 2
-    assert house.contexts == 0
+    assert application.contexts == 0
 
 
-async def test_both_engines_see_the_same(house: House, tmp_path: Path) -> None:
+async def test_both_engines_see_the_same(application: House, tmp_path: Path) -> None:
     """Jobs and outcomes read alike through the browser and without one."""
     async with (
         practice(tmp_path) as definition,
-        house.portal(definition) as browser,
+        application.portal(definition) as browser,
         open_http_portal(definition, OPERATOR) as http,
     ):
         await browser.login()
@@ -255,13 +255,13 @@ async def test_both_engines_see_the_same(house: House, tmp_path: Path) -> None:
             assert await browser.outcome(job.ref) is await http.outcome(job.ref)
 
 
-async def test_no_password_is_in_a_traceback(house: House) -> None:
+async def test_no_password_is_in_a_traceback(application: House) -> None:
     """Playwright tells what it was filling in where it could not, as when a field is none to write into."""
     form = LOGIN.replace('<input name="password">', '<input type="checkbox" name="password">')
     secret = Credentials(username="operator", password="hunter2")
     with misbehaving() as (site, definition):
         site.pages["GET /login"] = Page(form)
-        async with house.portal(definition, secret) as portal:
+        async with application.portal(definition, secret) as portal:
             with pytest.raises(PortalUnavailable) as caught:
                 await portal.login()
     told = "".join(traceback.format_exception(caught.value))
@@ -269,17 +269,20 @@ async def test_no_password_is_in_a_traceback(house: House) -> None:
     assert "hunter2" not in told
 
 
-async def test_wrong_credentials_are_refused(house: House, tmp_path: Path) -> None:
+async def test_wrong_credentials_are_refused(application: House, tmp_path: Path) -> None:
     """The portal's own words are the reason."""
     wrong = Credentials(username="operator", password="wrong")
-    async with practice(tmp_path) as definition, house.portal(definition, wrong) as portal:
+    async with practice(tmp_path) as definition, application.portal(definition, wrong) as portal:
         with pytest.raises(LoginRefused, match="User name or password is wrong"):
             await portal.login()
 
 
-async def test_an_expired_session_is_recognised_and_renewed(house: House, tmp_path: Path) -> None:
+async def test_an_expired_session_is_recognised_and_renewed(application: House, tmp_path: Path) -> None:
     """Reading and clicking say `SessionExpired`, and logging in again mends it."""
-    async with practice(tmp_path, session_seconds=600.0) as definition, house.portal(definition) as portal:
+    async with (
+        practice(tmp_path, session_seconds=600.0) as definition,
+        application.portal(definition) as portal,
+    ):
         with pytest.raises(SessionExpired):
             await portal.jobs()
         await portal.login()
@@ -293,19 +296,19 @@ async def test_an_expired_session_is_recognised_and_renewed(house: House, tmp_pa
         await portal.accept(ref)
 
 
-async def test_a_portal_that_is_not_there_is_unavailable(house: House) -> None:
+async def test_a_portal_that_is_not_there_is_unavailable(application: House) -> None:
     """Nothing listens: that is the portal's absence, not a fault of the browser."""
     with misbehaving() as (_, definition):
         pass
-    async with house.portal(definition) as portal:
+    async with application.portal(definition) as portal:
         with pytest.raises(PortalUnavailable, match="ERR_CONNECTION_REFUSED"):
             await portal.login()
 
 
-async def test_reading_from_a_failing_portal(house: House) -> None:
+async def test_reading_from_a_failing_portal(application: House) -> None:
     """5xx, silence and what is not ready are `PortalUnavailable`; what lacks its parts is `PageChanged`."""
     with misbehaving() as (site, definition):
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
             await portal.login()
             site.pages["GET /jobs"] = Page(INSIDE + TABLE, status=503)
             with pytest.raises(PortalUnavailable, match="/jobs answered 503"):
@@ -313,7 +316,7 @@ async def test_reading_from_a_failing_portal(house: House) -> None:
             site.pages["GET /jobs"] = Page(hold=True)
             with pytest.raises(PortalUnavailable, match="no answer within 6 s"):
                 await portal.jobs()
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
             site.pages["GET /jobs"] = Page(INSIDE)
             with pytest.raises(PageChanged, match="table#jobs"):
                 await portal.jobs()
@@ -333,7 +336,7 @@ async def test_reading_from_a_failing_portal(house: House) -> None:
         assert site.posted == []
 
 
-async def test_what_a_click_comes_to(house: House) -> None:
+async def test_what_a_click_comes_to(application: House) -> None:
     """Each answer to a click has one meaning, and what has none is unknown; it is clicked exactly once."""
     cases: list[tuple[Page, type[Exception] | None]] = [
         (Page('<p class="flash accepted"></p>'), None),
@@ -346,7 +349,7 @@ async def test_what_a_click_comes_to(house: House) -> None:
     ]
     with misbehaving() as (site, definition):
         site.pages["GET /done"] = Page(to="/login")
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
             for page, expected in cases:
                 site.posted.clear()
                 await portal.login()
@@ -356,12 +359,12 @@ async def test_what_a_click_comes_to(house: House) -> None:
                 assert site.posted == ["/jobs/A-1/accept"], page
 
 
-async def test_a_job_that_is_gone_from_the_table_is_taken(house: House) -> None:
+async def test_a_job_that_is_gone_from_the_table_is_taken(application: House) -> None:
     """Without an open row nothing is clicked: the job is ours already, or else somebody else's."""
     results = '<table id="results"><tr><td class="ref">A-2</td><td class="status">{}</td></tr></table>'
     with misbehaving() as (site, definition):
         definition = replace(definition, results=replace(definition.results, row="table#results tr"))
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
             await portal.login()
             for word, expected in (("accepted", None), ("taken", JobTaken)):
                 site.pages["GET /results?ref=A-2"] = Page(results.format(word))
@@ -374,10 +377,10 @@ async def test_a_job_that_is_gone_from_the_table_is_taken(house: House) -> None:
         assert site.posted == []
 
 
-async def test_a_cancelled_click_was_made_once(house: House) -> None:
+async def test_a_cancelled_click_was_made_once(application: House) -> None:
     """Cancelling an accept ends it at once; the portal can be read afterwards."""
     with misbehaving() as (site, definition):
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
             await portal.login()
             site.pages["POST /jobs/A-1/accept"] = Page(hold=True)
             async with trio.open_nursery() as nursery:
@@ -389,10 +392,10 @@ async def test_a_cancelled_click_was_made_once(house: House) -> None:
 
 
 @pytest.mark.parametrize("victim", ["chromium_pid", "driver_pid"])
-async def test_a_browser_killed_in_a_click_leaves_it_unknown(house: House, victim: str) -> None:
+async def test_a_browser_killed_in_a_click_leaves_it_unknown(application: House, victim: str) -> None:
     """After the browser's death in mid-click the outcome is unknown; the next browser carries on."""
     with misbehaving() as (site, definition):
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
             await portal.login()
             site.pages["POST /jobs/A-1/accept"] = Page(hold=True)
             async with trio.open_nursery() as nursery:
@@ -403,17 +406,17 @@ async def test_a_browser_killed_in_a_click_leaves_it_unknown(house: House, victi
 
                 nursery.start_soon(accept)
                 await site.hears()
-                house.kill(victim)
+                application.kill(victim)
             await settled(portal.login)
             assert len(await portal.jobs()) == 1
         assert site.posted == ["/jobs/A-1/accept"]
 
 
-async def test_crashed_pages_are_replaced(house: House, tmp_path: Path) -> None:
+async def test_crashed_pages_are_replaced(application: House, tmp_path: Path) -> None:
     """When every page has crashed the browser lives on, and the portal recovers, maybe by a new log-in."""
     async with practice(tmp_path) as definition:
         definition = replace(definition, timeout_seconds=3.0)
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
 
             async def work() -> None:
                 try:
@@ -423,15 +426,15 @@ async def test_crashed_pages_are_replaced(house: House, tmp_path: Path) -> None:
                     raise PortalUnavailable("not yet") from None
 
             await portal.login()
-            assert house.kill_renderers() > 0
+            assert application.kill_renderers() > 0
             with pytest.raises(PortalUnavailable):
                 await portal.jobs()
             await settled(work)
-            assert house.contexts == 1
-            assert house.system.snapshot().children[0].restarts == 0
+            assert application.contexts == 1
+            assert application.system.snapshot().children[0].restarts == 0
 
 
-async def test_a_page_made_by_scripts_is_waited_for_and_asked_back(house: House) -> None:
+async def test_a_page_made_by_scripts_is_waited_for_and_asked_back(application: House) -> None:
     """A table that a script draws later is read, and "are you sure?" is answered with yes."""
     late = INSIDE + (
         "<script>setTimeout(() => { document.body.insertAdjacentHTML('beforeend', "
@@ -441,7 +444,7 @@ async def test_a_page_made_by_scripts_is_waited_for_and_asked_back(house: House)
     with misbehaving() as (site, definition):
         site.pages["GET /jobs"] = Page(late)
         site.pages["POST /jobs/A-1/accept"] = Page('<p class="flash accepted"></p>')
-        async with house.portal(definition) as portal:
+        async with application.portal(definition) as portal:
             await portal.login()
             assert [job.ref for job in await portal.jobs()] == ["A-1"]
             await portal.accept("A-1")
@@ -490,9 +493,9 @@ async def settled(action: Callable[[], Awaitable[None]]) -> None:
                 return
 
 
-async def test_going_to_a_page_and_taking_its_picture(house: House, tmp_path: Path) -> None:
+async def test_going_to_a_page_and_taking_its_picture(application: House, tmp_path: Path) -> None:
     """Any page says its title and where it is; its picture is a PNG; other hosts are refused."""
-    async with practice(tmp_path) as definition, house.portal(definition) as portal:
+    async with practice(tmp_path) as definition, application.portal(definition) as portal:
         assert (await portal.screenshot()).startswith(PNG)
         with pytest.raises(SessionExpired):
             await portal.navigate("/jobs")

@@ -60,9 +60,9 @@ from ..board import Board, assignment, desks
 
 @dataclass
 class Post:
-    """A roster on duty, with a real record and sessions on a board."""
+    """A session_controller on duty, with a real record and sessions on a board."""
 
-    roster: Address[ControllerMessage]
+    session_controller: Address[ControllerMessage]
     fleet: Address[SupervisorMessage]
     bus: Bus
     record: Record
@@ -85,7 +85,7 @@ class Post:
         return spec
 
     async def on_duty(self) -> tuple[SessionView, ...]:
-        return (await self.roster.ask(SessionsViewQuery(), timeout=5)).sessions
+        return (await self.session_controller.ask(SessionsViewQuery(), timeout=5)).sessions
 
 
 def terms(*, autostart: bool = False) -> SessionsConfig:
@@ -111,7 +111,7 @@ async def on_post(
     async def forget_login(session: UUID) -> None:
         forgotten.append(session)
 
-    roster: Address[ControllerMessage] = Address("roster")
+    session_controller: Address[ControllerMessage] = Address("session_controller")
     fleet: Address[SupervisorMessage] = Address("fleet")
     backoff = Backoff(minimum=0.01, maximum=0.01)
     async with open_record(database) as record:
@@ -130,7 +130,7 @@ async def on_post(
             children=(
                 SupervisorSpec(address=fleet, dynamic=True),
                 ChildSpec(
-                    address=roster,
+                    address=session_controller,
                     start=lambda: SessionController(
                         terms(autostart=autostart),
                         employ=employ,
@@ -147,7 +147,7 @@ async def on_post(
         )
         with trio.fail_after(30), bus.subscribe(SessionChanged) as changes:
             async with open_system(spec, bus=bus):
-                post = Post(roster, fleet, bus, record, gate, forgotten, board)
+                post = Post(session_controller, fleet, bus, record, gate, forgotten, board)
                 if autostart:
                     await next_event(changes, SessionChanged)
                 yield post
@@ -156,26 +156,26 @@ async def on_post(
 async def test_a_session_is_started_once_and_stopped_once(database: str) -> None:
     """What the operator sees, and what is on record."""
     async with on_post(database) as post:
-        view = await post.roster.ask(StartSession(session_name="mine", alone=True), timeout=5)
+        view = await post.session_controller.ask(StartSession(session_name="mine", alone=True), timeout=5)
         with pytest.raises(AlreadyRunning, match="Bot is already running"):
-            await post.roster.ask(StartSession(alone=True), timeout=5)
+            await post.session_controller.ask(StartSession(alone=True), timeout=5)
         with post.bus.subscribe(SessionEventRecorded) as facts:
-            (stopped,) = await post.roster.ask(StopSessions(), timeout=10)
+            (stopped,) = await post.session_controller.ask(StopSessions(), timeout=10)
             assert [event.type for event in facts.drain() if isinstance(event, SessionEventRecorded)][
                 -1
             ] == "bot_stopped"
         assert (stopped.id, stopped.session_name, stopped.status) == (view.id, "mine", "stopped")
         with pytest.raises(NoActiveSession, match="No active bot session found"):
-            await post.roster.ask(StopSessions(), timeout=5)
+            await post.session_controller.ask(StopSessions(), timeout=5)
         (row,) = await post.sessions()
         assert (row.status, row.desired, row.end_time is not None) == ("stopped", "stopped", True)
         assert await post.on_duty() == ()
 
 
 async def test_a_session_that_should_run_is_brought_back(database: str) -> None:
-    """By the next roster, with its id and its counters."""
+    """By the next session_controller, with its id and its counters."""
     async with on_post(database) as post:
-        view = await post.roster.ask(StartSession(), timeout=5)
+        view = await post.session_controller.ask(StartSession(), timeout=5)
         await post.record.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
     async with on_post(database) as post:
         with post.bus.subscribe(SessionChanged) as changes:
@@ -189,25 +189,25 @@ async def test_the_first_session_starts_by_itself_and_only_the_first(database: s
     """Autostart is for an empty record; a session that was stopped stays so."""
     async with on_post(database, autostart=True) as post:
         assert len(await post.on_duty()) == 1
-        await post.roster.ask(StopSessions(), timeout=10)
+        await post.session_controller.ask(StopSessions(), timeout=10)
     async with on_post(database) as post:
         assert await post.on_duty() == ()
         assert len(await post.sessions()) == 1
 
 
 async def test_a_session_that_the_fleet_lost_is_started_again(database: str) -> None:
-    """The record says who should run, and the roster makes it so."""
+    """The record says who should run, and the session_controller makes it so."""
     async with on_post(database) as post:
-        view = await post.roster.ask(StartSession(), timeout=5)
+        view = await post.session_controller.ask(StartSession(), timeout=5)
         await post.fleet.ask(TerminateChild(id=child_name(view.id)), timeout=10)
         with post.bus.subscribe(SessionChanged) as changes:
             assert (await next_event(changes, SessionChanged)).session_id == view.id
 
 
 async def test_who_is_on_duty_is_known_while_the_record_takes_no_writes(database: str) -> None:
-    """A stop that cannot be committed fails and stops nothing; the roster answers meanwhile."""
+    """A stop that cannot be committed fails and stops nothing; the session_controller answers meanwhile."""
     async with on_post(database) as post:
-        view = await post.roster.ask(StartSession(), timeout=5)
+        view = await post.session_controller.ask(StartSession(), timeout=5)
         await post.running()
         with psycopg.connect(database) as connection:
             connection.execute("lock table bot_sessions in exclusive mode")
@@ -216,7 +216,7 @@ async def test_who_is_on_duty_is_known_while_the_record_takes_no_writes(database
 
                 async def stop() -> None:
                     with pytest.raises(RecordUnavailable):
-                        await post.roster.ask(StopSession(session_id=view.id), timeout=15)
+                        await post.session_controller.ask(StopSession(session_id=view.id), timeout=15)
                     refused.set()
 
                 nursery.start_soon(stop)
@@ -229,13 +229,15 @@ async def test_who_is_on_duty_is_known_while_the_record_takes_no_writes(database
 async def test_many_sessions_run_at_once_up_to_the_limit(database: str) -> None:
     """One more is refused, and starts nothing; a stop of all ends all."""
     async with on_post(database) as post:
-        views = [await post.roster.ask(StartSession(session_name=name), timeout=5) for name in "abc"]
+        views = [
+            await post.session_controller.ask(StartSession(session_name=name), timeout=5) for name in "abc"
+        ]
         with pytest.raises(TooManySessions, match="3 sessions run here"):
-            await post.roster.ask(StartSession(), timeout=5)
+            await post.session_controller.ask(StartSession(), timeout=5)
         with pytest.raises(TooManySessions):
-            await post.roster.ask(ResumeSession(session_id=uuid4()), timeout=5)
+            await post.session_controller.ask(ResumeSession(session_id=uuid4()), timeout=5)
         assert [view.session_name for view in await post.on_duty()] == ["a", "b", "c"]
-        stopped = await post.roster.ask(StopSessions(), timeout=15)
+        stopped = await post.session_controller.ask(StopSessions(), timeout=15)
         assert [view.id for view in stopped] == [view.id for view in views]
         assert {row.status for row in await post.sessions()} == {"stopped"}
         assert {row.owner for row in await post.sessions()} == {None}
@@ -245,34 +247,34 @@ async def test_a_portal_or_configuration_that_is_not_there_starts_nothing(databa
     """And nothing is wanted on record."""
     async with on_post(database) as post:
         with pytest.raises(NoSuchPortal):
-            await post.roster.ask(StartSession(portal="nowhere"), timeout=5)
+            await post.session_controller.ask(StartSession(portal="nowhere"), timeout=5)
         with pytest.raises(NoSuchConfiguration):
-            await post.roster.ask(StartSession(config_id=uuid4()), timeout=5)
+            await post.session_controller.ask(StartSession(config_id=uuid4()), timeout=5)
         assert await post.sessions() == []
 
 
 async def test_what_is_asked_twice_is_done_once(database: str) -> None:
     """Stop, resume and reset of one session by its id, each in every state."""
     async with on_post(database) as post:
-        view = await post.roster.ask(StartSession(), timeout=5)
+        view = await post.session_controller.ask(StartSession(), timeout=5)
         for _ in range(2):
-            stopped = await post.roster.ask(StopSession(session_id=view.id), timeout=15)
+            stopped = await post.session_controller.ask(StopSession(session_id=view.id), timeout=15)
             assert (stopped.id, stopped.status) == (view.id, "stopped")
         assert post.gate.closed
         await post.record.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
         for _ in range(2):
-            back = await post.roster.ask(ResumeSession(session_id=view.id), timeout=15)
+            back = await post.session_controller.ask(ResumeSession(session_id=view.id), timeout=15)
             assert (back.id, back.total_accepted) == (view.id, 7)
         assert len(await post.on_duty()) == 1
         assert post.gate.closed is None
         for _ in range(2):
-            reset = await post.roster.ask(ResetSession(session_id=view.id), timeout=15)
+            reset = await post.session_controller.ask(ResetSession(session_id=view.id), timeout=15)
             assert (reset.status, reset.login_status) == ("stopped", "not_started")
         assert post.forgotten == [view.id, view.id]
-        assert await post.roster.ask(ResetSessions(), timeout=15) == ()
+        assert await post.session_controller.ask(ResetSessions(), timeout=15) == ()
         for unknown in (StopSession(session_id=uuid4()), ResumeSession(session_id=uuid4())):
             with pytest.raises(NoSuchSession):
-                await post.roster.ask(unknown, timeout=5)
+                await post.session_controller.ask(unknown, timeout=5)
         (row,) = await post.sessions()
         assert (row.total_accepted, row.end_time is None) == (7, False)
 
@@ -281,12 +283,12 @@ async def test_each_state_is_told_as_it_comes(database: str) -> None:
     """Starting, running, stopping, stopped: no step is left out."""
     async with on_post(database) as post:
         with post.bus.subscribe(SessionChanged) as changes:
-            view = await post.roster.ask(StartSession(), timeout=5)
+            view = await post.session_controller.ask(StartSession(), timeout=5)
             # The answer may come before or after the session runs; what is told has an order.
             told: list[str] = []
             while "running" not in told:
                 told.append((await next_event(changes, SessionChanged)).session.status)
-            await post.roster.ask(StopSession(session_id=view.id), timeout=15)
+            await post.session_controller.ask(StopSession(session_id=view.id), timeout=15)
             while told[-1] != "stopped":
                 told.append((await next_event(changes, SessionChanged)).session.status)
         # What it says for itself may cross the word that it stops.
@@ -297,22 +299,26 @@ async def test_an_order_goes_to_the_session_that_is_named_or_to_the_first(databa
     """One that does not run, or does not exist, is told so."""
     async with on_post(database) as post:
         with pytest.raises(SessionNotRunningHere):
-            await post.roster.ask(DispatchCommand(order=CheckJobs()), timeout=5)
-        first = await post.roster.ask(StartSession(), timeout=5)
-        second = await post.roster.ask(StartSession(), timeout=5)
+            await post.session_controller.ask(DispatchCommand(order=CheckJobs()), timeout=5)
+        first = await post.session_controller.ask(StartSession(), timeout=5)
+        second = await post.session_controller.ask(StartSession(), timeout=5)
         for session in (None, first.id, second.id):
-            done = await post.roster.ask(DispatchCommand(order=CheckJobs(), session_id=session), timeout=10)
+            done = await post.session_controller.ask(
+                DispatchCommand(order=CheckJobs(), session_id=session), timeout=10
+            )
             assert done["total_jobs"] == 0
-        await post.roster.ask(StopSession(session_id=second.id), timeout=15)
+        await post.session_controller.ask(StopSession(session_id=second.id), timeout=15)
         for session in (second.id, uuid4()):
             with pytest.raises(CommandRefused):
-                await post.roster.ask(DispatchCommand(order=CheckJobs(), session_id=session), timeout=5)
+                await post.session_controller.ask(
+                    DispatchCommand(order=CheckJobs(), session_id=session), timeout=5
+                )
 
 
 async def test_a_crashed_session_says_what_for_and_comes_back(database: str) -> None:
     """It is starting again meanwhile, with the error in words."""
     async with on_post(database) as post:
-        view = await post.roster.ask(StartSession(), timeout=5)
+        view = await post.session_controller.ask(StartSession(), timeout=5)
         await post.running()
         with post.bus.subscribe(SessionChanged) as changes:
             crash((await post.spec(view.id)).address, ValueError("a bug"))
@@ -330,7 +336,7 @@ async def test_a_session_that_crashes_too_often_has_failed_and_is_tried_again(da
     async with on_post(database) as post:
         post.board.spoil["jobs"] = [ValueError("a bug")] * 1000
         with post.bus.subscribe(SessionChanged, SessionEventRecorded, capacity=4096) as changes:
-            view = await post.roster.ask(StartSession(), timeout=5)
+            view = await post.session_controller.ask(StartSession(), timeout=5)
             while view.status != "failed":
                 view = (await next_event(changes, SessionChanged)).session
             assert "it failed too often, last by a bug" in (view.message or "")
@@ -345,7 +351,7 @@ async def test_why_no_comparison_can_be_made_is_told_once(autojump_clock) -> Non
     """Again where the reason changes, or comes back after it was gone; not every few seconds."""
     reader: TestProbe[Query] = TestProbe(Address("reader"))
     writer: TestProbe[Write] = TestProbe(Address("writer"))
-    roster: Address[ControllerMessage] = Address("roster")
+    session_controller: Address[ControllerMessage] = Address("session_controller")
     fleet: Address[SupervisorMessage] = Address("fleet")
 
     async def never(_: object) -> Never:
@@ -365,7 +371,7 @@ async def test_why_no_comparison_can_be_made_is_told_once(autojump_clock) -> Non
         address=Address("sessions"),
         children=(
             SupervisorSpec(address=fleet, dynamic=True),
-            ChildSpec(address=roster, start=start),
+            ChildSpec(address=session_controller, start=start),
         ),
     )
     with structlog.testing.capture_logs() as logs:

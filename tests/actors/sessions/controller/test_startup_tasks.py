@@ -46,7 +46,7 @@ async def at_work(post: Post, queue: Queue) -> AsyncGenerator[None, None]:
 
     def workers() -> Workers:
         return Workers(
-            session_handlers(post.roster, post.gate),
+            session_handlers(post.session_controller, post.gate),
             queue.address,
             queue.bus,
             owner="here",
@@ -72,15 +72,15 @@ def test_a_start_has_its_own_tasks() -> None:
 async def test_a_stop_cancels_what_nobody_has_begun(database: str) -> None:
     """Of that session's start only: neither another's nor what somebody asked for by hand."""
     async with open_queue(database) as queue, on_post(database, queue=queue.address) as post:
-        first = await post.roster.ask(StartSession(), timeout=5)
-        second = await post.roster.ask(StartSession(), timeout=5)
+        first = await post.session_controller.ask(StartSession(), timeout=5)
+        second = await post.session_controller.ask(StartSession(), timeout=5)
         (ordered,) = await queue.add(NewTask(type="login", data={"session_id": str(first.id)}))
-        await post.roster.ask(StopSession(session_id=first.id), timeout=15)
+        await post.session_controller.ask(StopSession(session_id=first.id), timeout=15)
         for task in (await queue.ask(TasksQuery())).tasks:
             opens_first = task.id != ordered and task.data["session_id"] == str(first.id)
             assert task.state is (TaskState.CANCELLED if opens_first else TaskState.PENDING)
             assert task.error == ("its session was stopped" if opens_first else None)
-        (stopped,) = await post.roster.ask(ResetSessions(), timeout=15)
+        (stopped,) = await post.session_controller.ask(ResetSessions(), timeout=15)
         assert stopped.id == second.id
         assert await queue.state(ordered) is TaskState.PENDING
         assert len((await queue.ask(TasksQuery(state=TaskState.CANCELLED))).tasks) == 4
@@ -93,15 +93,17 @@ async def test_a_stop_right_after_a_start_leaves_no_failed_task(database: str) -
         on_post(database, queue=queue.address) as post,
         at_work(post, queue),
     ):
-        view = await post.roster.ask(StartSession(), timeout=5)
+        view = await post.session_controller.ask(StartSession(), timeout=5)
         for delay in (0.0, 0.002, 0.005, 0.01, 0.02, 0.05):
             await trio.sleep(delay)
-            await post.roster.ask(StopSession(session_id=view.id), timeout=15)
-            await post.roster.ask(ResumeSession(session_id=view.id), timeout=15)
-        await post.roster.ask(StopSessions(), timeout=15)
-        await post.roster.ask(StartSession(), timeout=5)  # whoever is left over would be offered again
+            await post.session_controller.ask(StopSession(session_id=view.id), timeout=15)
+            await post.session_controller.ask(ResumeSession(session_id=view.id), timeout=15)
+        await post.session_controller.ask(StopSessions(), timeout=15)
+        await post.session_controller.ask(
+            StartSession(), timeout=5
+        )  # whoever is left over would be offered again
         await post.running()
-        await post.roster.ask(StopSessions(), timeout=15)
+        await post.session_controller.ask(StopSessions(), timeout=15)
         assert await states(queue) <= {TaskState.CANCELLED, TaskState.COMPLETED}
 
 
@@ -113,10 +115,10 @@ async def test_a_stop_cancels_what_a_session_has_before_it(database: str) -> Non
         at_work(post, queue),
     ):
         post.board.hold_login = trio.Event()
-        view = await post.roster.ask(StartSession(), timeout=5)
+        view = await post.session_controller.ask(StartSession(), timeout=5)
         for task in (await tasks_of(queue)).values():
             await queue.until(task.id, TaskState.RUNNING)
-        await post.roster.ask(ResetSession(session_id=view.id), timeout=15)
+        await post.session_controller.ask(ResetSession(session_id=view.id), timeout=15)
         for task in (await tasks_of(queue)).values():
             assert (task.state, task.error) == (TaskState.CANCELLED, "its session was stopped")
             (attempt,) = await queue.ask(AttemptsQuery(id=task.id))
@@ -132,10 +134,10 @@ async def test_a_stop_cancels_what_waits_for_another_try(database: str) -> None:
     ):
         post.board.spoil["jobs"] = [PortalUnavailable("away")] * 1000
         await post.record.sql("update bot_configurations set check_interval_seconds = 600")
-        await post.roster.ask(StartSession(), timeout=5)
+        await post.session_controller.ask(StartSession(), timeout=5)
         look = (await tasks_of(queue))["job_check"]
         await queue.until(look.id, TaskState.DELAYED)
-        await post.roster.ask(StopSessions(), timeout=15)
+        await post.session_controller.ask(StopSessions(), timeout=15)
         assert await queue.state(look.id) is TaskState.CANCELLED
 
 

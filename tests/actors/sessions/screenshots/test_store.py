@@ -27,11 +27,15 @@ def keep(label: str = "login", png: bytes = PICTURE) -> SaveScreenshot:
 
 async def test_so_many_pictures_stay(tmp_path):
     """The newest; each is whole, and nobody else's to read."""
-    album: Address[ScreenshotMessage] = Address("album")
-    async with run_actor(lambda: ScreenshotStore(tmp_path / "shots", keep_count=2, keep_hours=1.0), album):
-        assert await album.ask(ScreenshotsQuery(session_id=SESSION), timeout=5) == ()
-        kept = [await album.ask(keep(label), timeout=5) for label in ("Job check", "../../etc", "é")]
-        shown = await album.ask(ScreenshotsQuery(session_id=SESSION), timeout=5)
+    screenshot_store: Address[ScreenshotMessage] = Address("screenshot_store")
+    async with run_actor(
+        lambda: ScreenshotStore(tmp_path / "shots", keep_count=2, keep_hours=1.0), screenshot_store
+    ):
+        assert await screenshot_store.ask(ScreenshotsQuery(session_id=SESSION), timeout=5) == ()
+        kept = [
+            await screenshot_store.ask(keep(label), timeout=5) for label in ("Job check", "../../etc", "é")
+        ]
+        shown = await screenshot_store.ask(ScreenshotsQuery(session_id=SESSION), timeout=5)
         assert shown == (kept[2], kept[1])
         assert [picture.name.rpartition("-")[2] for picture in kept] == [
             "check.png",
@@ -40,24 +44,24 @@ async def test_so_many_pictures_stay(tmp_path):
         ]
         assert [picture.size for picture in shown] == [len(PICTURE)] * 2
         query = ScreenshotQuery(session_id=SESSION, name=kept[1].name)
-        assert await album.ask(query, timeout=5) == PICTURE
+        assert await screenshot_store.ask(query, timeout=5) == PICTURE
         (folder,) = (tmp_path / "shots").iterdir()
         assert folder.stat().st_mode & 0o077 == 0
         assert sorted(file.name for file in folder.iterdir()) == [kept[1].name, kept[2].name]
         for name in (kept[0].name, "../x.png", "a.png", ""):
             with pytest.raises(NoSuchScreenshot):
-                await album.ask(ScreenshotQuery(session_id=SESSION, name=name), timeout=5)
+                await screenshot_store.ask(ScreenshotQuery(session_id=SESSION, name=name), timeout=5)
         with pytest.raises(NoSuchScreenshot):
-            await album.ask(ScreenshotQuery(session_id=uuid4(), name=kept[1].name), timeout=5)
+            await screenshot_store.ask(ScreenshotQuery(session_id=uuid4(), name=kept[1].name), timeout=5)
 
 
 @pytest.mark.parametrize("png", [b"", b"GIF89a", PICTURE + bytes(LARGEST)], ids=["empty", "no png", "large"])
 async def test_what_is_no_picture_is_refused(tmp_path, png):
     """And leaves nothing behind."""
-    album: Address[ScreenshotMessage] = Address("album")
-    async with run_actor(lambda: ScreenshotStore(tmp_path, keep_count=2, keep_hours=1.0), album):
+    screenshot_store: Address[ScreenshotMessage] = Address("screenshot_store")
+    async with run_actor(lambda: ScreenshotStore(tmp_path, keep_count=2, keep_hours=1.0), screenshot_store):
         with pytest.raises(ScreenshotRefused):
-            await album.ask(keep(png=png), timeout=5)
+            await screenshot_store.ask(keep(png=png), timeout=5)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -68,7 +72,7 @@ async def test_old_pictures_go_by_themselves(tmp_path):
     (folder / "20200101-120000-000000-login.png").write_bytes(PICTURE)
     (folder / "notes.txt").write_text("mine")
     (tmp_path / "elsewhere").mkdir()
-    album: Address[ScreenshotMessage] = Address("album")
-    async with run_actor(lambda: ScreenshotStore(tmp_path, keep_count=9, keep_hours=1.0), album):
-        assert await album.ask(ScreenshotsQuery(session_id=SESSION), timeout=5) == ()
+    screenshot_store: Address[ScreenshotMessage] = Address("screenshot_store")
+    async with run_actor(lambda: ScreenshotStore(tmp_path, keep_count=9, keep_hours=1.0), screenshot_store):
+        assert await screenshot_store.ask(ScreenshotsQuery(session_id=SESSION), timeout=5) == ()
     assert [file.name for file in folder.iterdir()] == ["notes.txt"]

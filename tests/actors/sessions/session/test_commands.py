@@ -188,16 +188,16 @@ async def test_an_order_ends_with_its_deadline_and_the_next_is_served(database: 
 
 async def test_a_screenshot_is_kept_in_the_album(database: str, tmp_path) -> None:
     """Where it is found by the name that the order was answered with."""
-    album: Address[ScreenshotMessage] = Address("album")
+    screenshot_store: Address[ScreenshotMessage] = Address("screenshot_store")
     async with (
-        run_actor(lambda: ScreenshotStore(tmp_path, keep_count=5, keep_hours=1.0), album),
-        on_stage(database, Board(), rules=SLOW, album=album) as stage,
+        run_actor(lambda: ScreenshotStore(tmp_path, keep_count=5, keep_hours=1.0), screenshot_store),
+        on_stage(database, Board(), rules=SLOW, screenshot_store=screenshot_store) as stage,
     ):
         taken = await stage.session.ask(TakeScreenshot(label="login"), timeout=10)
         name = str(taken["name"])
         assert taken["path"] == f"/api/sessions/{stage.row.id}/screenshots/{name}"
         query = ScreenshotQuery(session_id=stage.row.id, name=name)
-        assert await album.ask(query, timeout=5) == PICTURE
+        assert await screenshot_store.ask(query, timeout=5) == PICTURE
 
 
 # Handlers
@@ -231,9 +231,9 @@ class Counter:
     async def do(
         self, kind: str, data: dict[str, Json], answer: Mapping[str, Json] | Exception | None = None
     ) -> Json:
-        roster: Address[ControllerMessage] = Address("roster")
-        async with run_actor(lambda: Desk(self.seen, answer or {"fine": True}), roster):
-            handler = session_handlers(roster, Gate())[kind]
+        session_controller: Address[ControllerMessage] = Address("session_controller")
+        async with run_actor(lambda: Desk(self.seen, answer or {"fine": True}), session_controller):
+            handler = session_handlers(session_controller, Gate())[kind]
             return await handler(Attempt(task_view(type=kind, data=data)))
 
 

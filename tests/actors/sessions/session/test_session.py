@@ -87,7 +87,7 @@ async def on_stage(
     *,
     row: SessionRow | None = None,
     rules: LiteralString = "check_interval_seconds = 0.01",
-    album: Address[ScreenshotMessage] | None = None,
+    screenshot_store: Address[ScreenshotMessage] | None = None,
 ) -> AsyncGenerator[Stage, None]:
     bus = Bus()
     session: Address[SessionCommand] = Address("session")
@@ -102,7 +102,9 @@ async def on_stage(
             children=(
                 ChildSpec(
                     address=session,
-                    start=lambda: Session(assignment(kept, board, record, bus, album=album)),
+                    start=lambda: Session(
+                        assignment(kept, board, record, bus, screenshot_store=screenshot_store)
+                    ),
                     backoff=Backoff(minimum=0.01, maximum=0.01),
                 ),
             ),

@@ -12,13 +12,13 @@ from ...recorded import recorded
 
 async def test_figures_of_the_last_hours(database):
     """The Compatibility API's fields, counted from the record."""
-    async with recorded(database) as house:
-        session = await house.record.session()
+    async with recorded(database) as application:
+        session = await application.record.session()
         for n in range(6):
-            await house.record.write(intent(session.id, f"A-{n}"))
+            await application.record.write(intent(session.id, f"A-{n}"))
         for n, status in enumerate([JobStatus.ACCEPTED] * 2 + [JobStatus.REJECTED, JobStatus.FAILED]):
-            await house.record.write(outcome(session.id, f"A-{n}", status))
-        answer = await house.http.get("/api/bot/analytics?hours=3")
+            await application.record.write(outcome(session.id, f"A-{n}", status))
+        answer = await application.http.get("/api/bot/analytics?hours=3")
         (hour,) = answer.json()["hourly_distribution"]
     assert answer.status_code == 200
     assert answer.json() == {
@@ -38,9 +38,9 @@ async def test_figures_of_the_last_hours(database):
 
 async def test_nothing_has_figures_too(database):
     """Zeros, and null for what there is none of."""
-    async with recorded(database) as house:
-        answer = (await house.http.get("/api/bot/analytics")).json()
-        metrics = (await house.http.get("/api/bot/dashboard/metrics")).json()
+    async with recorded(database) as application:
+        answer = (await application.http.get("/api/bot/analytics")).json()
+        metrics = (await application.http.get("/api/bot/dashboard/metrics")).json()
     assert (answer["period_hours"], answer["total_jobs_processed"], answer["acceptance_rate"]) == (24, 0, 0.0)
     assert (answer["most_common_language"], answer["peak_hour"]) == (None, None)
     assert (answer["language_distribution"], answer["hourly_distribution"]) == ({}, {})
@@ -56,11 +56,11 @@ async def test_nothing_has_figures_too(database):
 
 async def test_today_at_a_glance(database):
     """Of the session and its jobs."""
-    async with recorded(database) as house:
-        session = await house.record.session()
-        await house.record.write(intent(session.id, "A-1"))
-        await house.record.write(outcome(session.id, "A-1"))
-        metrics = (await house.http.get("/api/bot/dashboard/metrics")).json()
+    async with recorded(database) as application:
+        session = await application.record.session()
+        await application.record.write(intent(session.id, "A-1"))
+        await application.record.write(outcome(session.id, "A-1"))
+        metrics = (await application.http.get("/api/bot/dashboard/metrics")).json()
     assert (metrics["active_sessions"], metrics["total_jobs_today"]) == (1, 1)
     assert (metrics["acceptance_rate_today"], metrics["most_active_language"]) == (100.0, "Português")
     assert metrics["last_activity"] is not None
@@ -68,24 +68,24 @@ async def test_today_at_a_glance(database):
 
 async def test_hours_are_limited(database):
     """To a year, in whole numbers."""
-    async with recorded(database) as house:
+    async with recorded(database) as application:
         for hours in ("0", "8761", "1.5", "soon", ""):
-            answer = await house.http.get("/api/bot/analytics", params={"hours": hours})
+            answer = await application.http.get("/api/bot/analytics", params={"hours": hours})
             assert answer.status_code == 422
             assert answer.json()["detail"] == f'hours must be a whole number from 1 to 8760, not "{hours}".'
-        assert (await house.http.get("/api/bot/analytics?hours=8760")).status_code == 200
+        assert (await application.http.get("/api/bot/analytics?hours=8760")).status_code == 200
 
 
 async def test_the_last_hours_one_by_one(database):
     """Each of them is there, by what came of its jobs; one whose outcome is open counts nowhere."""
-    async with recorded(database) as house:
-        session = await house.record.session()
+    async with recorded(database) as application:
+        session = await application.record.session()
         for n in range(6):
-            await house.record.write(intent(session.id, f"A-{n}"))
+            await application.record.write(intent(session.id, f"A-{n}"))
         for n, status in enumerate([JobStatus.ACCEPTED] * 2 + [JobStatus.REJECTED, JobStatus.FAILED]):
-            await house.record.write(outcome(session.id, f"A-{n}", status))
-        hours = (await house.http.get("/api/bot/analytics/hourly?hours=5")).json()["hours"]
-        refused = await house.http.get("/api/bot/analytics/hourly?hours=169")
+            await application.record.write(outcome(session.id, f"A-{n}", status))
+        hours = (await application.http.get("/api/bot/analytics/hourly?hours=5")).json()["hours"]
+        refused = await application.http.get("/api/bot/analytics/hourly?hours=169")
     assert [len(hours), hours == sorted(hours, key=lambda hour: hour["hour"])] == [5, True]
     # The hour may have ended meanwhile.
     totals = {key: sum(hour[key] for hour in hours) for key in hours[0] if key != "hour"}
@@ -96,10 +96,10 @@ async def test_the_last_hours_one_by_one(database):
 async def test_what_has_to_be_counted_may_take_longer_than_a_look(database):
     """A database that is slow and answers is waited for; whoever asks for a list is told to come back."""
     answers = {}
-    async with recorded(database) as house:
+    async with recorded(database) as application:
 
         async def ask(path: str) -> None:
-            answers[path] = (await house.http.get(path)).status_code
+            answers[path] = (await application.http.get(path)).status_code
 
         with trio.fail_after(20):
             async with trio.open_nursery() as nursery:

@@ -14,25 +14,25 @@ from ..test_serializers import CONTRACT_STATUS, JOB, SESSION
 
 
 async def test_status_without_and_with_a_session():
-    """Answered by the roster, from memory."""
-    house = House()
-    async with living(house), client(house) as http:
+    """Answered by the session_controller, from memory."""
+    application = House()
+    async with living(application), client(application) as http:
         idle = await http.get("/api/bot/status")
         assert idle.status_code == 200
         assert idle.headers["content-type"] == "application/json"
         assert idle.json()["session_name"] == "No active session"
         assert idle.json().keys() >= CONTRACT_STATUS
-        house.sessions.append(session_view())
+        application.sessions.append(session_view())
         busy = (await http.get("/api/bot/status")).json()
         assert (busy["is_running"], busy["total_checks"], busy["engine"]) == (True, 7, "http")
-    assert house.asked == []
+    assert application.asked == []
 
 
 @pytest.mark.parametrize("body", [None, "", "{}", '{"session_name": null}'])
 async def test_a_session_is_started_without_a_name(body):
     """The body is optional."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         started = await http.post("/api/bot/start", content=body)
     assert started.status_code == 200
     assert started.json().keys() == SESSION
@@ -41,8 +41,8 @@ async def test_a_session_is_started_without_a_name(body):
 
 async def test_a_session_is_started_once():
     """A second start is the Compatibility API's 400."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         started = await http.post("/api/bot/start", json={"session_name": "Night shift"})
         assert started.json()["session_name"] == "Night shift"
         again = await http.post("/api/bot/start")
@@ -52,51 +52,53 @@ async def test_a_session_is_started_once():
 
 async def test_a_configuration_may_be_named_if_it_exists():
     """The session works by it then; one that is not there starts nothing."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         other = await http.post("/api/bot/start", json={"config_id": str(uuid4())})
         assert other.status_code == 422
         assert other.json()["detail"].startswith("config_id: there is no configuration ")
-        assert house.sessions == []
+        assert application.sessions == []
         there = await http.post("/api/bot/start", json={"config_id": str(CONFIGURATION)})
         assert there.status_code == 200
-    assert house.sessions[0].config_id == CONFIGURATION
+    assert application.sessions[0].config_id == CONFIGURATION
 
 
 @pytest.mark.parametrize("path", ["/api/bot/start", "/api/bot/toggle", "/api/sessions"])
 async def test_nothing_is_started_while_a_critical_service_is_broken(path):
     """503 with the Compatibility API's words and the reasons, and when to come back."""
-    house = House()
+    application = House()
     broken = service_health(ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="it is away")
-    house.services[ServiceName.DATABASE] = broken
-    async with living(house), client(house) as http:
+    application.services[ServiceName.DATABASE] = broken
+    async with living(application), client(application) as http:
         answer = await http.post(path)
         assert answer.status_code == 503
         assert answer.json()["detail"] == (
             "Cannot start bot: Critical services are not healthy: database is disconnected: it is away"
         )
         assert answer.headers["Retry-After"]
-    assert house.sessions == []
+    assert application.sessions == []
 
 
 async def test_what_is_not_critical_or_not_known_keeps_nobody_from_starting():
     """Redis away, and a service that was never looked at."""
-    house = House()
-    house.services[ServiceName.REDIS] = service_health(ServiceName.REDIS, status=ServiceStatus.DISCONNECTED)
+    application = House()
+    application.services[ServiceName.REDIS] = service_health(
+        ServiceName.REDIS, status=ServiceStatus.DISCONNECTED
+    )
     unknown = service_health(ServiceName.EXTERNAL_API, status=ServiceStatus.UNKNOWN, last_check=None)
-    house.services[ServiceName.EXTERNAL_API] = unknown
-    async with living(house), client(house) as http:
+    application.services[ServiceName.EXTERNAL_API] = unknown
+    async with living(application), client(application) as http:
         assert (await http.post("/api/bot/start")).status_code == 200
 
 
 async def test_a_reset_ends_what_runs_and_is_fine_where_nothing_does():
     """Twice the same answer."""
-    house = House(sessions=[session_view(), session_view()])
-    async with living(house), client(house) as http:
+    application = House(sessions=[session_view(), session_view()])
+    async with living(application), client(application) as http:
         for _ in range(2):
             answer = await http.post("/api/bot/force-reset")
             assert (answer.status_code, answer.json()) == (200, {"status": "Bot reset", "running": False})
-    assert house.sessions == []
+    assert application.sessions == []
 
 
 @pytest.mark.parametrize(
@@ -115,18 +117,18 @@ async def test_a_reset_ends_what_runs_and_is_fine_where_nothing_does():
 )
 async def test_a_bad_body_starts_nothing(content, status, sentence):
     """One sentence says what is wrong with it."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.post("/api/bot/start", content=content.encode("latin-1"))
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"].startswith(sentence)
-    assert house.sessions == []
+    assert application.sessions == []
 
 
 async def test_what_a_start_does_not_know_is_passed_over():
     """Clients of the Compatibility API may say more than is read."""
-    async with living(House()) as house, client(house) as http:
+    async with living(House()) as application, client(application) as http:
         answer = await http.post("/api/bot/start", json={"session_name": "x", "portal": "y", "odd": [1]})
         assert (answer.status_code, answer.json()["session_name"]) == (200, "x")
 
@@ -134,8 +136,8 @@ async def test_what_a_start_does_not_know_is_passed_over():
 async def test_stop_ends_the_session_and_says_so_when_there_is_none():
     """The Compatibility API's words in both cases."""
     views = [session_view(), session_view(session_name="second")]
-    house = House(sessions=list(views))
-    async with living(house), client(house) as http:
+    application = House(sessions=list(views))
+    async with living(application), client(application) as http:
         stopped = await http.post("/api/bot/stop")
         assert stopped.json() == {
             "message": "Bot stopped successfully",
@@ -149,22 +151,22 @@ async def test_stop_ends_the_session_and_says_so_when_there_is_none():
 
 async def test_toggle_starts_and_stops():
     """Whatever the bot does, it does the other then."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         assert (await http.post("/api/bot/toggle")).json() == {"status": "Bot started", "running": True}
         assert (await http.post("/api/bot/toggle")).json() == {"status": "Bot stopped", "running": False}
-    assert house.sessions == []
+    assert application.sessions == []
 
 
 async def test_sessions_are_read_from_the_record():
     """The query becomes a message."""
-    house = House(session_rows=[session_row(), session_row()])
-    async with living(house), client(house) as http:
+    application = House(session_rows=[session_row(), session_row()])
+    async with living(application), client(application) as http:
         default = await http.get("/api/bot/sessions")
         chosen = await http.get("/api/bot/sessions?limit=3&offset=6&status=stopped")
     assert [row.keys() for row in default.json()] == [SESSION, SESSION]
     assert chosen.status_code == 200
-    assert house.asked == [
+    assert application.asked == [
         SessionsQuery(limit=10, offset=0),
         SessionsQuery(limit=3, offset=6, status="stopped"),
     ]
@@ -172,13 +174,13 @@ async def test_sessions_are_read_from_the_record():
 
 async def test_jobs_are_read_from_the_record():
     """The query becomes a message."""
-    house = House(job_rows=[job_row()])
-    async with living(house), client(house) as http:
+    application = House(job_rows=[job_row()])
+    async with living(application), client(application) as http:
         default = await http.get("/api/bot/jobs")
         chosen = await http.get(f"/api/bot/jobs?session_id={UUID(int=9)}&status=accepted&limit=5&offset=1")
     assert [row.keys() for row in default.json()] == [JOB]
     assert chosen.status_code == 200
-    assert house.asked == [
+    assert application.asked == [
         JobsQuery(limit=100, offset=0),
         JobsQuery(session_id=UUID(int=9), status=JobStatus.ACCEPTED, limit=5, offset=1),
     ]
@@ -203,8 +205,8 @@ async def test_jobs_are_read_from_the_record():
 )
 async def test_a_query_out_of_range_asks_nobody(path, sentence):
     """422, with one sentence that names field, value and expectation."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.get(path)
     assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
-    assert house.asked == []
+    assert application.asked == []

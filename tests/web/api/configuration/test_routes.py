@@ -19,8 +19,8 @@ ALL = "/api/bot/configurations"
 
 async def test_the_active_configuration_is_read(database):
     """With the Compatibility API's fields and their types: decimals are numbers."""
-    async with recorded(database) as house:
-        answer = await house.http.get(ACTIVE)
+    async with recorded(database) as application:
+        answer = await application.http.get(ACTIVE)
     assert answer.status_code == 200
     found = answer.json()
     assert list(found) == [field.name for field in fields(ConfigurationRow)]
@@ -30,11 +30,11 @@ async def test_the_active_configuration_is_read(database):
 
 async def test_any_subset_is_changed_and_told(database):
     """The whole model comes back, and everybody hears of it after the commit."""
-    async with recorded(database) as house:
-        before = (await house.http.get(ACTIVE)).json()
-        with house.bus.subscribe(ConfigurationChanged) as events:
+    async with recorded(database) as application:
+        before = (await application.http.get(ACTIVE)).json()
+        with application.bus.subscribe(ConfigurationChanged) as events:
             body = {"check_interval_seconds": 1.25, "exclude_types": None, "max_accept_per_run": 5}
-            answer = await house.http.put(ACTIVE, json=body)
+            answer = await application.http.put(ACTIVE, json=body)
             with trio.fail_after(5):
                 event = await next_event(events, ConfigurationChanged)
         assert answer.status_code == 200
@@ -45,11 +45,11 @@ async def test_any_subset_is_changed_and_told(database):
             "exclude_types": [],
             "updated_at": after["updated_at"],
         }
-        assert (await house.http.get(ACTIVE)).json() == after
+        assert (await application.http.get(ACTIVE)).json() == after
         assert event.changed == ("check_interval_seconds", "exclude_types")
-        assert event.configuration == await house.record.read(ConfigurationQuery())
-        assert (await house.http.put(ACTIVE, json=after)).json()["max_accept_per_run"] == 5
-        assert (await house.http.put(ACTIVE)).status_code == 200
+        assert event.configuration == await application.record.read(ConfigurationQuery())
+        assert (await application.http.put(ACTIVE, json=after)).json()["max_accept_per_run"] == 5
+        assert (await application.http.put(ACTIVE)).status_code == 200
 
 
 async def test_concurrent_changes_of_different_fields_all_last(database):
@@ -62,17 +62,17 @@ async def test_concurrent_changes_of_different_fields_all_last(database):
         "check_interval_seconds": 9.5,
         "config_name": "Day",
     }
-    async with recorded(database) as house:
+    async with recorded(database) as application:
         statuses: list[int] = []
 
         async def put(name: str) -> None:
-            statuses.append((await house.http.put(ACTIVE, json={name: values[name]})).status_code)
+            statuses.append((await application.http.put(ACTIVE, json={name: values[name]})).status_code)
 
         async with trio.open_nursery() as nursery:
             for name in values:
                 nursery.start_soon(put, name)
         assert statuses == [200] * len(values)
-        after = (await house.http.get(ACTIVE)).json()
+        after = (await application.http.get(ACTIVE)).json()
     assert {name: after[name] for name in values} == values
 
 
@@ -97,19 +97,19 @@ async def test_concurrent_changes_of_different_fields_all_last(database):
 )
 async def test_one_error_changes_nothing(database, content, status, sentence):
     """Nor do the good fields beside it."""
-    async with recorded(database) as house:
-        before = (await house.http.get(ACTIVE)).json()
-        answer = await house.http.put(ACTIVE, content=content)
+    async with recorded(database) as application:
+        before = (await application.http.get(ACTIVE)).json()
+        answer = await application.http.put(ACTIVE, content=content)
         assert answer.status_code == status
         assert answer.json()["detail"].startswith(sentence)
-        assert (await house.http.get(ACTIVE)).json() == before
+        assert (await application.http.get(ACTIVE)).json() == before
 
 
 async def test_sessions_are_asked_to_read_again(database):
     """For those who changed the table themselves."""
-    async with recorded(database) as house:
-        with house.bus.subscribe(ConfigurationRefreshRequested) as events:
-            answer = await house.http.post(f"{ACTIVE}/refresh")
+    async with recorded(database) as application:
+        with application.bus.subscribe(ConfigurationRefreshRequested) as events:
+            answer = await application.http.post(f"{ACTIVE}/refresh")
             with trio.fail_after(5):
                 await next_event(events, ConfigurationRefreshRequested)
     assert answer.status_code == 200
@@ -121,28 +121,28 @@ async def test_sessions_are_asked_to_read_again(database):
 
 async def test_configurations_are_created_listed_and_activated(database):
     """A name is taken once; one is active at a time."""
-    async with recorded(database) as house:
-        created = await house.http.post(ALL, json={"config_name": "Night", "max_accept_per_run": 1})
+    async with recorded(database) as application:
+        created = await application.http.post(ALL, json={"config_name": "Night", "max_accept_per_run": 1})
         assert created.status_code == 201
         night = created.json()
         assert (night["config_name"], night["max_accept_per_run"], night["is_active"]) == ("Night", 1, False)
-        taken = await house.http.post(ALL, json={"config_name": "Night"})
+        taken = await application.http.post(ALL, json={"config_name": "Night"})
         assert taken.status_code == 409
         assert taken.json()["detail"] == "there is a configuration named 'Night' already"
-        unnamed = await house.http.post(ALL, json={"max_accept_per_run": 1})
+        unnamed = await application.http.post(ALL, json={"max_accept_per_run": 1})
         assert (unnamed.status_code, unnamed.json()["detail"]) == (
             422,
             "config_name must be given, not null.",
         )
         place = f"{ALL}/{night['id']}"
-        changed = (await house.http.put(place, json={"quick_check_interval_seconds": 60})).json()
-        assert (await house.http.get(place)).json() == changed
-        renamed = await house.http.put(place, json={"config_name": "default"})
+        changed = (await application.http.put(place, json={"quick_check_interval_seconds": 60})).json()
+        assert (await application.http.get(place)).json() == changed
+        renamed = await application.http.put(place, json={"config_name": "default"})
         assert renamed.status_code == 409
-        activated = (await house.http.post(f"{place}/activate")).json()
+        activated = (await application.http.post(f"{place}/activate")).json()
         assert activated == {**changed, "is_active": True, "updated_at": activated["updated_at"]}
-        assert (await house.http.get(ACTIVE)).json() == activated
-        every = (await house.http.get(ALL)).json()
+        assert (await application.http.get(ACTIVE)).json() == activated
+        every = (await application.http.get(ALL)).json()
         assert [(one["config_name"], one["is_active"]) for one in every] == [
             ("Night", True),
             ("default", False),
@@ -152,12 +152,12 @@ async def test_configurations_are_created_listed_and_activated(database):
 async def test_a_configuration_that_is_not_there_is_404(database):
     """For all that can be done with one."""
     place = f"{ALL}/{uuid4()}"
-    async with recorded(database) as house:
+    async with recorded(database) as application:
         answers = [
-            await house.http.get(place),
-            await house.http.put(place, json={"max_accept_per_run": 1}),
-            await house.http.post(f"{place}/activate"),
+            await application.http.get(place),
+            await application.http.put(place, json={"max_accept_per_run": 1}),
+            await application.http.post(f"{place}/activate"),
         ]
         assert [answer.status_code for answer in answers] == [404, 404, 404]
         assert {answer.json()["code"] for answer in answers} == {"no_such_configuration"}
-        assert (await house.http.get(f"{ALL}/x")).status_code == 404
+        assert (await application.http.get(f"{ALL}/x")).status_code == 404

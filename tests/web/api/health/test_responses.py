@@ -42,7 +42,7 @@ def tree(
     return node(
         "botvisor",
         root,
-        node("records", ChildState.RUNNING, node("db_writer", writer, error="gone")),
+        node("database", ChildState.RUNNING, node("db_writer", writer, error="gone")),
         node("mirror", ChildState.RUNNING, node("redis_sync", mirror, error="gone")),
     )
 

@@ -23,15 +23,15 @@ FACTS = {"status", "last_check", "retry_count", "latency_ms", "error", "evidence
 
 def broken(name: ServiceName, status: ServiceStatus = ServiceStatus.DISCONNECTED) -> House:
     """A house where one service does not work."""
-    house = House()
-    house.services[name] = service_health(name, status=status, error="nobody is there", retry_count=2)
-    return house
+    application = House()
+    application.services[name] = service_health(name, status=status, error="nobody is there", retry_count=2)
+    return application
 
 
 async def test_all_is_well():
     """The keys of both vocabularies are there."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.get("/health")
     assert answer.status_code == 200
     health = answer.json()
@@ -45,8 +45,8 @@ async def test_all_is_well():
 
 async def test_a_service_that_does_not_work_is_told_of():
     """As an issue; the process itself answers as before."""
-    house = broken(ServiceName.DATABASE)
-    async with living(house), client(house) as http:
+    application = broken(ServiceName.DATABASE)
+    async with living(application), client(application) as http:
         answer = await http.get("/health")
     health = answer.json()
     assert (answer.status_code, health["status"]) == (200, "degraded")
@@ -57,20 +57,20 @@ async def test_a_service_that_does_not_work_is_told_of():
 
 async def test_three_issues_are_503():
     """So that a watcher that reads the status only hears of it."""
-    house = broken(ServiceName.DATABASE)
+    application = broken(ServiceName.DATABASE)
     for name in (ServiceName.REDIS, ServiceName.EXTERNAL_API):
-        house.services[name] = service_health(name, status=ServiceStatus.DISCONNECTED, error="no")
-    async with living(house), client(house) as http:
+        application.services[name] = service_health(name, status=ServiceStatus.DISCONNECTED, error="no")
+    async with living(application), client(application) as http:
         answer = await http.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (503, "unhealthy")
 
 
 async def test_an_actor_in_backoff_is_an_unhealthy_part():
     """With its own last error, at this moment, not at the last look."""
-    house = House()
-    with house.bus.subscribe(ChildFailed) as failures:
-        async with living(house), client(house) as http:
-            house.writer.tell_nowait(Break(reason="connection refused"))
+    application = House()
+    with application.bus.subscribe(ChildFailed) as failures:
+        async with living(application), client(application) as http:
+            application.writer.tell_nowait(Break(reason="connection refused"))
             await next_event(failures, ChildFailed)
             health = (await http.get("/health")).json()
             ready = await http.get("/readyz")
@@ -82,8 +82,8 @@ async def test_an_actor_in_backoff_is_an_unhealthy_part():
 
 async def test_the_media_type_is_the_one_that_was_asked_for():
     """application/health+json by Accept, else plain JSON."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         plain = await http.get("/health")
         health = await http.get("/health", headers={"Accept": "application/health+json"})
         odd = await http.get("/health", headers={"Accept": "image/png"})
@@ -93,8 +93,8 @@ async def test_the_media_type_is_the_one_that_was_asked_for():
 
 async def test_every_service_in_detail():
     """With when it was seen, for how long, and what was seen."""
-    house = broken(ServiceName.WEBSOCKET, ServiceStatus.UNHEALTHY)
-    async with living(house), client(house) as http:
+    application = broken(ServiceName.WEBSOCKET, ServiceStatus.UNHEALTHY)
+    async with living(application), client(application) as http:
         answer = await http.get("/health/detailed")
     assert answer.status_code == 200
     health = answer.json()
@@ -116,9 +116,11 @@ async def test_every_service_in_detail():
 
 async def test_a_redis_that_evicts_is_warned_of():
     """It may be healthy otherwise."""
-    house = House()
-    house.services[ServiceName.REDIS] = service_health(ServiceName.REDIS, warning="set it to noeviction")
-    async with living(house), client(house) as http:
+    application = House()
+    application.services[ServiceName.REDIS] = service_health(
+        ServiceName.REDIS, warning="set it to noeviction"
+    )
+    async with living(application), client(application) as http:
         health = (await http.get("/health/detailed")).json()
     assert health["warnings"] == ["set it to noeviction"]
     assert health["services"]["redis"]["warning"] == "set it to noeviction"
@@ -127,13 +129,13 @@ async def test_a_redis_that_evicts_is_warned_of():
 
 async def test_a_monitor_that_gives_no_answer_is_an_error():
     """And nothing is healthy, as nobody knows; it is said within moments."""
-    house = House(monitor_is_mute=True)
+    application = House(monitor_is_mute=True)
     answers: dict[str, httpx.Response] = {}
 
     async def get(path: str) -> None:
         answers[path] = await http.get(path)
 
-    async with living(house), client(house) as http:
+    async with living(application), client(application) as http:
         with trio.fail_after(5):
             async with trio.open_nursery() as nursery:
                 for path in ("/health", "/health/detailed", "/health/service/redis", "/readyz"):
@@ -151,8 +153,8 @@ async def test_a_monitor_that_gives_no_answer_is_an_error():
 @pytest.mark.parametrize("name", list(ServiceName))
 async def test_one_service(name: ServiceName):
     """By its name."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.get(f"/health/service/{name}")
     assert answer.status_code == 200
     assert answer.json().keys() == {"name", *FACTS}
@@ -161,8 +163,8 @@ async def test_one_service(name: ServiceName):
 
 async def test_a_service_that_nobody_watches_is_a_problem():
     """404, as a problem that every client can read."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.get("/health/service/postgres")
     assert answer.status_code == 404
     problem = answer.json()
@@ -173,30 +175,30 @@ async def test_a_service_that_nobody_watches_is_a_problem():
 
 async def test_a_check_can_be_forced():
     """It answers with what the services are now."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.post("/health/force-check")
     assert answer.status_code == 200
     checked = answer.json()
     assert checked.keys() == {"message", "timestamp", "overall_status", "services"}
     assert checked["message"] == "All services were checked: healthy"
     assert checked["services"].keys() == set(ServiceName)
-    assert house.forced_checks == 1
+    assert application.forced_checks == 1
 
 
 async def test_liveness_depends_on_nothing():
     """The process answers, so it lives."""
-    house = House(roster_answers=False, monitor_is_mute=True)
-    async with living(house), client(house) as http:
+    application = House(roster_answers=False, monitor_is_mute=True)
+    async with living(application), client(application) as http:
         assert (await http.get("/livez")).json() == {"status": "ok"}
 
 
 async def test_ready_is_who_can_record():
     """Redis and the portal may be away; PostgreSQL may not."""
-    house = broken(ServiceName.REDIS)
-    async with living(house), client(house) as http:
+    application = broken(ServiceName.REDIS)
+    async with living(application), client(application) as http:
         ready = await http.get("/readyz")
-        house.services[ServiceName.DATABASE] = service_health(
+        application.services[ServiceName.DATABASE] = service_health(
             ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="nobody is there"
         )
         unready = await http.get("/readyz")
@@ -209,16 +211,16 @@ async def test_ready_is_who_can_record():
 
 async def test_started_is_who_has_all_children():
     """The test's house has them before it can be asked."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.get("/startupz")
     assert (answer.status_code, answer.json()) == (200, {"status": "started"})
 
 
 async def test_only_the_bare_facts_are_for_everybody():
     """An orchestrator shows no token; whoever wants to know more does."""
-    house = House(settings=web_settings(token=SecretStr(TOKEN)))
-    async with living(house), client(house) as http:
+    application = House(settings=web_settings(token=SecretStr(TOKEN)))
+    async with living(application), client(application) as http:
         bare = [(await http.get(path)).status_code for path in ("/livez", "/readyz", "/startupz")]
         more = [(await http.get(path)).status_code for path in ("/health", "/health/detailed")]
         shown = await http.get("/health", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -230,26 +232,26 @@ async def test_only_the_bare_facts_are_for_everybody():
 async def test_the_monitor_is_a_client_for_a_moment():
     """It shows the token, hears a first message and a pong, and is gone; one that shows none is refused."""
     settings = web_settings(token=SecretStr(TOKEN))
-    house = House(settings=settings)
-    async with living(house):
-        here = replace(settings, port=house.port)
+    application = House(settings=settings)
+    async with living(application):
+        here = replace(settings, port=application.port)
         with trio.fail_after(5):
             welcome = await WebSocketCheck(here)()
             refused = await WebSocketCheck(replace(here, token=SecretStr("")))()
             while True:
-                if not clients(house):
+                if not clients(application):
                     break
                 await trio.sleep(0.01)
     away = await WebSocketCheck(here)()
     assert (welcome.status, refused.status) == (ServiceStatus.HEALTHY, ServiceStatus.UNHEALTHY)
-    assert refused.error == f"ws://127.0.0.1:{house.port}/ws refused the handshake with 401"
+    assert refused.error == f"ws://127.0.0.1:{application.port}/ws refused the handshake with 401"
     assert away.status is ServiceStatus.DISCONNECTED
     assert TOKEN not in f"{welcome} {refused} {away}"
 
 
-def clients(house: House) -> object:
+def clients(application: House) -> object:
     """How many the hub feeds."""
-    assert house.system is not None
-    hub = find(house.system.snapshot(), "web/hub")
+    assert application.system is not None
+    hub = find(application.system.snapshot(), "web/hub")
     assert hub is not None
     return hub.detail["clients"]

@@ -17,9 +17,9 @@ PATH = "/api/bot/realtime-update"
 
 async def test_what_others_tell_is_passed_on():
     """Marked as theirs, whatever they say about that."""
-    house = House()
-    async with living(house), client(house) as http:
-        with house.bus.subscribe(RealtimeUpdate) as events:
+    application = House()
+    async with living(application), client(application) as http:
+        with application.bus.subscribe(RealtimeUpdate) as events:
             body = {
                 "type": "job_accepted",
                 "data": {"job_number": 3, "external": False},
@@ -46,9 +46,9 @@ async def test_what_others_tell_is_passed_on():
 )
 async def test_when_it_was(timestamp, moment):
     """A time without a zone is UTC, as a bot on a server sends it."""
-    house = House()
-    async with living(house), client(house) as http:
-        with house.bus.subscribe(RealtimeUpdate) as events:
+    application = House()
+    async with living(application), client(application) as http:
+        with application.bus.subscribe(RealtimeUpdate) as events:
             await http.post(PATH, json={"type": "no_jobs", "timestamp": timestamp})
             with trio.fail_after(5):
                 event = await next_event(events, RealtimeUpdate)
@@ -57,9 +57,9 @@ async def test_when_it_was(timestamp, moment):
 
 async def test_without_a_time_it_is_now():
     """Data may be left out too."""
-    house = House()
-    async with living(house), client(house) as http:
-        with house.bus.subscribe(RealtimeUpdate) as events:
+    application = House()
+    async with living(application), client(application) as http:
+        with application.bus.subscribe(RealtimeUpdate) as events:
             before = datetime.now(UTC)
             await http.post(PATH, json={"type": "no_jobs"})
             with trio.fail_after(5):
@@ -93,9 +93,9 @@ async def test_without_a_time_it_is_now():
 )
 async def test_what_is_not_for_others_to_tell_is_refused(body, sentence):
     """Nobody hears of it."""
-    house = House()
-    async with living(house), client(house) as http:
-        with house.bus.subscribe(RealtimeUpdate) as events:
+    application = House()
+    async with living(application), client(application) as http:
+        with application.bus.subscribe(RealtimeUpdate) as events:
             answer = await http.post(PATH, json=body)
             assert (answer.status_code, answer.json()["detail"][: len(sentence)]) == (422, sentence)
             with trio.move_on_after(0):
@@ -115,8 +115,8 @@ def test_the_houses_own_words_are_not_among_them():
 
 async def test_a_number_that_no_json_has_reaches_nobody():
     """Every client would have to give up on the frame."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         body = '{"type": "metric_update", "data": {"figure": [-1e400]}}'
         answer = await http.post(PATH, content=body)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")

@@ -59,7 +59,7 @@ def test_a_dead_letter_shows_its_type_and_not_its_content():
     """What a message holds may be anybody's secret."""
     letter = DeadLetter(
         number=7,
-        to="roster",
+        to="session_controller",
         message={"password": "hunter2"},
         reason=Undelivered.CRASHED,
         at=1.0,
@@ -69,7 +69,7 @@ def test_a_dead_letter_shows_its_type_and_not_its_content():
     shown = json.dumps(dead_letter(letter))
     assert json.loads(shown) == {
         "number": 7,
-        "to": "roster",
+        "to": "session_controller",
         "message": "dict",
         "reason": "crashed",
         "crashes": 12,
@@ -80,7 +80,7 @@ def test_an_entry_of_the_ledger_tells_what_happened_and_what_came_of_it():
     """Times are ISO, waits are seconds."""
     entry = RestartEntry(
         number=1,
-        path="botvisor/records/db_writer",
+        path="botvisor/database/db_writer",
         at=5.0,
         time=NOON,
         cause=Cause.ABSENCE,

@@ -11,27 +11,27 @@ from ...parts.application import House, client, living
 
 async def test_the_whole_tree_is_shown():
     """Each node with its state, and the children below it."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = (await http.get("/api/supervisor/status")).json()
     tree = answer["tree"]
     assert datetime.fromisoformat(answer["timestamp"]).tzinfo is not None
     names = [child["id"] for child in tree["children"]]
-    assert names == ["records", "mirror", "monitor", "queue", "sessions", "web"]
+    assert names == ["database", "mirror", "monitor", "queue", "sessions", "web"]
     hub, server = tree["children"][-1]["children"]
     assert hub["path"] == "botvisor/web/hub"
     assert hub["mailbox"].keys() == {"depth", "capacity", "high_water"}
-    assert server["detail"] == {"url": house.url}
+    assert server["detail"] == {"url": application.url}
     assert (server["state"], server["restarts"], server["backoff_until"]) == ("running", 0, None)
     assert server["uptime_seconds"] >= 0
 
 
 async def test_a_child_in_backoff_says_until_when():
     """And why."""
-    house = House()
-    with house.bus.subscribe(ChildFailed) as failures:
-        async with living(house), client(house) as http:
-            house.mirror.tell_nowait(Break(reason="power cut"))
+    application = House()
+    with application.bus.subscribe(ChildFailed) as failures:
+        async with living(application), client(application) as http:
+            application.mirror.tell_nowait(Break(reason="power cut"))
             await next_event(failures, ChildFailed)
             answer = (await http.get("/api/supervisor/status")).json()
     (sync,) = answer["tree"]["children"][1]["children"]
@@ -42,10 +42,10 @@ async def test_a_child_in_backoff_says_until_when():
 
 async def test_the_ledger_tells_of_each_failure_newest_first():
     """With its cause and the wait that was chosen."""
-    house = House()
-    with house.bus.subscribe(ChildFailed) as failures:
-        async with living(house), client(house) as http:
-            house.mirror.tell_nowait(Break(reason="power cut"))
+    application = House()
+    with application.bus.subscribe(ChildFailed) as failures:
+        async with living(application), client(application) as http:
+            application.mirror.tell_nowait(Break(reason="power cut"))
             await next_event(failures, ChildFailed)
             (entry, *_) = (await http.get("/api/supervisor/ledger")).json()["entries"]
     assert (entry["path"], entry["error"], entry["outcome"]) == (
@@ -58,10 +58,10 @@ async def test_the_ledger_tells_of_each_failure_newest_first():
 
 async def test_a_message_that_crashed_its_actor_is_kept_and_can_be_sent_again():
     """By its number; a number that is not kept is refused."""
-    house = House()
-    with house.bus.subscribe(ChildFailed) as failures:
-        async with living(house), client(house) as http:
-            house.mirror.tell_nowait(Break(reason="power cut"))
+    application = House()
+    with application.bus.subscribe(ChildFailed) as failures:
+        async with living(application), client(application) as http:
+            application.mirror.tell_nowait(Break(reason="power cut"))
             await next_event(failures, ChildFailed)
             (letter,) = (await http.get("/api/supervisor/dead-letters")).json()["letters"]
             assert (letter["to"], letter["message"]) == ("redis_sync", "Break")
@@ -73,8 +73,8 @@ async def test_a_message_that_crashed_its_actor_is_kept_and_can_be_sent_again():
 
 async def test_the_load_names_the_slowest_handlers():
     """And the lag of the event loop, where that is measured."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         await http.get("/api/supervisor/status")
         load = (await http.get("/api/supervisor/load")).json()
     assert load.keys() == {"lag", "slowest"}

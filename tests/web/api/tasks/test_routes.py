@@ -27,44 +27,44 @@ from ...parts.views import task_view
 
 async def test_a_task_is_added_and_told_where_it_is():
     """201, its id, and its address."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         added = await http.post("/api/tasks", json={"type": "screenshot", "data": {"page": 3}})
         found = await http.get(added.headers["Location"])
     assert added.status_code == 201
-    assert added.json() == {"id": str(house.tasks[0].id), "created": True}
+    assert added.json() == {"id": str(application.tasks[0].id), "created": True}
     assert (found.json()["id"], found.json()["data"]) == (added.json()["id"], {"page": 3})
 
 
 async def test_the_same_key_is_the_same_task():
     """200 instead of 201, and nothing new."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         ask = {"json": {"type": "login"}, "headers": {"Idempotency-Key": "once"}}
         first, second = await http.post("/api/tasks", **ask), await http.post("/api/tasks", **ask)
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json()["id"] == second.json()["id"]
-    assert (second.json()["created"], len(house.tasks)) == (False, 1)
+    assert (second.json()["created"], len(application.tasks)) == (False, 1)
 
 
 @pytest.mark.parametrize("wrap", [list, lambda tasks: {"tasks": tasks}])
 async def test_many_tasks_are_one_message(wrap):
     """A list in, a list out; the header's key holds for each, with its number."""
-    house = House()
+    application = House()
     tasks = [{"type": "screenshot"}, {"type": "login", "idempotency_key": "own"}]
-    async with living(house), client(house) as http:
+    async with living(application), client(application) as http:
         answer = await http.post("/api/tasks", json=wrap(tasks), headers={"Idempotency-Key": "k"})
         again = await http.post("/api/tasks", json=wrap(tasks), headers={"Idempotency-Key": "k"})
     assert (answer.status_code, again.status_code) == (201, 200)
     assert [one["created"] for one in answer.json()["tasks"]] == [True, True]
-    message = house.asked_queue[0]
+    message = application.asked_queue[0]
     assert isinstance(message, AddTasks)
     assert [task.idempotency_key for task in message.tasks] == ["k#0", "own"]
 
 
 async def test_every_field_of_a_task_reaches_the_queue():
     """With children, whose fields are the same."""
-    house = House()
+    application = House()
     body = {
         "type": "screenshot",
         "data": {"a": [1, None]},
@@ -80,7 +80,7 @@ async def test_every_field_of_a_task_reaches_the_queue():
         "children": [{"type": "login", "priority": -1}],
         "on_child_failure": "wait",
     }
-    async with living(house), client(house) as http:
+    async with living(application), client(application) as http:
         assert (await http.post("/api/tasks", json=body)).status_code == 201
     expected = NewTask(
         type="screenshot",
@@ -97,7 +97,7 @@ async def test_every_field_of_a_task_reaches_the_queue():
         children=(NewTask(type="login", priority=-1),),
         on_child_failure=ChildFailure.WAIT,
     )
-    assert house.asked_queue[0] == AddTasks(tasks=(expected,))
+    assert application.asked_queue[0] == AddTasks(tasks=(expected,))
 
 
 @pytest.mark.parametrize(
@@ -129,26 +129,26 @@ async def test_every_field_of_a_task_reaches_the_queue():
 )
 async def test_a_bad_task_reaches_nobody(body, status, sentence):
     """One sentence names the field, what it must be, and what it was."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.post("/api/tasks", content=body)
     assert (answer.status_code, answer.json()["detail"][: len(sentence)]) == (status, sentence)
-    assert house.asked_queue == []
+    assert application.asked_queue == []
 
 
 async def test_tasks_are_listed_by_filters_a_page_at_a_time():
     """The query becomes a message; the answer says how to go on."""
-    house = House(tasks=[task_view(state=TaskState.FAILED), task_view(state=TaskState.FAILED)])
+    application = House(tasks=[task_view(state=TaskState.FAILED), task_view(state=TaskState.FAILED)])
     parent = uuid4()
-    async with living(house), client(house) as http:
+    async with living(application), client(application) as http:
         path = f"/api/tasks?state=failed&type=login&group=g&parent_id={parent}&cursor=abc&limit=5"
         page = (await http.get(path)).json()
         wrong = await http.get("/api/tasks?state=odd")
     assert ([task["id"] for task in page["tasks"]], page["next_cursor"]) == (
-        [str(task.id) for task in house.tasks],
+        [str(task.id) for task in application.tasks],
         "further",
     )
-    assert house.asked_queue == [
+    assert application.asked_queue == [
         TasksQuery(state=TaskState.FAILED, type="login", group="g", parent_id=parent, cursor="abc", limit=5)
     ]
     assert wrong.status_code == 422
@@ -157,8 +157,8 @@ async def test_tasks_are_listed_by_filters_a_page_at_a_time():
 async def test_commands_answer_with_the_task_as_it_is_then():
     """Cancel by two methods, retry with and without other data, promote, priority."""
     task = task_view()
-    house = House(tasks=[task])
-    async with living(house), client(house) as http:
+    application = House(tasks=[task])
+    async with living(application), client(application) as http:
         at = f"/api/tasks/{task.id}"
         assert (await http.delete(at)).json()["state"] == "cancelled"
         assert (await http.post(f"{at}/cancel")).json()["state"] == "cancelled"
@@ -169,15 +169,15 @@ async def test_commands_answer_with_the_task_as_it_is_then():
         missing = await http.post(f"{at}/priority", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "task_state_forbids")
     assert missing.json()["detail"] == "priority must be a whole number from -1000 to 1000, not null."
-    assert RetryTask(id=task.id, data={"x": 1}) in house.asked_queue
-    assert ReprioritizeTask(id=task.id, priority=-3) in house.asked_queue
+    assert RetryTask(id=task.id, data={"x": 1}) in application.asked_queue
+    assert ReprioritizeTask(id=task.id, priority=-3) in application.asked_queue
 
 
 async def test_a_task_tells_its_attempts_its_log_and_why_it_waits():
     """Each under an address of its own."""
     task = task_view()
-    house = House(tasks=[task])
-    async with living(house), client(house) as http:
+    application = House(tasks=[task])
+    async with living(application), client(application) as http:
         attempts = (await http.get(f"/api/tasks/{task.id}/attempts")).json()
         logs = (await http.get(f"/api/tasks/{task.id}/logs")).json()
         told = (await http.get(f"/api/tasks/{task.id}/explain")).json()
@@ -192,9 +192,9 @@ async def test_a_task_tells_its_attempts_its_log_and_why_it_waits():
 async def test_a_log_is_read_page_by_page():
     """As the list of tasks is; the first page needs no parameter."""
     task = task_view()
-    house = House(tasks=[task], task_lines=[f"line {n}" for n in range(250)])
+    application = House(tasks=[task], task_lines=[f"line {n}" for n in range(250)])
     read: list[str] = []
-    async with living(house), client(house) as http:
+    async with living(application), client(application) as http:
         query: dict[str, str] = {}
         for size in (100, 60, 90):
             page = (await http.get(f"/api/tasks/{task.id}/logs", params=query)).json()
@@ -207,8 +207,8 @@ async def test_a_log_is_read_page_by_page():
 
 async def test_a_number_without_end_is_refused_in_our_words():
     """The client is not told how to set up Python."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         body = b'{"type": "login", "data": {"n": ' + b"9" * 5000 + b"}}"
         answer = await http.post("/api/tasks", content=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
@@ -217,8 +217,8 @@ async def test_a_number_without_end_is_refused_in_our_words():
 
 async def test_an_unknown_task_is_404():
     """Whatever is asked of it; and what is no id at all, too."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         for path in ("", "/attempts", "/logs", "/explain"):
             answer = await http.get(f"/api/tasks/{uuid4()}{path}")
             assert (answer.status_code, answer.json()["code"]) == (404, "no_such_task")
@@ -227,17 +227,17 @@ async def test_an_unknown_task_is_404():
 
 async def test_the_queue_is_paused_and_resumed_whole_or_by_type():
     """The answer says which, and how it is now."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         assert (await http.post("/api/tasks/pause")).json() == {"paused": True, "type": None}
         assert (await http.post("/api/tasks/resume?type=login")).json() == {"paused": False, "type": "login"}
-    assert house.asked_queue == [PauseTasks(), ResumeTasks(type="login")]
+    assert application.asked_queue == [PauseTasks(), ResumeTasks(type="login")]
 
 
 async def test_stats_tell_states_limits_and_workers():
     """Every state is counted, also those that no task is in."""
-    house = House(tasks=[task_view(), task_view(state=TaskState.DEAD)])
-    async with living(house), client(house) as http:
+    application = House(tasks=[task_view(), task_view(state=TaskState.DEAD)])
+    async with living(application), client(application) as http:
         stats = (await http.get("/api/tasks/stats")).json()
     assert stats["states"]["pending"] == stats["states"]["dead"] == 1
     assert stats["states"].keys() == set(TaskState)
@@ -249,8 +249,8 @@ async def test_stats_tell_states_limits_and_workers():
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/tasks/stats"), ("POST", "/api/tasks")])
 async def test_while_the_record_is_away_a_client_is_told_to_come_back(method, path):
     """503 with Retry-After, in one sentence."""
-    house = House(queue_away=True)
-    async with living(house), client(house) as http:
+    application = House(queue_away=True)
+    async with living(application), client(application) as http:
         answer = await http.request(method, path, json={"type": "login"} if method == "POST" else None)
     assert (answer.status_code, answer.json()["code"]) == (503, "queue_away")
     assert answer.headers["Retry-After"] == "2"
@@ -272,10 +272,10 @@ async def test_while_the_record_is_away_a_client_is_told_to_come_back(method, pa
 )
 async def test_limits_are_set_and_lifted(body, message):
     """What is left out is unlimited; the answer shows how all limits stand."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.put("/api/tasks/limits", json=body)
-    assert house.asked_queue[0] == message
+    assert application.asked_queue[0] == message
     assert answer.json()["limits"][0]["max_running"] == 2
 
 
@@ -290,8 +290,8 @@ async def test_limits_are_set_and_lifted(body, message):
 )
 async def test_a_bad_limit_reaches_nobody(body, sentence):
     """One sentence says what would be right."""
-    house = House()
-    async with living(house), client(house) as http:
+    application = House()
+    async with living(application), client(application) as http:
         answer = await http.put("/api/tasks/limits", json=body)
     assert (answer.status_code, answer.json()["detail"][: len(sentence)]) == (422, sentence)
-    assert house.asked_queue == []
+    assert application.asked_queue == []

@@ -19,7 +19,7 @@ async def test_status_sums_up(home: dict[str, str]):
         ["session", "running Session_1, login success"],
         ["jobs", "12 checks, 3 accepted, 2 rejected"],
         ["actors", "1 running, 1 backoff; 3 restarts"],
-        ["backoff", "botvisor/records/db_writer: connection refused \N{REPLACEMENT CHARACTER}[31m[bold]"],
+        ["backoff", "botvisor/database/db_writer: connection refused \N{REPLACEMENT CHARACTER}[31m[bold]"],
     ]
     assert parsed == {
         "url": url,
