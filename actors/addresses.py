@@ -1,4 +1,4 @@
-"""The addresses through which the actors know each other."""
+"""The addresses of botvisor's own actors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .sessions.screenshots.messages import ScreenshotMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeAddresses:
-    """Every mailbox that somebody other than its owner writes to, made before the first actor."""
+    """Every mailbox that another actor or the front end writes to; made before the first actor starts."""
 
     root: Address[SupervisorMessage] = field(default_factory=lambda: Address("botvisor"))
     db_writer: Address[Write] = field(default_factory=lambda: Address("db_writer", capacity=1000))

@@ -1,4 +1,4 @@
-"""What the settings of one run came to."""
+"""The configuration of one run with all choices made: files read, ports, the browser and the key found."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from .settings import EMBEDDED, Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedConfig:
-    """What the settings came to: the choices that are made once, before the tree is planted."""
+    """The settings and what they resolve to: once, so that an actor's restart does not resolve them anew."""
 
     settings: Settings
     data_dir: DataDir
     definition: PortalDefinition
     credentials: Credentials
     logins: LoginStore
-    """The log-ins of all sessions, kept over restarts."""
+    """The saved log-ins of all sessions."""
     chromium: Path | None
-    """The browser for the sessions; None runs them on the http engine."""
+    """The executable for the browser engine; None selects the http engine."""
     practice: tuple[str, ...]
-    """The program that is the practice portal."""
+    """The command that runs the practice portal."""
     handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])
-    """Who does the tasks of each type, in this instance."""
+    """Task handlers by task type, beside those of the capabilities and before them."""
+    plugin_settings: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The settings of each plugin, by the name of its capability."""
     owner: str = EMBEDDED
-    """This instance, for all who share its database, and the same after its restart."""
+    """The name under which this instance holds leases; the same after its restart."""
 
     @property
     def engine(self) -> str:

@@ -1,4 +1,4 @@
-"""Makes the specs of the tree, with the limits that the settings give to all of them."""
+"""Builds child specs and supervisor specs with the limits and backoff of the configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ M = TypeVar("M")
 
 
 class SpecBuilder:
-    """Makes specs with the limits that the settings give to all of them."""
+    """Builds specs with the configured restart limits and backoff."""
 
     def __init__(self, settings: Settings) -> None:
         self._runtime = settings.runtime
@@ -26,13 +26,24 @@ class SpecBuilder:
             jitter=settings.backoff.jitter,
         )
 
-    def branch(
+    def supervisor(
         self, address: Address[SupervisorMessage], *children: ChildSpec | SupervisorSpec | None
     ) -> SupervisorSpec:
-        """A supervisor; None stands for a child that the settings leave out."""
+        """A supervisor of these children; None stands for a child that the settings leave out."""
         return SupervisorSpec(
             address=address,
             children=tuple(child for child in children if child is not None),
+            max_restarts=self._runtime.max_restarts,
+            period=self._runtime.restart_period_seconds,
+            backoff=self.backoff,
+        )
+
+    def dynamic_supervisor(self, address: Address[SupervisorMessage], *, max_children: int) -> SupervisorSpec:
+        """A supervisor whose children are started by message."""
+        return SupervisorSpec(
+            address=address,
+            dynamic=True,
+            max_children=max_children,
             max_restarts=self._runtime.max_restarts,
             period=self._runtime.restart_period_seconds,
             backoff=self.backoff,
@@ -45,10 +56,13 @@ class SpecBuilder:
         *,
         start_timeout: float = 30.0,
         shutdown: float = 5.0,
-        longest_pause: float = math.inf,
+        max_backoff: float = math.inf,
     ) -> ChildSpec:
-        """An actor on its address."""
-        maximum = max(self.backoff.minimum, min(self.backoff.maximum, longest_pause))
+        """An actor on its address.
+
+        ``max_backoff`` bounds this child's restart delay, in seconds, below the configured maximum.
+        """
+        maximum = max(self.backoff.minimum, min(self.backoff.maximum, max_backoff))
         return ChildSpec(
             address=address,
             start=start,

@@ -7,64 +7,68 @@ and stops it in order. See README.md in this folder.
 
 from __future__ import annotations
 
-from ._actor import Actor, Context, Detail
+from ._actor import Actor, Context, Detail, Timer
 from ._address import Address
 from ._backoff import Backoff
 from ._bus import Bus, Subscription, WhenSlow
-from ._control import (
-    AlreadyPresent,
-    AlreadyStarted,
-    ChildCountQuery,
-    ChildrenQuery,
-    ChildRestarting,
-    ChildRunning,
-    ChildSpecQuery,
-    DeadLettersQuery,
-    DeleteChild,
-    DynamicSupervisor,
-    LedgerQuery,
-    LoadQuery,
-    MaxChildren,
-    NotFound,
-    NotResent,
-    ResendDeadLetter,
-    RestartChild,
-    StartChild,
-    StartRefused,
-    SupervisorMessage,
-    SupervisorRefusal,
-    TerminateChild,
-    TreeQuery,
-)
-from ._dead_letters import DeadLetter, DeadLetters, NoSuchLetter, Repeatable, Undelivered
+from ._dead_letters import DeadLetter, DeadLetters, Repeatable, Undelivered
 from ._errors import (
     ActorCrashed,
     ActorStopped,
+    AlreadyPresent,
+    AlreadyStarted,
     AskFailed,
     AskTimeout,
+    ChildRestarting,
+    ChildRunning,
+    DynamicSupervisor,
     HandlerHung,
     IntensityReached,
     InvalidSpec,
     LinkBroken,
     MailboxFull,
+    MaxChildren,
     MessageDropped,
+    NoSuchLetter,
+    NotFound,
+    NotResent,
     Refusal,
     RuntimeFault,
     StartFailed,
+    StartRefused,
     SubscriberLagged,
+    SupervisorRefusal,
     UnexpectedExit,
     describe,
 )
 from ._exit import Cause, ChildFailed, ChildStarted, ChildStopped, Exit, LifecycleEvent, traceback_hash
-from ._gc import freeze_heap
 from ._ledger import Ledger, Outcome, RestartEntry, RestartRecorded
 from ._load import Load, LoopLag, SlowHandler
-from ._mailbox import MailboxStatistics, Urgent
+from ._mailbox import Down, MailboxStatistics, Urgent
 from ._node import ChildCounts, ChildInfo, ChildState, Kind, Node
 from ._overflow import Overflow
 from ._reply import Deferred, Request
-from ._run import ExitCode, run, until_signal
-from ._spec import AnySpec, ChildSpec, Shutdown, SupervisorSpec, check_child_specs
+from ._run import ExitCode, freeze_heap, run, until_signal
+from ._spec import (
+    AnySpec,
+    ChildCountQuery,
+    ChildrenQuery,
+    ChildSpec,
+    ChildSpecQuery,
+    DeadLettersQuery,
+    DeleteChild,
+    LedgerQuery,
+    LoadQuery,
+    ResendDeadLetter,
+    RestartChild,
+    Shutdown,
+    StartChild,
+    SupervisorMessage,
+    SupervisorSpec,
+    TerminateChild,
+    TreeQuery,
+    check_child_specs,
+)
 from ._strategy import (
     AutoShutdown,
     Budget,
@@ -72,14 +76,12 @@ from ._strategy import (
     Restart,
     RestartIntensity,
     Strategy,
-    affected,
-    comes_back,
     crashes_to_exit,
-    shuts_down,
+    restart_group,
+    should_restart,
+    should_shut_down,
 )
 from ._system import System, open_system
-from ._timers import Timer
-from ._watch import Down
 
 __all__ = [
     "Actor",
@@ -170,15 +172,15 @@ __all__ = [
     "UnexpectedExit",
     "Urgent",
     "WhenSlow",
-    "affected",
     "check_child_specs",
-    "comes_back",
     "crashes_to_exit",
     "describe",
     "freeze_heap",
     "open_system",
+    "restart_group",
     "run",
-    "shuts_down",
+    "should_restart",
+    "should_shut_down",
     "traceback_hash",
     "until_signal",
 ]

@@ -1,4 +1,4 @@
-"""Where to send messages: a name with a mailbox, made before its actor and valid through every restart."""
+"""Addresses: a name with a mailbox, made before its actor and valid through every restart."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ R = TypeVar("R")
 class Address(Generic[M]):
     """The only way to reach an actor.
 
-    The composition root makes addresses first and hands them to whoever needs
-    them, so that the tree can be written down as one literal and actors never
-    hold each other. Messages from one sender to one address arrive in order,
-    but for :class:`Urgent` ones, which go ahead. That a message was queued does
-    not mean that it will be handled: what is not goes to the dead letters.
+    The composition root makes addresses first and passes them to the actors
+    that need them, so that the tree is one literal and actors never hold each
+    other. Messages from one sender to one address arrive in order, except
+    :class:`Urgent` ones, which go ahead. A queued message may still not be
+    handled; then it becomes a dead letter.
     """
 
     __slots__ = ("mailbox", "name")
@@ -47,7 +47,7 @@ class Address(Generic[M]):
         return f"<Address {self.name}>"
 
     def tell_nowait(self, message: M) -> None:
-        """Queue a message that wants no reply.
+        """Queue a message without a reply.
 
         Raises:
           MailboxFull: there is no room.
@@ -57,10 +57,10 @@ class Address(Generic[M]):
             raise self.mailbox.full()
 
     async def tell(self, message: M) -> None:
-        """Queue a message that wants no reply; with the policy ``wait``, as soon as there is room.
+        """Queue a message without a reply; with the policy ``wait``, as soon as there is room.
 
-        Yields only when the mailbox is full, and then waits for as long as it is:
-        the limit, if there is to be one, is the caller's.
+        Yields only when the mailbox is full, and then waits until there is room,
+        without a limit; put ``trio.fail_after`` around it to set one.
 
         Raises:
           MailboxFull: there is no room, and the policy is ``reject``.
@@ -76,23 +76,23 @@ class Address(Generic[M]):
         whose deadline has passed is not handled.
 
         Raises:
-          AskTimeout: no reply in time. Whether it was handled is unknown when
-            the actor had already begun.
+          AskTimeout: no reply in time. If the actor had already begun, it may or
+            may not have handled the request.
           MailboxFull: there is no room, and the policy is ``reject``.
           MessageDropped: newer messages needed its room, and the policy is ``drop_oldest``.
           ActorStopped: the actor ended for good.
           ActorCrashed: the actor failed while it had the request.
-          Refusal: the actor said no.
+          Refusal: the actor rejected the request.
         """
         mailbox = self.mailbox
         deadline = mailbox.clock() + timeout
         deferred: Deferred[R] = Deferred(deadline)
         # A handler takes what its own message union names; the request is one of those.
-        message, answer = cast("M", request), cast("Deferred[object]", deferred)
+        message, reply = cast("M", request), cast("Deferred[object]", deferred)
         try:
-            if not mailbox.offer(message, answer):
+            if not mailbox.offer(message, reply):
                 with trio.move_on_at(deadline) as limit:
-                    await mailbox.wait_for_room(message, answer)
+                    await mailbox.wait_for_room(message, reply)
                 if limit.cancelled_caught:
                     deferred.expire()
             return await deferred.wait()

@@ -1,4 +1,4 @@
-"""How long to wait before a restart. Pure: the caller passes the randomness in."""
+"""Exponential backoff before restarts. Pure: the caller passes the random generator in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Backoff:
     jitter: float = 0.2
     """Share of the wait that is added at random, 0 to 1 (Akka's ``randomFactor``)."""
     reset: float | None = None
-    """Seconds of health after which the next failure counts as the first again (Akka's
+    """Seconds of uptime after which the next failure counts as the first again (Akka's
     ``resetBackoff``); None takes Akka's default, the middle of ``minimum`` and ``maximum``."""
 
     def __post_init__(self) -> None:
@@ -43,23 +43,23 @@ class Backoff:
         """Seconds of health after which the next failure counts as the first again."""
         return (self.minimum + self.maximum) / 2 if self.reset is None else self.reset
 
-    def failures(self, before: int, lived: float | None) -> int:
-        """Failures in a row: this one after ``lived`` seconds of health, and ``before`` others.
+    def failures(self, before: int, uptime: float | None) -> int:
+        """Failures in a row: this one after ``uptime`` seconds, and ``before`` others.
 
-        None says that it was not healthy at all, as its start had failed.
+        None means that it was never ready, as its start failed.
         """
-        return 1 if lived is not None and lived >= self.reset_after else before + 1
+        return 1 if uptime is not None and uptime >= self.reset_after else before + 1
 
     def delay(self, failures: int, random: Random) -> float:
-        """Seconds to wait after this many failures in a row; at least one."""
-        return self.least(failures) * (1 + self.jitter * random.random())
+        """Seconds to wait after this many failures in a row; ``failures`` is at least 1."""
+        return self.base_delay(failures) * (1 + self.jitter * random.random())
 
-    def least(self, failures: int) -> float:
-        """The same wait before jitter lengthens it."""
+    def base_delay(self, failures: int) -> float:
+        """The same wait without jitter."""
         if self.minimum == 0:
             return 0.0
         try:
             return min(self.maximum, self.minimum * self.factor ** (failures - 1))
         except OverflowError:
-            # Long after the wait has reached its maximum.
+            # The wait has reached its maximum long before.
             return self.maximum

@@ -1,4 +1,4 @@
-"""Messages that were not handled, kept for a look: dead letters, and those that crash their actor."""
+"""Dead letters: messages that were not handled, and in quarantine those that crashed their actor."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from enum import StrEnum
 from itertools import count
 from typing import Final
 
-from ._errors import ActorStopped, MailboxFull, RuntimeFault
+from ._errors import ActorStopped, MailboxFull, NoSuchLetter
 
-MOST_TRACEBACKS: Final = 10
-"""Kept of one message; the last ones."""
+MAX_TRACEBACKS: Final = 10
+"""Tracebacks kept of one message; the last ones."""
 
 
 class Undelivered(StrEnum):
     """Why a message was not handled."""
 
     STOPPED = "stopped"
-    """Its actor had ended for good, or ended with the message still waiting or in hand."""
+    """Its actor had ended for good, or ended while the message waited or was being handled."""
     DROPPED = "dropped"
     """A newer message needed its room."""
     CRASHED = "crashed"
-    """Its actor crashed with it in hand; it may have had effects, so it does not run again by itself."""
+    """Its actor crashed while handling it; it may have had effects, so it is not handled again by itself."""
     POISON = "poison"
     """It is repeatable and crashed its actor as often as the spec allows."""
 
     @property
     def is_quarantine(self) -> bool:
-        """Whether the message brought an actor down."""
+        """Whether the message crashed its actor."""
         return self in (Undelivered.CRASHED, Undelivered.POISON)
 
 
 class Repeatable:
-    """Base of messages that may be handled again when their actor crashed with them in hand.
+    """Base of messages that may be handled again when their actor crashed while handling them.
 
     Only for messages whose handling is idempotent. After ``poison_after``
     crashes (of the child's spec) the message is quarantined instead.
@@ -45,20 +45,20 @@ class Repeatable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrashHistory:
-    """What a message did to its actor so far."""
+    """The crashes that one message has caused so far."""
 
     crashes: int = 0
-    """All of them; of some the traceback is not kept any more."""
+    """All of them; older tracebacks are not kept."""
     tracebacks: tuple[str, ...] = ()
     """Of the last ones, oldest first."""
 
-    def and_for(self, trace: str) -> CrashHistory:
-        """With one crash more."""
-        tracebacks = (*self.tracebacks, trace)[-MOST_TRACEBACKS:]
+    def with_crash(self, traceback: str) -> CrashHistory:
+        """The history with one more crash."""
+        tracebacks = (*self.tracebacks, traceback)[-MAX_TRACEBACKS:]
         return CrashHistory(crashes=self.crashes + 1, tracebacks=tracebacks)
 
 
-BLAMELESS: Final = CrashHistory()
+NO_CRASHES: Final = CrashHistory()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class DeadLetter:
     """One message that was not handled."""
 
     number: int
-    """By which it can be sent again."""
+    """Identifies it for :class:`ResendDeadLetter`."""
     to: str
     """The name of the address."""
     message: object
@@ -74,38 +74,34 @@ class DeadLetter:
     at: float
     """On trio's clock."""
     crashes: int = 0
-    """With this message in hand."""
+    """Crashes while it was being handled."""
     tracebacks: tuple[str, ...] = ()
     """Of the last ten of them, oldest first."""
 
 
-class NoSuchLetter(RuntimeFault):
-    """No dead letter of this number is kept (any more)."""
-
-
 class DeadLetters:
-    """The last messages that were not handled, and how many there were of each reason.
+    """The last messages that were not handled, and their number by reason.
 
-    Those that crash an actor are kept apart (OTP and Akka forget them), so that
-    a flood of ordinary dead letters cannot push them out.
+    Messages that crashed an actor are kept apart (OTP and Akka do not keep
+    them), so that a flood of ordinary dead letters cannot displace them.
     """
 
     def __init__(self, capacity: int = 1000, *, quarantine: int = 100) -> None:
         self._numbers = count(1)
         self._letters: deque[DeadLetter] = deque(maxlen=capacity)
         self._quarantine: deque[DeadLetter] = deque(maxlen=quarantine)
-        self._senders: dict[int, Callable[[], None]] = {}
-        self.histories: dict[int, tuple[object, CrashHistory]] = {}
-        """By id, messages that crashed an actor and are on their way again."""
+        self._resend: dict[int, Callable[[], None]] = {}
+        self.crash_histories: dict[int, tuple[object, CrashHistory]] = {}
+        """By id, messages that crashed an actor and wait to be handled again."""
         self.counts: Counter[Undelivered] = Counter()
-        """All there ever were, by reason."""
+        """All dead letters since the start, by reason."""
 
     def letters(self) -> tuple[DeadLetter, ...]:
-        """Those that crashed nobody, oldest first."""
+        """Dead letters that crashed no actor, oldest first."""
         return tuple(self._letters)
 
     def quarantine(self) -> tuple[DeadLetter, ...]:
-        """Those that crashed their actor, with the tracebacks, oldest first."""
+        """Messages that crashed their actor, with the tracebacks, oldest first."""
         return tuple(self._quarantine)
 
     def add(
@@ -115,31 +111,31 @@ class DeadLetters:
         *,
         to: str,
         at: float,
-        blame: CrashHistory | None = None,
-        send: Callable[[], None],
+        history: CrashHistory | None = None,
+        resend: Callable[[], None],
     ) -> DeadLetter:
-        """Keep a message; ``send`` queues it again, should someone want that."""
+        """Keep a message; ``resend`` queues it again."""
         self.counts[reason] += 1
         number = next(self._numbers)
-        blame = blame or self.blame(message)
+        history = history or self.take_history(message)
         letter = DeadLetter(
             number=number,
             to=to,
             message=message,
             reason=reason,
             at=at,
-            crashes=blame.crashes,
-            tracebacks=blame.tracebacks,
+            crashes=history.crashes,
+            tracebacks=history.tracebacks,
         )
         kept = self._quarantine if reason.is_quarantine else self._letters
         if len(kept) == kept.maxlen:
-            self._senders.pop(kept[0].number, None)
+            self._resend.pop(kept[0].number, None)
         kept.append(letter)
-        self._senders[number] = send
+        self._resend[number] = resend
         return letter
 
     def resend(self, number: int) -> None:
-        """Queue a kept message again and forget the letter; nobody waits for its reply any more.
+        """Queue a kept message again, without a reply, and remove its letter.
 
         Raises:
           NoSuchLetter: it is not kept.
@@ -149,31 +145,31 @@ class DeadLetters:
         for kept in (self._quarantine, self._letters):
             for place, letter in enumerate(kept):
                 if letter.number == number:
-                    # Taken out first: the mailbox may bury another message for it, which needs room here.
+                    # Removed first: the mailbox may drop another message for it, which needs room here.
                     del kept[place]
                     try:
-                        self._senders[number]()
+                        self._resend[number]()
                     except (MailboxFull, ActorStopped):
                         kept.insert(place, letter)
                         raise
-                    del self._senders[number]
+                    del self._resend[number]
                     if letter.crashes:
-                        blame = CrashHistory(crashes=letter.crashes, tracebacks=letter.tracebacks)
-                        self.remember(letter.message, blame)
+                        history = CrashHistory(crashes=letter.crashes, tracebacks=letter.tracebacks)
+                        self.keep_history(letter.message, history)
                     return
         raise NoSuchLetter(f"no dead letter {number} is kept")
 
-    # What a message has done before, while it is on its way again
+    # Crash histories of messages that wait to be handled again
 
-    def remember(self, message: object, blame: CrashHistory) -> None:
-        """The message will be handled once more."""
+    def keep_history(self, message: object, history: CrashHistory) -> None:
+        """Keep the history of a message that will be handled again."""
         # With the message itself, which keeps its id from being given to another.
-        self.histories[id(message)] = (message, blame)
+        self.crash_histories[id(message)] = (message, history)
 
-    def blame(self, message: object) -> CrashHistory:
-        """What a message did before; asked for once, when it is not on its way any more."""
-        return self.histories.pop(id(message), (message, BLAMELESS))[1]
+    def take_history(self, message: object) -> CrashHistory:
+        """Remove and return the history of a message that no longer waits."""
+        return self.crash_histories.pop(id(message), (message, NO_CRASHES))[1]
 
-    def forget(self, message: object) -> None:
-        """The message will not be handled, and not be kept either."""
-        self.histories.pop(id(message), None)
+    def discard_history(self, message: object) -> None:
+        """Remove the history of a message that will be neither handled nor kept."""
+        self.crash_histories.pop(id(message), None)

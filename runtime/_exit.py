@@ -1,4 +1,4 @@
-"""Why something ended, in words that everybody who hears of it shares."""
+"""Exit causes, and the events that report starts, failures and ends of children."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
 
-from ._errors import HandlerHung, plain
+from ._errors import HandlerHung, unwrap
 
 
 class Cause(StrEnum):
-    """The class of an end; what a supervisor, a monitor and the ledger decide by."""
+    """Why an incarnation ended. Supervisors, monitors, links and the ledger decide by it."""
 
     NORMAL = "normal"
     """It ended by itself, without an error."""
     SHUTDOWN = "shutdown"
     """It was asked to stop, or its supervisor shut down."""
     KILLED = "killed"
-    """It outlasted its time to stop, or its spec gives it none."""
+    """It exceeded its shutdown limit, or its spec gives it none."""
     CRASH = "crash"
     """An error of its own: a bug."""
-    ABSENCE = "absence"
-    """An error that it declared to mean that something outside is away."""
+    DEPENDENCY_UNAVAILABLE = "dependency_unavailable"
+    """One of its ``dependency_errors``: something outside is unavailable."""
     HUNG = "hung"
     """It took longer over one message than its spec allows."""
     LINK = "link"
-    """An actor that it is linked to failed."""
+    """An actor linked to it failed."""
     GAVE_UP = "gave up"
     """A supervisor whose children crashed too often."""
     NOT_THERE = "not there"
-    """It had ended before anybody watched it (OTP's ``noproc``)."""
+    """It had ended before it was watched (OTP's ``noproc``)."""
 
     @property
     def is_failure(self) -> bool:
-        """Whether a transient child comes back after it, and a link carries it on."""
+        """Whether a transient child is restarted after it, and a link propagates it."""
         return self not in (Cause.NORMAL, Cause.SHUTDOWN)
 
     @property
-    def spends_restart(self) -> bool:
-        """Whether it counts against the supervisor's intensity: an absent dependency is nobody's bug."""
-        return self is not Cause.ABSENCE
+    def counts_as_restart(self) -> bool:
+        """Whether it counts against the supervisor's intensity: an unavailable dependency is no bug."""
+        return self is not Cause.DEPENDENCY_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,8 @@ class Exit:
 
 
 def traceback_hash(error: BaseException) -> str:
-    """The same for two errors that came from the same place: their type, and the lines passed through."""
-    error = plain(error)
+    """A short hash of the error's type and of the lines in its traceback; its text does not count."""
+    error = unwrap(error)
     digest = hashlib.sha256(type(error).__qualname__.encode())
     if isinstance(error, HandlerHung):
         digest.update(error.stack.encode())
@@ -66,13 +66,13 @@ def traceback_hash(error: BaseException) -> str:
 
 def traceback_text(error: BaseException, *, limit: int = 8000) -> str:
     """The traceback as Python prints it; of a long one, the end, where the error is."""
-    text = "".join(traceback.format_exception(plain(error)))
+    text = "".join(traceback.format_exception(unwrap(error)))
     return text if len(text) <= limit else "...\n" + text[-limit:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleEvent:
-    """Something happened to the child at ``path``."""
+    """Base of the events about the child at ``path``."""
 
     path: str
 
@@ -86,21 +86,21 @@ class ChildStarted(LifecycleEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildFailed(LifecycleEvent):
-    """The child failed with ``error``. It starts again in ``delay`` seconds; None means never."""
+    """The child failed with ``error``. It is restarted in ``delay`` seconds; None means never."""
 
     error: BaseException
-    absence: bool
-    """Something outside was away: no restart was spent."""
+    dependency_unavailable: bool
+    """Whether the cause is ``DEPENDENCY_UNAVAILABLE``: it does not count as a restart."""
     delay: float | None
     cause: Cause = Cause.CRASH
     message: str | None = None
-    """The type of the message in hand."""
+    """The type of the message that was being handled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStopped(LifecycleEvent):
-    """The child ended without a failure. ``killed`` says that it outlasted its time limit."""
+    """The child ended without a failure. ``killed`` says that it exceeded its shutdown limit."""
 
     killed: bool
     error: BaseException | None = None
-    """What went wrong while it was stopped."""
+    """What went wrong while it stopped."""

@@ -1,4 +1,4 @@
-"""The book of failures: each with its cause, what was decided, and what came of it."""
+"""The restart ledger: each failure with its cause, the delay and the outcome."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ._exit import Cause, Exit, LifecycleEvent, traceback_hash
 
 
 class Outcome(StrEnum):
-    """What came of a failure."""
+    """The outcome of a failure."""
 
     WAITING = "waiting"
-    """It is to be started again."""
+    """The child waits for its restart."""
     RESTARTED = "restarted"
-    """It was ready again."""
+    """The child is ready again."""
     FAILED_AGAIN = "failed again"
-    """The start failed; that has an entry of its own."""
+    """The restart failed; that has an entry of its own."""
     STOPPED = "stopped"
-    """It was stopped before it could be started again."""
+    """The child was stopped before its restart."""
     NOT_RESTARTED = "not restarted"
-    """Its spec says so."""
+    """Its restart type says so."""
     GAVE_UP = "gave up"
     """Its supervisor's intensity was reached."""
 
@@ -43,17 +43,17 @@ class RestartEntry:
     cause: Cause
     error: str
     traceback_hash: str
-    """The same for failures that came from the same place."""
+    """The same for failures from the same place in the code."""
     message: str | None
-    """The type of the message in hand."""
+    """The type of the message that was being handled."""
     delay: float | None
-    """Seconds until it is started again; None when it is not."""
+    """Seconds until the restart; None when there is none."""
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartRecorded(LifecycleEvent):
-    """An entry was written into the ledger, or its outcome became known."""
+    """An entry was added to the ledger, or its outcome became known."""
 
     entry: RestartEntry
 
@@ -68,12 +68,13 @@ class Ledger:
         self._entries: dict[int, RestartEntry] = {}
 
     def entries(self) -> tuple[RestartEntry, ...]:
+        """All entries that are kept, oldest first."""
         return tuple(self._entries.values())
 
-    def write(
+    def append(
         self, path: str, reason: Exit, *, message: str | None, delay: float | None, outcome: Outcome
     ) -> int:
-        """Enter a failure; returns the number by which :meth:`settle` knows it."""
+        """Add a failure; returns its number for :meth:`resolve`."""
         number = next(self._numbers)
         entry = RestartEntry(
             number=number,
@@ -89,15 +90,15 @@ class Ledger:
         )
         if len(self._entries) >= self._capacity:
             del self._entries[next(iter(self._entries))]
-        self._enter(entry)
+        self._record(entry)
         return number
 
-    def settle(self, number: int, outcome: Outcome) -> None:
-        """Say what came of a failure, once."""
+    def resolve(self, number: int, outcome: Outcome) -> None:
+        """Set the outcome of a failure, once; does nothing if its entry is no longer kept."""
         entry = self._entries.get(number)
         if entry is not None and entry.outcome is Outcome.WAITING:
-            self._enter(replace(entry, outcome=outcome))
+            self._record(replace(entry, outcome=outcome))
 
-    def _enter(self, entry: RestartEntry) -> None:
+    def _record(self, entry: RestartEntry) -> None:
         self._entries[entry.number] = entry
         self._publish(RestartRecorded(path=entry.path, entry=entry))

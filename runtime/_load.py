@@ -1,4 +1,4 @@
-"""Where the time goes: how late the event loop is, and which handlers took longest."""
+"""Load of the process: event-loop lag and the slowest handlers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 import trio
 
-SLOWEST_KEPT: Final = 20
+MAX_SLOW_HANDLERS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowHandler:
-    """The longest that actors at ``path`` took over one message of a type."""
+    """The longest time that actors at ``path`` took over one message of a type."""
 
     path: str
     message: str
@@ -24,34 +24,35 @@ class SlowHandler:
 
 
 class SlowHandlers:
-    """The slowest pairs of an actor and a message's type."""
+    """The slowest pairs of actor and message type."""
 
-    __slots__ = ("_slowest", "floor")
+    __slots__ = ("_slowest", "threshold")
 
     def __init__(self) -> None:
         self._slowest: dict[tuple[str, str], SlowHandler] = {}
-        self.floor = 0.0
-        """What took less is not worth noting."""
+        self.threshold = 0.0
+        """Seconds below which a handler cannot be among the slowest."""
 
-    def note(self, path: str, message: object, seconds: float, at: float) -> None:
+    def record(self, path: str, message: object, seconds: float, at: float) -> None:
+        """Record how long an actor took over a message, if it is among the slowest."""
         key = (path, type(message).__name__)
         before = self._slowest.get(key)
         if before is not None and before.seconds >= seconds:
             return
         self._slowest[key] = SlowHandler(path=path, message=key[1], seconds=seconds, at=at)
-        if len(self._slowest) > SLOWEST_KEPT:
+        if len(self._slowest) > MAX_SLOW_HANDLERS:
             quickest = min(self._slowest.values(), key=lambda handler: handler.seconds)
             del self._slowest[quickest.path, quickest.message]
-            self.floor = min(handler.seconds for handler in self._slowest.values())
+            self.threshold = min(handler.seconds for handler in self._slowest.values())
 
     def slowest(self) -> tuple[SlowHandler, ...]:
-        """Slowest first."""
+        """The slowest handlers, slowest first."""
         return tuple(sorted(self._slowest.values(), key=lambda handler: -handler.seconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopLag:
-    """How much later than asked the event loop woke a task, in seconds, over the last measurements."""
+    """How late the event loop resumes a sleeping task, in seconds, over the last measurements."""
 
     samples: int
     latest: float
@@ -61,7 +62,7 @@ class LoopLag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Where the time of the process goes."""
+    """Event-loop lag and slowest handlers of one tree."""
 
     lag: LoopLag | None
     """None when it is not measured."""
@@ -69,18 +70,20 @@ class Load:
 
 
 class LagMeter:
-    """Sleeps, and notes how much too long; a handler that computes for long shows here."""
+    """Measures event-loop lag by sleeping; a handler that computes for long raises it."""
 
     def __init__(self, samples: int = 120) -> None:
         self._lags: deque[float] = deque(maxlen=samples)
 
     async def run(self, period: float) -> None:
+        """Measure every ``period`` seconds, for ever."""
         while True:
             due = trio.current_time() + period
             await trio.sleep_until(due)
             self._lags.append(max(0.0, trio.current_time() - due))
 
     def lag(self) -> LoopLag | None:
+        """The lag over the last measurements; None before the first."""
         if not self._lags:
             return None
         ordered = sorted(self._lags)

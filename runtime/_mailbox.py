@@ -1,6 +1,6 @@
-"""The bounded queue before an actor. It outlives the actor, so messages survive a restart.
+"""The bounded mailbox of an actor. It outlives the actor, so messages survive a restart.
 
-What happens when it is full is the business of ``_overflow.py``.
+Senders that find it full wait; ``_overflow.py`` has the other policies.
 """
 
 from __future__ import annotations
@@ -8,29 +8,38 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import trio
 
-from ._dead_letters import Undelivered
+from ._dead_letters import CrashHistory, DeadLetters, Undelivered
 from ._errors import ActorStopped, MailboxFull
-
-if TYPE_CHECKING:
-    from ._dead_letters import CrashHistory, DeadLetters
-    from ._reply import Deferred
-    from ._watch import Down
+from ._exit import Exit
+from ._reply import Deferred
 
 M = TypeVar("M")
 
 # A plain tuple: it is built for every message, and a class costs as much as the rest of a tell.
-Envelope: TypeAlias = "tuple[M, Deferred[object] | None, float]"
-"""A message, what its sender waits for, and when it was queued."""
+Envelope: TypeAlias = tuple[M, Deferred[object] | None, float]
+"""A message, the slot for its reply (None for a tell), and when it was queued."""
 
 
 class Urgent:
     """Base of messages that go ahead of all others (Akka's ``ControlMessage``); in order among themselves."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Down(Urgent):
+    """Notifies a monitor, ahead of other messages, that the actor it watches ended."""
+
+    name: str
+    """The name of the address that was watched."""
+    path: str
+    exit: Exit
+    will_restart: bool
+    """Whether its supervisor restarts it; messages to it wait for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,35 +51,35 @@ class MailboxStatistics:
     capacity: int
     """Most messages that may wait."""
     high_water: int
-    """Most that ever waited at once."""
+    """Most messages that ever waited at once."""
     taken: int = 0
-    """Messages that the actor took out."""
+    """Messages that the actor received."""
     waits: int = 0
-    """Sends that had to wait for room."""
+    """Sends that waited for room."""
     rejected: int = 0
-    """Sends that were refused because there was no room."""
+    """Sends that were rejected because the mailbox was full."""
     dropped: int = 0
     """Messages dropped, or replaced by a newer one of the same key, to make room."""
     expired: int = 0
-    """Asks that were not handled because nobody waited for them any more."""
+    """Asks that were not handled because they had timed out or were cancelled."""
     oldest_age: float | None = None
-    """Seconds that the message which is next has waited; None when none waits."""
+    """Seconds that the next message has waited; None when the mailbox is empty."""
 
 
 class Mailbox(Generic[M]):
-    """First in, first out, for many senders and one reader. A send to a full one waits."""
+    """A first-in, first-out queue for many senders and one reader. A send to a full one waits."""
 
     # Slots: there is one for each actor, and it is touched by every message.
     __slots__ = (
         "_capacity",
         "_closed",
+        "_dead_letters",
         "_high_water",
-        "_letters",
         "_limit",
         "_reader",
+        "_senders",
         "_urgent",
         "_waiting",
-        "_writers",
         "clock",
         "dropped",
         "expired",
@@ -85,16 +94,16 @@ class Mailbox(Generic[M]):
     def __init__(self, name: str, capacity: int) -> None:
         self.name = name
         self._capacity = capacity
-        # No room while it is closed: so that a send has one thing to check, not two.
+        # 0 while it is closed, so that a send has one condition to check, not two.
         self._limit = capacity
         self._closed: str | None = None
         self._waiting: deque[Envelope[M]] = deque()
         self._urgent: list[Envelope[M]] = []
         self._reader: trio.lowlevel.Task | None = None
-        self._writers: OrderedDict[trio.lowlevel.Task, Envelope[M]] = OrderedDict()
+        self._senders: OrderedDict[trio.lowlevel.Task, Envelope[M]] = OrderedDict()
         self.clock: Callable[[], float] = trio.current_time
-        """What time it is; cheaper than ``trio.current_time`` once the mailbox is open."""
-        self._letters: DeadLetters | None = None
+        """The current time; cheaper than ``trio.current_time`` once the mailbox is open."""
+        self._dead_letters: DeadLetters | None = None
         self._high_water = 0
         self.taken = 0
         self.waits = 0
@@ -102,9 +111,9 @@ class Mailbox(Generic[M]):
         self.dropped = 0
         self.expired = 0
         self.watchers: dict[object, Callable[[Down], None]] = {}
-        """Who is told when the actor ends."""
+        """Called once when the actor ends, by monitor or link."""
         self.fail: Callable[[Exception], None] | None = None
-        """Makes the actor fail that runs now, from outside of it."""
+        """Fails the actor that runs now; None while none runs."""
 
     # Sending
 
@@ -113,7 +122,7 @@ class Mailbox(Generic[M]):
 
         Raises:
           ActorStopped: the actor ended for good.
-          MailboxFull: there is no room, and waiting for it is against the policy.
+          MailboxFull: there is no room, and the policy is to reject.
         """
         waiting = self._waiting
         if isinstance(message, Urgent) and self._offer_urgent(message, deferred):
@@ -132,42 +141,42 @@ class Mailbox(Generic[M]):
         return True
 
     async def wait_for_room(self, message: M, deferred: Deferred[object] | None) -> None:
-        """Queue the message as soon as there is room, in the order in which senders came.
+        """Queue the message as soon as there is room, in the order in which senders arrived.
 
         Raises:
           ActorStopped: the actor ended for good, before or meanwhile.
         """
         self.waits += 1
         task = trio.lowlevel.current_task()
-        self._writers[task] = (message, deferred, self.clock())
+        self._senders[task] = (message, deferred, self.clock())
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            del self._writers[task]
+            del self._senders[task]
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)
         if self._closed is not None:
             raise ActorStopped(self._closed)
 
-    def announce(self, message: M) -> None:
-        """Queue something that must not get lost ahead of all else, unless it is closed."""
+    def enqueue_urgent(self, message: M) -> None:
+        """Queue a message ahead of all others, above the capacity if need be, unless it is closed."""
         if self._closed is None:
             self._urgent.append((message, None, self.clock()))
             self.wake()
 
     def full(self) -> MailboxFull:
-        """The error of a sender that may not wait; counts it."""
+        """Count a rejected send and return its error."""
         self.rejected += 1
-        return MailboxFull(f"{self.name}: {len(self._waiting)} messages wait already")
+        return MailboxFull(f"{self.name}: mailbox full, {len(self._waiting)} messages wait")
 
     def make_room(self) -> bool:
-        """What a full mailbox does for a new message; False lets the sender wait."""
+        """Make room in a full mailbox for a new message; False makes the sender wait."""
         return False
 
     def _offer_urgent(self, message: M, deferred: Deferred[object] | None) -> bool:
         self._refuse_if_closed(message)
         if len(self._urgent) >= self._capacity:
-            # Where everything is urgent nothing is: the rest queues with the others.
+            # Too many urgent messages: the rest queues with the others.
             return False
         self._urgent.append((message, deferred, self.clock()))
         self.wake()
@@ -175,13 +184,13 @@ class Mailbox(Generic[M]):
 
     def _refuse_if_closed(self, message: M) -> None:
         if self._closed is not None:
-            self.bury(message, Undelivered.STOPPED)
+            self.dead_letter(message, Undelivered.STOPPED)
             raise ActorStopped(self._closed)
 
-    # Taking out
+    # Receiving
 
     def take(self) -> Envelope[M] | None:
-        """The next message, if one waits: an urgent one, else the oldest."""
+        """Remove and return the next message: an urgent one, else the oldest; None when it is empty."""
         if self._urgent:
             self.taken += 1
             return self._urgent.pop(0)
@@ -189,13 +198,13 @@ class Mailbox(Generic[M]):
             return None
         self.taken += 1
         envelope = self._waiting.popleft()
-        if self._writers:
+        if self._senders:
             self._admit()
         return envelope
 
     async def wait(self) -> None:
-        """Wait until a message is there, or :meth:`wake` is called."""
-        # Parked by hand: there is one reader, and a ParkingLot is made for many.
+        """Wait until a message arrives, or :meth:`wake` is called."""
+        # Without a ParkingLot, which is made for many readers: there is one.
         self._reader = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(self._abort)
 
@@ -204,84 +213,86 @@ class Mailbox(Generic[M]):
         return trio.lowlevel.Abort.SUCCEEDED
 
     def wake(self) -> None:
-        """Let a waiting reader look around, for example at a request to stop."""
+        """Resume a waiting reader, for example because of a request to stop."""
         if self._reader is not None:
             trio.lowlevel.reschedule(self._reader)
             self._reader = None
 
     def put_back(self, envelope: Envelope[M]) -> None:
-        """Let the message be the next again, even above the capacity."""
+        """Make the message the next one again, even above the capacity."""
         self._waiting.appendleft(envelope)
 
     def _admit(self) -> None:
-        # The message of the first who waits takes the room itself: a sender that
-        # were only woken could find it taken again and again.
-        task, envelope = self._writers.popitem(last=False)
+        # The message of the first waiting sender is queued here: a sender that was
+        # only resumed could find the mailbox full again and again.
+        task, envelope = self._senders.popitem(last=False)
         self._waiting.append(envelope)
         trio.lowlevel.reschedule(task)
 
     # Opening and closing
 
-    def open(self, letters: DeadLetters | None = None) -> None:
-        """Accept messages (again); what is not handled goes to ``letters``."""
+    def open(self, dead_letters: DeadLetters | None = None) -> None:
+        """Accept messages (again); what is not handled goes to ``dead_letters``."""
         self._closed = None
         self._limit = self._capacity
-        self._letters = letters
-        # The clock of the running loop itself: a fifth of what ``trio.current_time`` costs.
+        self._dead_letters = dead_letters
+        # The clock of the running loop itself costs a fifth of ``trio.current_time``.
         self.clock = trio.lowlevel.current_clock().current_time
 
     def close(self, reason: str) -> None:
-        """Refuse messages from now on and fail the asks that wait; the first reason stays."""
+        """Reject messages from now on and fail the asks that wait; the first reason stays."""
         if self._closed is not None:
             return
         self._closed = reason
         self._limit = 0
-        waiting = [*self._urgent, *self._waiting, *self._writers.values()]
+        waiting = [*self._urgent, *self._waiting, *self._senders.values()]
         self._urgent.clear()
         self._waiting.clear()
-        for task in self._writers:
+        for task in self._senders:
             trio.lowlevel.reschedule(task)
-        self._writers.clear()
+        self._senders.clear()
         for message, deferred, _ in waiting:
             if deferred is not None:
                 deferred.fail(ActorStopped(reason))
-            self.bury(message, Undelivered.STOPPED)
+            self.dead_letter(message, Undelivered.STOPPED)
 
     @property
     def closed(self) -> str | None:
-        """Why it accepts no messages; None while it does."""
+        """Why it accepts no messages; None while it is open."""
         return self._closed
 
-    def bury(self, message: M, reason: Undelivered, blame: CrashHistory | None = None) -> None:
-        """Keep a message that is not handled for a look."""
-        if self._letters is not None:
+    def dead_letter(self, message: M, reason: Undelivered, history: CrashHistory | None = None) -> None:
+        """Keep a message that is not handled as a dead letter."""
+        if self._dead_letters is not None:
 
-            def send() -> None:
-                # Refused by hand: a message that is offered to a closed mailbox is buried once more.
+            def resend() -> None:
+                # Checked here: a message offered to a closed mailbox becomes a dead letter once more.
                 if self._closed is not None:
                     raise ActorStopped(self._closed)
                 if not self.offer(message, None):
                     raise self.full()
 
-            self._letters.add(message, reason, to=self.name, at=self.clock(), blame=blame, send=send)
+            self._dead_letters.add(
+                message, reason, to=self.name, at=self.clock(), history=history, resend=resend
+            )
 
     # Monitors
 
-    def tell_watchers(self, down: Down) -> None:
-        """The actor has ended: tell all who watch, once."""
+    def notify_watchers(self, down: Down) -> None:
+        """Notify every watcher, once, that the actor ended."""
         watchers, self.watchers = self.watchers, {}
-        for tell in watchers.values():
-            tell(down)
+        for notify in watchers.values():
+            notify(down)
 
-    # Looking
+    # Statistics
 
     @property
     def depth(self) -> int:
-        """Messages that wait now."""
+        """Messages waiting now."""
         return len(self._waiting) + len(self._urgent)
 
     def statistics(self, now: float | None = None) -> MailboxStatistics:
-        """As it stands; ``now`` is on trio's clock."""
+        """Current counts; ``now`` is on trio's clock."""
         first = self._urgent[0] if self._urgent else self._waiting[0] if self._waiting else None
         return MailboxStatistics(
             depth=self.depth,

@@ -1,32 +1,33 @@
-"""The tree as it stands, for those who look at it from outside."""
+"""Snapshots of a supervisor tree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from ._actor import Detail
+from ._exit import Cause
 from ._mailbox import MailboxStatistics
 from ._strategy import Budget
 
-if TYPE_CHECKING:
-    from ._actor import Detail
-    from ._exit import Cause
-
 
 class ChildState(StrEnum):
+    """Where a child is in its life cycle."""
+
     STARTING = "starting"
     RUNNING = "running"
     BACKOFF = "backoff"
-    """It ended, or was stopped beside one that did, and will be started again."""
+    """It ended, or was stopped together with a sibling that did, and will be restarted."""
     STOPPING = "stopping"
     STOPPED = "stopped"
-    """It ended and stays so."""
+    """It ended and is not restarted."""
     FAILED = "failed"
-    """It failed, and its supervisor has not decided about it yet, or was told not to."""
+    """It failed, and its supervisor has not handled that yet, or a requested start failed."""
 
 
 class Kind(StrEnum):
+    """Whether a child is an actor or a supervisor."""
+
     WORKER = "worker"
     SUPERVISOR = "supervisor"
     DYNAMIC = "dynamic"
@@ -34,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One child as it stands now, with what is below it. Times are seconds."""
+    """One child at this moment, with its descendants. Times are in seconds."""
 
     id: str
     path: str
@@ -54,13 +55,13 @@ class Node:
     message: str | None = None
     """The type of the message that it handles now."""
     busy_for: float | None = None
-    """Since it began with that."""
+    """Since it began to handle that message."""
     next_delay: float | None = None
-    """How long it would wait for its restart, at least, if it failed now; None if it would stay down."""
+    """Backoff before jitter if it failed now; None if it would not be restarted."""
     crashes_to_exit: int | None = None
-    """Crashes of it in quick succession that would end the process; None when none ever would."""
+    """Crashes of it in quick succession that would end the process; None when no number would."""
     budget: Budget | None = None
-    """A supervisor's restarts."""
+    """A supervisor's restart budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,6 @@ class ChildCounts:
     specs: int
     """Children, dead or alive."""
     active: int
-    """Those that run."""
+    """Children that run."""
     supervisors: int
     workers: int

@@ -1,37 +1,37 @@
-"""What a full mailbox does with one message more."""
+"""Overflow policies of mailboxes: what a full one does with another message."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from ._dead_letters import Undelivered
 from ._errors import InvalidSpec, MessageDropped
 from ._mailbox import Envelope, Mailbox, Urgent
-
-if TYPE_CHECKING:
-    from ._reply import Deferred
+from ._reply import Deferred
 
 M = TypeVar("M")
 
 
 class Overflow(StrEnum):
-    """The policy of a mailbox."""
+    """The overflow policy of a mailbox."""
 
     WAIT = "wait"
     """The sender waits for room: back-pressure. Nothing is lost."""
     REJECT = "reject"
     """The sender gets :class:`MailboxFull` at once."""
     DROP_OLDEST = "drop_oldest"
-    """The oldest message goes to the dead letters: for news that age quickly."""
+    """The oldest message becomes a dead letter: for values that are outdated quickly."""
     COALESCE = "coalesce"
-    """A newer message takes the place of the one of the same key that waits, full or not. Asks, urgent
-    messages and those whose key is None never do. Full of different keys it makes the sender wait."""
+    """A newer message replaces the waiting one of the same key, full or not. Asks, urgent messages
+    and messages whose key is None never do. Full of different keys it makes the sender wait."""
 
 
 class RejectingMailbox(Mailbox[M]):
+    """Raises ``MailboxFull`` when it is full."""
+
     __slots__ = ()
 
     def make_room(self) -> bool:
@@ -39,6 +39,8 @@ class RejectingMailbox(Mailbox[M]):
 
 
 class DroppingMailbox(Mailbox[M]):
+    """Drops the oldest message when it is full."""
+
     __slots__ = ()
 
     def make_room(self) -> bool:
@@ -46,17 +48,19 @@ class DroppingMailbox(Mailbox[M]):
         self.dropped += 1
         if deferred is not None:
             deferred.fail(MessageDropped(f"{self.name}: newer messages needed the room"))
-        self.bury(message, Undelivered.DROPPED)
+        self.dead_letter(message, Undelivered.DROPPED)
         return True
 
 
 class CoalescingMailbox(Mailbox[M]):
+    """Keeps the latest message of each key, in the place of the first."""
+
     __slots__ = ("_key", "_latest")
 
     def __init__(self, name: str, capacity: int, key: Callable[[M], Hashable]) -> None:
         super().__init__(name, capacity)
         self._key = key
-        # The message that holds a key's place in the queue, and the one that is meant by now.
+        # By key, the message in the queue and the latest one, which replaces it when it is taken.
         self._latest: dict[Hashable, tuple[M, M]] = {}
 
     def offer(self, message: M, deferred: Deferred[object] | None) -> bool:
@@ -64,12 +68,12 @@ class CoalescingMailbox(Mailbox[M]):
         if key is None:
             return super().offer(message, deferred)
         if key in self._latest:
-            # In its place, so that a key which changes often is not put off for ever.
+            # In the old place, so that a key which changes often is not delayed for ever.
             place, replaced = self._latest[key]
             self._latest[key] = (place, message)
             self.dropped += 1
-            if self._letters is not None:
-                self._letters.forget(replaced)
+            if self._dead_letters is not None:
+                self._dead_letters.discard_history(replaced)
             return True
         queued = super().offer(message, deferred)
         if queued:
@@ -78,13 +82,13 @@ class CoalescingMailbox(Mailbox[M]):
 
     def take(self) -> Envelope[M] | None:
         envelope = super().take()
-        return envelope if envelope is None else self._meant(envelope)
+        return envelope if envelope is None else self._with_latest(envelope)
 
     def close(self, reason: str) -> None:
-        self._waiting = deque(self._meant(envelope) for envelope in self._waiting)
+        self._waiting = deque(self._with_latest(envelope) for envelope in self._waiting)
         super().close(reason)
 
-    def _meant(self, envelope: Envelope[M]) -> Envelope[M]:
+    def _with_latest(self, envelope: Envelope[M]) -> Envelope[M]:
         message, deferred, at = envelope
         if deferred is None and not isinstance(message, Urgent):
             key = self._key(message)
@@ -98,13 +102,13 @@ class CoalescingMailbox(Mailbox[M]):
 def make_mailbox(
     name: str, capacity: int, overflow: Overflow, key: Callable[[M], Hashable] | None
 ) -> Mailbox[M]:
-    """A mailbox with this policy.
+    """Make a mailbox with this policy.
 
     Raises:
       InvalidSpec: a key without coalescing, or coalescing without a key.
     """
     if (key is not None) is not (overflow is Overflow.COALESCE):
-        raise InvalidSpec(f"{name}: a key goes with overflow 'coalesce', and only with it")
+        raise InvalidSpec(f"{name}: overflow 'coalesce' needs a key, and no other policy takes one")
     match overflow:
         case Overflow.WAIT:
             return Mailbox(name, capacity)

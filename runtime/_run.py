@@ -1,7 +1,13 @@
-"""A tree as a whole process: started, stopped by a signal, and its end as an exit code."""
+"""Runs a tree as a process: signals, exit codes and the garbage collector.
+
+::
+
+    sys.exit(run(spec))
+"""
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -12,25 +18,25 @@ from typing import Final
 import trio
 
 from ._bus import Bus
-from ._errors import IntensityReached, InvalidSpec, StartFailed, describe, plain
+from ._errors import IntensityReached, InvalidSpec, StartFailed, describe, unwrap
 from ._spec import SupervisorSpec
 from ._system import open_system
 
 
 class ExitCode(IntEnum):
-    """What a process that is a tree ends with."""
+    """Exit code of a process that runs a tree."""
 
     OK = 0
     START_FAILED = 1
-    """Something that a child needs was not there."""
+    """A child did not become ready."""
     MISCONFIGURED = 2
-    """A person has to change something."""
+    """The specs are invalid and must be changed."""
     GAVE_UP = 3
-    """The root reached its restart intensity; whoever runs the process may start it afresh."""
+    """The root reached its restart intensity; a process manager may restart the process."""
 
     @classmethod
     def of(cls, error: BaseException | None) -> ExitCode:
-        """The code for what ``open_system`` raised; what it does not know is raised again."""
+        """The code for an error of ``open_system``; raises any other error again."""
         match error:
             case None:
                 return cls.OK
@@ -45,7 +51,7 @@ class ExitCode(IntEnum):
 
 
 def run(spec: SupervisorSpec, *, bus: Bus | None = None, stop_timeout: float = 30.0) -> ExitCode:
-    """Run a tree until SIGINT or SIGTERM, or its own end; what ended it is told on standard error."""
+    """Run a tree until SIGINT or SIGTERM, or its own end; writes an error that ended it to standard error."""
     try:
         trio.run(_until_signal, spec, bus, stop_timeout)
     except (StartFailed, InvalidSpec, IntensityReached) as error:
@@ -55,7 +61,7 @@ def run(spec: SupervisorSpec, *, bus: Bus | None = None, stop_timeout: float = 3
 
 
 async def _until_signal(spec: SupervisorSpec, bus: Bus | None, stop_timeout: float) -> None:
-    # The signals come first: one during the start is to be heard too.
+    # Signals are received first, so that one during the start stops the tree too.
     async with until_signal(), open_system(spec, bus=bus, stop_timeout=stop_timeout) as system:
         await system.ended()
 
@@ -64,32 +70,56 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @asynccontextmanager
-async def until_signal(heard: Callable[[signal.Signals], object] | None = None) -> AsyncGenerator[None, None]:
-    """Cancel the block at SIGINT or SIGTERM, and leave it quietly.
+async def until_signal(
+    on_signal: Callable[[signal.Signals], object] | None = None,
+) -> AsyncGenerator[None, None]:
+    """Cancel the block at SIGINT or SIGTERM, and leave it without an error.
 
-    ``heard`` is told of every signal. One that comes while the block ends does
-    not cut that short: whoever is in a hurry has SIGKILL. Signals that were
-    held back until now are heard, and are not held back in the children of
-    this process. For the main thread only.
+    ``on_signal`` is called with every signal. A second signal while the block
+    ends does not interrupt it; SIGKILL does. Signals that were blocked are
+    unblocked, for child processes as well, and pending ones are received. For
+    the main thread only.
     """
     with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         try:
             async with trio.open_nursery() as nursery:
-                # Signals are taken to the end of the block: what nobody took is delivered again, and kills.
-                with trio.CancelScope() as life:
-                    nursery.start_soon(_end_at_signal, signals, life, heard)
+                # Signals are received until the block has ended: trio delivers the rest again, which kills.
+                with trio.CancelScope() as block:
+                    nursery.start_soon(_end_at_signal, signals, block, on_signal)
                     yield
                 nursery.cancel_scope.cancel()
         except ExceptionGroup as group:
-            # The nursery is ours: the block's own error must not wear its wrapping.
-            raise plain(group) from None
+            # The nursery is an implementation detail: raise the block's own error without its group.
+            raise unwrap(group) from None
 
 
 async def _end_at_signal(
-    signals: AsyncIterator[int], life: trio.CancelScope, heard: Callable[[signal.Signals], object] | None
+    signals: AsyncIterator[int],
+    block: trio.CancelScope,
+    on_signal: Callable[[signal.Signals], object] | None,
 ) -> None:
     async for number in signals:
-        if heard is not None:
-            heard(signal.Signals(number))
-        life.cancel()
+        if on_signal is not None:
+            on_signal(signal.Signals(number))
+        block.cancel()
+
+
+GEN0_THRESHOLD: Final = 20_000
+"""Young objects before a collection of generation 0. Python's default of 700 is one request of many tasks:
+the collector then ran within each request and found everything alive."""
+GEN2_THRESHOLD: Final = 35
+"""Collections of generation 1 before a full one, which pauses the process for as long as there is much to
+traverse: a quarter of a second with 500 sessions."""
+
+
+def freeze_heap() -> None:
+    """Exclude all objects that live now from garbage collection, and collect the rest less often.
+
+    Call it once a tree has started: code, settings and actors live until the
+    end of the process. Most objects are freed without the collector, which is
+    for cycles only. See ``gc.freeze``.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GEN0_THRESHOLD, gc.get_threshold()[1], GEN2_THRESHOLD)

@@ -1,4 +1,7 @@
-"""Who comes back after a child ended, and whether the supervisor itself ends. Pure."""
+"""Restart strategies and restart intensity, as pure functions and one counter.
+
+Which children are restarted after one ended, whether the supervisor ends too, and how many crashes it allows.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ._exit import Cause
 
 
 class Restart(StrEnum):
-    """When a child that ended is started again (OTP's restart types)."""
+    """When a child that ended is restarted (OTP's restart types)."""
 
     PERMANENT = "permanent"
     """Always."""
@@ -22,28 +25,28 @@ class Restart(StrEnum):
 
 
 class Strategy(StrEnum):
-    """Which children are restarted when one must be."""
+    """Which children are restarted together with one that ended."""
 
     ONE_FOR_ONE = "one_for_one"
     """Only that one."""
     ONE_FOR_ALL = "one_for_all"
-    """All of them: they cannot work without each other."""
+    """All of them: they depend on each other."""
     REST_FOR_ONE = "rest_for_one"
-    """That one and those that started after it, as they may depend on it."""
+    """That one and the children started after it, as they may depend on it."""
 
 
 class AutoShutdown(StrEnum):
-    """Whether a supervisor ends by itself with its significant children."""
+    """Whether a supervisor shuts itself down after its significant children ended."""
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
-    """With the first of them that ends and stays so."""
+    """After the first of them that ends and is not restarted."""
     ALL_SIGNIFICANT = "all_significant"
-    """With the last of them."""
+    """After the last of them."""
 
 
-def comes_back(restart: Restart, cause: Cause) -> bool:
-    """OTP's ``do_restart``: whether a child of this type is started again after such an end."""
+def should_restart(restart: Restart, cause: Cause) -> bool:
+    """OTP's ``do_restart``: whether a child of this restart type is restarted after this cause."""
     match restart:
         case Restart.PERMANENT:
             return True
@@ -53,8 +56,8 @@ def comes_back(restart: Restart, cause: Cause) -> bool:
             return False
 
 
-def affected(strategy: Strategy, ids: Sequence[str], ended: str) -> list[str]:
-    """The children that stop and start with the one that ended, itself among them, in start order."""
+def restart_group(strategy: Strategy, ids: Sequence[str], ended: str) -> list[str]:
+    """The children that are restarted together with the one that ended, itself included, in start order."""
     match strategy:
         case Strategy.ONE_FOR_ONE:
             return [ended]
@@ -64,10 +67,10 @@ def affected(strategy: Strategy, ids: Sequence[str], ended: str) -> list[str]:
             return list(ids[ids.index(ended) :])
 
 
-def shuts_down(auto_shutdown: AutoShutdown, *, significant: bool, others: Iterable[bool]) -> bool:
-    """Whether the supervisor ends too, after a child ended for good by itself.
+def should_shut_down(auto_shutdown: AutoShutdown, *, significant: bool, others: Iterable[bool]) -> bool:
+    """Whether the supervisor shuts itself down after a child ended for good.
 
-    ``others`` says of each other significant child whether it is still there.
+    ``others`` has one item for each other significant child: whether it still runs or restarts.
     """
     match auto_shutdown:
         case AutoShutdown.NEVER:
@@ -91,15 +94,15 @@ class RestartIntensity:
         self.period = period
         self._restarts: deque[float] = deque()
 
-    def allows(self, now: float) -> bool:
-        """Count one restart at ``now`` and say whether it is still within the intensity."""
+    def add_restart(self, now: float) -> bool:
+        """Count one restart at ``now``; returns whether it is within the intensity."""
         self._restarts.append(now)
-        self._forget(now)
+        self._drop_old(now)
         return len(self._restarts) <= self.maximum
 
     def used(self, now: float) -> int:
-        """Restarts that count at ``now``."""
-        self._forget(now)
+        """Restarts within the period before ``now``."""
+        self._drop_old(now)
         return min(self.maximum, len(self._restarts))
 
     def left(self, now: float) -> int:
@@ -108,17 +111,17 @@ class RestartIntensity:
 
     def frees_in(self, now: float) -> float | None:
         """Seconds until the oldest restart stops counting; None when none counts."""
-        self._forget(now)
+        self._drop_old(now)
         return self._restarts[0] + self.period - now if self._restarts else None
 
-    def _forget(self, now: float) -> None:
+    def _drop_old(self, now: float) -> None:
         while self._restarts and self._restarts[0] <= now - self.period:
             self._restarts.popleft()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """A supervisor's restarts, as they stand now."""
+    """A supervisor's restart intensity and its current use."""
 
     maximum: int
     """Restarts allowed within the period."""
@@ -126,37 +129,37 @@ class Budget:
     used: int
     left: int
     frees_in: float | None
-    """Seconds until one more is allowed again; None when none was used."""
+    """Seconds until another restart is allowed again; None when none was used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One supervisor on the way from a child up to the root."""
+    """One supervisor between a child and the root, for :func:`crashes_to_exit`."""
 
     left: int
-    """Restarts left in its window."""
+    """Restarts left in its period."""
     maximum: int
-    """Restarts it has with a fresh window, as after its own restart."""
+    """Restarts in a new period, as after its own restart."""
     escalates: bool = True
-    """Whether its parent starts it again when it gives up, so that this costs the parent a restart."""
+    """Whether its parent restarts it when it gives up, which counts as a restart there."""
 
 
 def crashes_to_exit(levels: Iterable[Level]) -> int | None:
-    """Crashes of one child, in quick succession, that would end the process; None when none ever would.
+    """Crashes of one child, in quick succession, that would end the process; None when no number would.
 
     ``levels`` are the supervisors above the child, the nearest first. Restarts
-    multiply up the levels: a supervisor that gave up comes back with a fresh
-    window, so its parent's budget is spent once in so many crashes.
+    multiply from level to level: a supervisor that gave up is restarted with a
+    new period, which costs its parent only one restart.
     """
-    first = 1
-    """Crashes until the level below gives up, as it stands."""
-    afresh = 1
+    crashes = 1
+    """Crashes until the level below gives up, from now on."""
+    crashes_when_new = 1
     """Crashes until it gives up again, each time after that."""
-    ends = True
+    escalates = True
     for level in levels:
-        if not ends:
+        if not escalates:
             return None
-        first += level.left * afresh
-        afresh *= level.maximum + 1
-        ends = level.escalates
-    return first
+        crashes += level.left * crashes_when_new
+        crashes_when_new *= level.maximum + 1
+        escalates = level.escalates
+    return crashes

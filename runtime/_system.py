@@ -1,4 +1,10 @@
-"""The root of a tree: starts it, and stops it in order whatever happens around it."""
+"""Runs a whole supervisor tree: starts it, and stops it in order even under cancellation.
+
+::
+
+    async with open_system(spec) as system:
+        await account.tell(Deposit(amount=5))
+"""
 
 from __future__ import annotations
 
@@ -11,43 +17,43 @@ import trio
 from ._bus import Bus
 from ._child import Child
 from ._dead_letters import DeadLetters
-from ._errors import plain
+from ._errors import unwrap
 from ._ledger import Ledger
 from ._load import LagMeter, Load, SlowHandlers
 from ._node import ChildState, Node
 from ._spec import SupervisorSpec
 from ._supervisor import Supervisor
-from ._system_context import SystemContext
+from ._worker import SystemContext
 
 
 class System:
     """A running tree."""
 
-    def __init__(self, root: Child, life: Supervisor, bus: Bus, surroundings: SystemContext) -> None:
+    def __init__(self, root: Child, supervisor: Supervisor, bus: Bus, system_context: SystemContext) -> None:
         self._root = root
-        self._life = life
-        self._surroundings = surroundings
+        self._supervisor = supervisor
+        self._system_context = system_context
         self.bus = bus
-        self.ledger = surroundings.ledger
-        """The last failures, and what came of them."""
-        self.dead_letters = surroundings.letters
+        self.ledger = system_context.ledger
+        """The last failures and their outcomes."""
+        self.dead_letters = system_context.dead_letters
         """The last messages that were not handled."""
 
     def snapshot(self) -> Node:
-        """The tree as it stands now."""
+        """The tree at this moment."""
         return self._root.node(trio.current_time())
 
     def load(self) -> Load:
-        """How late the event loop is, and the slowest handlers."""
-        return self._surroundings.load()
+        """Event-loop lag and the slowest handlers."""
+        return self._system_context.load()
 
     async def ended(self) -> None:
-        """Wait until the tree is over."""
+        """Wait until the tree has ended."""
         await self._root.ended.wait()
 
     def request_stop(self) -> None:
-        """Begin the ordered stop; leaving ``open_system`` waits for it."""
-        self._life.request_stop()
+        """Begin the ordered stop; the end of the ``open_system`` block waits for it."""
+        self._supervisor.request_stop()
 
 
 @asynccontextmanager
@@ -59,67 +65,68 @@ async def open_system(
     stop_timeout: float = 30.0,
     lag_period: float | None = None,
 ) -> AsyncGenerator[System, None]:
-    """Start a tree and stop it, in reverse order, when the block is left.
+    """Start a tree, and stop it in reverse order at the end of the block.
 
     The block is entered when every child is ready. A cancellation from outside
     ends the block, and the ordered stop still runs, for at most
-    ``stop_timeout`` seconds; what lives longer is cancelled. A tree that ends
-    by itself (``auto_shutdown``) cancels the block, which is then left quietly.
+    ``stop_timeout`` seconds; actors that run longer are cancelled. A tree that
+    ends by itself (``auto_shutdown``) cancels the block, which then ends
+    without an error.
 
-    With ``lag_period`` the lag of the event loop is measured so many seconds apart.
+    With ``lag_period`` the event-loop lag is measured every so many seconds.
 
     Raises:
-      StartFailed: a child was not ready; what had started is stopped again.
+      StartFailed: a child did not become ready; children started before it are stopped.
       IntensityReached: the root gave up. The block is cancelled first.
     """
     bus = Bus() if bus is None else bus
     root = Child(spec, "")
     root.begin()
     # Shielded: the stop must run in order even when everything around is being
-    # cancelled. ``stop_timeout`` is what limits it.
+    # cancelled. ``stop_timeout`` limits it.
     root.scope = trio.CancelScope(shield=True)
-    surroundings = SystemContext(
+    system_context = SystemContext(
         publish=bus.publish,
         random=Random() if random is None else random,
         ledger=Ledger(bus.publish),
-        letters=DeadLetters(),
-        slow=SlowHandlers(),
-        meter=LagMeter(),
+        dead_letters=DeadLetters(),
+        slow_handlers=SlowHandlers(),
+        lag_meter=LagMeter(),
     )
-    life = root.branch = Supervisor(spec, root, surroundings)
-    spec.address.mailbox.open(surroundings.letters)
+    supervisor = root.supervisor = Supervisor(spec, root, system_context)
+    spec.address.mailbox.open(system_context.dead_letters)
     failure: BaseException | None = None
 
     async def run(block: trio.CancelScope) -> None:
         nonlocal failure
         with root.scope:
             try:
-                await life.run(lambda: root.ready(trio.current_time()))
+                await supervisor.run(lambda: root.ready(trio.current_time()))
             except Exception as error:
-                failure = plain(error)
+                failure = unwrap(error)
         root.end(failure)
         block.cancel()
 
     try:
         async with trio.open_nursery() as nursery:
             if lag_period is not None:
-                nursery.start_soon(surroundings.meter.run, lag_period)
+                nursery.start_soon(system_context.lag_meter.run, lag_period)
             with trio.CancelScope() as block:
                 nursery.start_soon(run, block, name=root.path)
                 try:
-                    await root.settled.wait()
+                    await root.start_finished.wait()
                     if failure is None:
-                        yield System(root, life, bus, surroundings)
+                        yield System(root, supervisor, bus, system_context)
                 finally:
                     root.state = ChildState.STOPPING
-                    life.request_stop()
+                    supervisor.request_stop()
                     with trio.CancelScope(shield=True), trio.move_on_after(stop_timeout):
                         await root.ended.wait()
                     root.scope.cancel()
             nursery.cancel_scope.cancel()
     except ExceptionGroup as group:
-        # The nursery is ours: the caller's own error must not wear its wrapping.
-        raise plain(group) from None
+        # The nursery is an implementation detail: raise the block's own error without its group.
+        raise unwrap(group) from None
     finally:
         root.close(f"{root.path} was stopped")
     if failure is not None:

@@ -1,27 +1,14 @@
-"""Monitors and links: who hears that an actor ended, and who ends with it."""
+"""Monitors and links: which actors are notified of an end, and which end with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ._address import Address
 from ._errors import LinkBroken, describe
 from ._exit import Cause, Exit
-from ._mailbox import Mailbox, Urgent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Down(Urgent):
-    """What a monitor is told, ahead of other messages, when the actor that it watches ended."""
-
-    name: str
-    """The name of the address that was watched."""
-    path: str
-    exit: Exit
-    returns: bool
-    """Whether its supervisor starts it again; messages to it wait for that."""
+from ._mailbox import Down, Mailbox
 
 
 class Links:
@@ -35,9 +22,11 @@ class Links:
         self._watched: list[tuple[Mailbox[Any], object]] = []
 
     def watch(self, address: Address[Any]) -> None:
-        self._hear(address, object(), self._mailbox.announce)
+        """Queue one :class:`Down` for the own actor when the other one ends."""
+        self._add_watcher(address, object(), self._mailbox.enqueue_urgent)
 
     def unwatch(self, address: Address[Any]) -> None:
+        """Undo :meth:`watch` and :meth:`link`."""
         for mailbox, key in self._watched:
             if mailbox is address.mailbox:
                 mailbox.watchers.pop(key, None)
@@ -45,44 +34,44 @@ class Links:
         self._watched = [(mailbox, key) for mailbox, key in self._watched if mailbox is not address.mailbox]
 
     def link(self, address: Address[Any]) -> None:
-        # The same key on both sides: whichever ends first takes the other half away.
+        """Fail each of the two actors when the other one fails."""
+        # The same key on both sides: the actor that ends first removes the other half.
         key, mine, theirs = object(), self._mailbox, address.mailbox
 
         def they_ended(down: Down) -> None:
             mine.watchers.pop(key, None)
             if down.exit.cause.is_failure:
-                self._fail(broken(down))
+                self._fail(_link_broken(down))
 
         def we_ended(down: Down) -> None:
             theirs.watchers.pop(key, None)
             if down.exit.cause.is_failure and theirs.fail is not None:
-                theirs.fail(broken(down))
+                theirs.fail(_link_broken(down))
 
         mine.watchers[key] = we_ended
-        self._hear(address, key, they_ended)
+        self._add_watcher(address, key, they_ended)
 
     def release(self) -> None:
-        """This incarnation has ended: it wants to hear of nobody."""
+        """Remove all monitors, as this incarnation has ended."""
         for mailbox, key in self._watched:
             # The other half of a link stays: the supervisor is about to report our end to it.
             if key not in self._mailbox.watchers:
                 mailbox.watchers.pop(key, None)
         self._watched.clear()
 
-    def _hear(self, address: Address[Any], key: object, tell: Callable[[Down], None]) -> None:
+    def _add_watcher(self, address: Address[Any], key: object, notify: Callable[[Down], None]) -> None:
         closed = address.mailbox.closed
         if closed is None:
-            address.mailbox.watchers[key] = tell
+            address.mailbox.watchers[key] = notify
             self._watched.append((address.mailbox, key))
         else:
             gone = Exit(cause=Cause.NOT_THERE)
-            tell(Down(name=address.name, path=address.name, exit=gone, returns=False))
+            notify(Down(name=address.name, path=address.name, exit=gone, will_restart=False))
 
 
-def broken(down: Down) -> LinkBroken:
-    """The failure of an actor whose peer ended like this."""
+def _link_broken(down: Down) -> LinkBroken:
     error = down.exit.error
     reason = down.exit.cause if error is None else describe(error)
-    fault = LinkBroken(f"{down.path}, to which it is linked, failed: {reason}")
+    fault = LinkBroken(f"linked actor {down.path} failed: {reason}")
     fault.__cause__ = error
     return fault

@@ -1,4 +1,9 @@
-"""Helpers for the tests of actors, ours and yours.
+"""Test helpers for actors: ``run_actor``, ``TestProbe``, ``next_event`` and ``crash``.
+
+::
+
+    async with run_actor(Account, account):
+        assert await account.ask(Balance(), timeout=1) == 0
 
 Use them with a mock clock (``trio.testing.MockClock``, or pytest-trio's
 ``autojump_clock``): every wait in this package is on trio's clock.
@@ -47,7 +52,7 @@ async def run_actor(
 
 
 async def next_event(subscription: Subscription, kind: type[E]) -> E:
-    """The next event of one type, passing over others. Limit the wait with ``trio.fail_after``."""
+    """The next event of one type; skips others. Limit the wait with ``trio.fail_after``."""
     async for event in subscription:
         if isinstance(event, kind):
             return event
@@ -55,49 +60,49 @@ async def next_event(subscription: Subscription, kind: type[E]) -> E:
 
 
 def crash(address: Address[Any], error: Exception) -> None:
-    """Let the actor that runs at an address fail now, as if one of its background tasks had.
+    """Fail the actor that runs at an address now, as if one of its background tasks had failed.
 
     Raises:
       ActorStopped: no actor runs there.
     """
     fail = address.mailbox.fail
     if fail is None:
-        raise ActorStopped(f"nobody runs at {address.name}")
+        raise ActorStopped(f"no actor runs at {address.name}")
     fail(error)
 
 
 class Received(Generic[M]):
-    """A message that came to a :class:`TestProbe` from whom the test pretends to answer."""
+    """A message that a :class:`TestProbe` received."""
 
     def __init__(self, envelope: Envelope[M]) -> None:
         self.message, self._deferred, _ = envelope
 
     @property
     def is_ask(self) -> bool:
-        """Whether somebody waits for the reply."""
+        """Whether the sender waits for a reply."""
         return self._deferred is not None and not self._deferred.done
 
-    def reply(self, answer: object) -> None:
-        """Answer an ask."""
+    def reply(self, value: object) -> None:
+        """Reply to an ask."""
         if self._deferred is None:
-            raise AssertionError(f"{self.message!r} was told, nobody waits for a reply")
-        self._deferred.set(answer)
+            raise AssertionError(f"{self.message!r} was sent with tell and has no reply")
+        self._deferred.set(value)
 
     def refuse(self, error: Exception) -> None:
-        """Answer an ask with an error."""
+        """Reply to an ask with an error."""
         if self._deferred is None:
-            raise AssertionError(f"{self.message!r} was told, nobody waits for a reply")
+            raise AssertionError(f"{self.message!r} was sent with tell and has no reply")
         self._deferred.fail(error)
 
 
 class TestProbe(Generic[M]):
-    """Stands in for an actor that the one under test talks to (Akka's ``TestProbe``).
+    """Replaces an actor that the actor under test sends messages to (Akka's ``TestProbe``).
 
-    Give its ``address`` to the actor under test, then read what it was sent.
+    Give its ``address`` to the actor under test, then receive its messages and reply to them.
     """
 
     __test__ = False
-    """pytest takes a class of this name for tests, wherever it is imported."""
+    """pytest would collect a class of this name, wherever it is imported."""
 
     def __init__(self, address: Address[M]) -> None:
         self.address = address
@@ -115,7 +120,11 @@ class TestProbe(Generic[M]):
         raise AssertionError(f"nothing was sent to {self.address.name} within {timeout:g} s")
 
     def expect_nothing(self) -> None:
-        """Nothing waits to be read."""
+        """Check that no message waits.
+
+        Raises:
+          AssertionError: a message waits.
+        """
         envelope = self.address.mailbox.take()
         if envelope is not None:
             raise AssertionError(f"{self.address.name} was sent {envelope[0]!r}")

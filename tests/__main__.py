@@ -1,8 +1,8 @@
-"""Everything that must hold before a change is good: ``python -m tests [pytest arguments]``.
+"""Every check of a change: ``python -m tests [--fast] [pytest arguments]``.
 
-Format, lint, types, layers and tests, in this order; all of them run, and the
-exit code says whether all passed. Chromium is installed first where it is
-missing and this user may.
+Format, lint, types and layers run first, side by side, then the tests, a file to a process.
+All of them run, and the exit code says whether all passed. ``--fast`` leaves out the tests that start a
+server, a browser or another program. Chromium is installed first where it is missing and this user may.
 """
 
 from __future__ import annotations
@@ -12,36 +12,73 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[1]
 
-CHECKS = (
+CHECKS: Final = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
+    ("lint-imports", "--no-cache"),
     ("mypy",),
     ("pyright", "--project", "pyproject.toml", "--pythonpath", sys.executable),
-    ("lint-imports", "--no-cache"),
 )
+
+PROCESSES: Final = 3
+"""Test files at once: many wait for a server or for real time."""
+SLOWEST: Final = 20
+"""Tests whose durations are printed at the end."""
 
 
 def main(arguments: list[str]) -> int:
-    install_chromium()
-    scripts = Path(sys.executable).parent
-    failed = [check[0] for check in CHECKS if run(str(scripts / check[0]), *check[1:]) != 0]
+    """Run everything, and return the exit code."""
+    fast = "--fast" in arguments
+    selection = [argument for argument in arguments if argument != "--fast"]
+    if fast:
+        selection = ["-m", "not server", *selection]
+    else:
+        install_chromium()
+    failed = run_checks()
     # Last, so that its closing line is the last that a reader sees.
-    tests = run(sys.executable, "-m", "pytest", *arguments)
+    tests = run(
+        sys.executable, "-m", "pytest", f"--numprocesses={PROCESSES}", f"--durations={SLOWEST}", *selection
+    )
     if failed:
         sys.stderr.write(f"failed: {', '.join(failed)}\n")
     return 1 if failed else tests
 
 
+def run_checks() -> list[str]:
+    """Run the static checks side by side, print what each said, and return the names of those that failed."""
+    scripts = Path(sys.executable).parent
+    running = [
+        subprocess.Popen(
+            [str(scripts / check[0]), *check[1:]],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for check in CHECKS
+    ]
+    failed: list[str] = []
+    for check, process in zip(CHECKS, running, strict=True):
+        output, _ = process.communicate()
+        sys.stderr.write(f"\n$ {' '.join(check)}\n{output}")
+        if process.returncode != 0:
+            failed.append(check[0])
+    return failed
+
+
 def run(*command: str) -> int:
+    """Run a command in the foreground, and return its exit code."""
     sys.stderr.write(f"\n$ {Path(command[0]).name} {' '.join(command[1:])}\n")
+    sys.stderr.flush()
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def install_chromium() -> None:
-    """Debian's package, where there is no Chromium yet and we are root or may become it unasked."""
+    """Install Debian's package, where there is no Chromium and we are root or may become it unasked."""
     from actors.portals.browser.chromium import find_chromium
 
     if find_chromium() is not None or shutil.which("apt-get") is None:

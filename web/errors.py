@@ -1,16 +1,17 @@
-"""What can go wrong at the front end, named for what the reader should think.
+"""Errors of the front end.
 
 ::
 
     WebFault
-    ├─ CannotListen      the server has no address to answer at
-    │  └─ AddressInUse   another program has it
-    └─ Problem           an answer that is an error: status, sentence, code
+    ├─ CannotListen      the server cannot listen on its address
+    │  └─ AddressInUse   another program listens there
+    └─ Problem           an error response: status, code, sentence
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 class WebFault(Exception):
@@ -18,15 +19,15 @@ class WebFault(Exception):
 
 
 class CannotListen(WebFault):
-    """The web server cannot listen where it was told to; the text says why, in a sentence."""
+    """The web server cannot listen on its address; the text says why."""
 
 
 class AddressInUse(CannotListen):
-    """Another program listens there already."""
+    """Another program listens on the address."""
 
 
 class Problem(WebFault):
-    """Raised anywhere in a request to answer it with an error of one sentence."""
+    """Raised while handling a request, to respond with an error in one sentence."""
 
     def __init__(
         self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None
@@ -38,3 +39,14 @@ class Problem(WebFault):
         self.detail = detail
         """The situation in a sentence, for people."""
         self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemKind:
+    """How a refusal of an actor is answered."""
+
+    status: int
+    code: str
+    """The situation in snake case, for programs."""
+    detail: str | None = None
+    """The sentence that clients of the Compatibility API know; None uses the refusal's own."""

@@ -1,4 +1,4 @@
-"""How log events look: coloured lines for a person, key=value for a pipe; always on standard error."""
+"""Configures logging: coloured lines on a terminal, key=value in a pipe; always on standard error."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import structlog
 
 
 def configure_logs(level: str) -> None:
-    """Set up structlog for this process, and let what libraries log come out the same way."""
-    person = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    """Configure structlog for this process, and the standard logging of libraries in the same format."""
+    is_terminal = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.typing.Processor
-    if person:
-        # The usual one shows local variables where rich is installed, and among them are passwords.
+    if is_terminal:
+        # With rich installed the default formatter prints local variables, and with them passwords.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         tail: list[structlog.typing.Processor] = [renderer]
     else:
@@ -34,7 +34,7 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Libraries speak up only when something is wrong; our own facts have names of their own.
+    # Libraries log warnings and errors only.
     for library in ("asyncio", "httpcore", "httpx", "hypercorn", "playwright", "psycopg", "quart"):
         logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(

@@ -1,6 +1,6 @@
-"""Counts a period into ``analytics_periods``. Blocks; belongs on a worker thread.
+"""Counts the jobs of a period into ``analytics_periods``. Blocks; call it on a worker thread.
 
-Any number of instances may do so at once and as often as they like: each count
+Any number of instances may count the same period concurrently: each count
 replaces the one before, until one is final.
 """
 
@@ -17,7 +17,7 @@ from .events import AnalyticsUpdated
 from .periods import Period
 
 _LAST: Final[LiteralString] = f"select max(period_start) as start from analytics_periods where {FOUR_HOURS}"
-_UNSETTLED: Final[LiteralString] = (
+_PROVISIONAL: Final[LiteralString] = (
     f"select period_start as start from analytics_periods where not is_final and {FOUR_HOURS}"
 )
 _FIRST: Final = """
@@ -34,12 +34,12 @@ _COUNT: Final = """
     with job as materialized (
         select status, language, extract(hour from created_at at time zone 'UTC')::int as hour
         from job_records where created_at >= %(start)s and created_at < %(end)s
-    ), spoken as (
+    ), by_language as (
         select language, count(*) as n from job where status <> 'matched' group by language
-    ), busy as (
+    ), by_hour as (
         select hour, count(*) as n from job where status <> 'matched' group by hour
-    ), up as (
-        -- A session that has no end was last heard of at its last update.
+    ), uptime as (
+        -- A session without an end counts until its last update.
         select range_agg(tstzrange(
             greatest(start_time, %(start)s), least(coalesce(end_time, updated_at), %(end)s, %(now)s)
         )) as spans
@@ -62,13 +62,13 @@ _COUNT: Final = """
     select
         %(start)s, %(end)s, processed, accepted, rejected, failed, open,
         coalesce(round(100.0 * accepted / nullif(processed, 0), 2), 0),
-        (select language from spoken order by n desc, language collate "C" limit 1),
-        (select hour from busy order by n desc, hour limit 1),
-        coalesce((select jsonb_object_agg(language, n) from spoken), '{}'),
-        coalesce((select jsonb_object_agg(hour, n) from busy), '{}'),
+        (select language from by_language order by n desc, language collate "C" limit 1),
+        (select hour from by_hour order by n desc, hour limit 1),
+        coalesce((select jsonb_object_agg(language, n) from by_language), '{}'),
+        coalesce((select jsonb_object_agg(hour, n) from by_hour), '{}'),
         coalesce(
             (select round(sum(extract(epoch from upper(span) - lower(span))))
-             from up, unnest(up.spans) as span),
+             from uptime, unnest(uptime.spans) as span),
             0
         ),
         %(over)s and open = 0
@@ -98,47 +98,47 @@ _COUNT: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """What has been counted so far."""
+class CountProgress:
+    """How far the counting has come."""
 
-    unsettled: Sequence[Period]
-    """May change: the period that was the present one, and those with jobs whose outcome is not known."""
+    provisional: Sequence[Period]
+    """Periods that may change: the latest one, and those with jobs whose outcome is not known."""
     last: Period | None
-    """The latest one; before it, none is missing back to the first."""
+    """The latest counted period; all periods before it are counted too."""
     first: datetime
-    """When the first job or session began that is on record."""
+    """The time of the first job or session in the database."""
 
 
-def counted(link: Connection, now: datetime) -> Counted:
-    """Read how far counting has come."""
-    (last,) = link.execute(_LAST).fetchall()
-    (first,) = link.execute(_FIRST, {"now": now}).fetchall()
-    return Counted(
-        unsettled=[Period.of(row["start"]) for row in link.execute(_UNSETTLED)],
+def read_progress(connection: Connection, now: datetime) -> CountProgress:
+    """Read how far the counting has come."""
+    (last,) = connection.execute(_LAST).fetchall()
+    (first,) = connection.execute(_FIRST, {"now": now}).fetchall()
+    return CountProgress(
+        provisional=[Period.of(row["start"]) for row in connection.execute(_PROVISIONAL)],
         last=None if last["start"] is None else Period.of(last["start"]),
         first=first["moment"],
     )
 
 
-def freeze(link: Connection, before: datetime) -> int:
-    """Let periods that ended before be final as they are; returns how many.
+def finalize(connection: Connection, before: datetime) -> int:
+    """Make the periods that ended before this time final; returns how many.
 
-    Their jobs may be deleted soon, so nobody may count them again.
+    Their jobs may be deleted soon, so they must not be counted again.
     """
-    return link.execute(_FREEZE, {"before": before}).rowcount
+    return connection.execute(_FREEZE, {"before": before}).rowcount
 
 
-def count(link: Connection, period: Period, now: datetime) -> AnalyticsUpdated | None:
-    """Count a period; None where that changed nothing."""
-    rows = link.execute(
+def count_period(connection: Connection, period: Period, now: datetime) -> AnalyticsUpdated | None:
+    """Count a period; None if its figures have not changed."""
+    rows = connection.execute(
         _COUNT, {"start": period.start, "end": period.end, "now": now, "over": period.is_over(now)}
     ).fetchall()
     if not rows:
         return None
     (row,) = rows
-    said = f"{row['total_jobs_processed']} jobs processed, {row['jobs_accepted']} accepted"
+    summary = f"{row['total_jobs_processed']} jobs processed, {row['jobs_accepted']} accepted"
     return AnalyticsUpdated(
-        message=f"{period}: {said}" if period.is_over(now) else f"{period}: {said} so far",
+        message=f"{period}: {summary}" if period.is_over(now) else f"{period}: {summary} so far",
         period_start=period.start,
         period_end=period.end,
         is_final=row["is_final"],

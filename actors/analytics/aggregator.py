@@ -1,4 +1,4 @@
-"""Counts the jobs of each period of four hours, and keeps the figures when the jobs are gone."""
+"""The actor that counts the jobs of each four-hour period; its figures outlive the jobs."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from ..database.connections.connection import Connection, ConnectionFactory
 from ..database.connections.threads import DatabaseThreads
 from ..database.errors import DatabaseUnavailable
 from ..settings import AnalyticsSettings, DatabaseSettings
-from .aggregation import count, counted, freeze
-from .periods import due, next_look
+from .aggregation import count_period, finalize, read_progress
+from .periods import due_periods, next_count
 
 
 def now_utc() -> datetime:
-    """The clock on the wall."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 class Aggregator(Actor[Never]):
     """Keeps ``analytics_periods`` up to date, and publishes ``AnalyticsUpdated`` for each change.
 
-    The present period is counted every ``every_seconds`` and once more after
+    The current period is counted every ``interval_seconds`` and once more after
     its end. Then it is final, unless a job's outcome is not known yet: such a
-    period is counted until all are, or until it is older than ``keep``.
-    Periods that nobody counted, as while the house was down, are made up for.
+    period is counted again until all outcomes are known, or until it is older
+    than ``keep``. Periods that were missed, while the application was down, are
+    counted at the next run.
 
-    It holds no connection between two looks, and is absent while PostgreSQL is.
+    Between two runs it has no connection.
 
     Raises:
-        DatabaseAway, DatabaseRefused: at any look, and from ``started`` where the address is none.
+        DatabaseUnavailable, DatabaseRejected: in any run, and from ``started`` when the address is invalid.
     """
 
-    absences: ClassVar[tuple[type[BaseException], ...]] = (DatabaseUnavailable,)
+    dependency_errors: ClassVar[tuple[type[BaseException], ...]] = (DatabaseUnavailable,)
 
     def __init__(
         self,
@@ -50,42 +51,43 @@ class Aggregator(Actor[Never]):
         keep: timedelta,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
-        self._every = timedelta(seconds=settings.every_seconds)
+        self._interval = timedelta(seconds=settings.interval_seconds)
         self._database = database
         self._dsn = dsn
         self._keep = keep
         self._clock = clock
 
     async def started(self) -> None:
-        self._server = ConnectionFactory(self._database, self._dsn, "botvisor aggregator")
-        self._threads = DatabaseThreads(1, limit=self._server.hang)
-        self.context.detail.update(counted=0, updated=0, unsettled=0, last_look=None)
-        self.context.nursery.start_soon(self._look_forever)
+        """Start the periodic counts."""
+        self._connections = ConnectionFactory(self._database, self._dsn, "botvisor aggregator")
+        self._threads = DatabaseThreads(1, limit=self._connections.statement_deadline)
+        self.context.detail.update(counted=0, updated=0, provisional=0, last_run=None)
+        self.context.nursery.start_soon(self._run_forever)
 
-    async def _look_forever(self) -> None:
+    async def _run_forever(self) -> None:
         while True:
-            await self._look()
+            await self._run()
             now = self._clock()
-            await trio.sleep((next_look(now, self._every) - now).total_seconds())
+            await trio.sleep((next_count(now, self._interval) - now).total_seconds())
 
-    async def _look(self) -> None:
+    async def _run(self) -> None:
         now = self._clock()
-        with closing(await self._threads.connect(self._server)) as link:
+        with closing(await self._threads.connect(self._connections)) as connection:
             try:
-                await self._count(link, now)
+                await self._count(connection, now)
             except Connection.Error as error:
-                raise self._server.fault(error) from error
-        self.context.detail["last_look"] = now.isoformat(timespec="seconds")
+                raise self._connections.fault(error) from error
+        self.context.detail["last_run"] = now.isoformat(timespec="seconds")
 
-    async def _count(self, link: Connection, now: datetime) -> None:
-        # Each period is a transaction of its own, so that a long absence is made up for in small steps.
-        await self._threads.run(link, partial(freeze, before=now - self._keep))
-        known = await self._threads.run(link, partial(counted, now=now))
-        periods = due(now, unsettled=known.unsettled, last=known.last, first=known.first)
-        self.context.detail["unsettled"] = len(periods)
+    async def _count(self, connection: Connection, now: datetime) -> None:
+        # Each period is a transaction of its own, so that many missed periods are counted in small steps.
+        await self._threads.run(connection, partial(finalize, before=now - self._keep))
+        progress = await self._threads.run(connection, partial(read_progress, now=now))
+        periods = due_periods(now, provisional=progress.provisional, last=progress.last, first=progress.first)
+        self.context.detail["provisional"] = len(periods)
         for period in periods:
-            news = await self._threads.run(link, partial(count, period=period, now=now))
+            update = await self._threads.run(connection, partial(count_period, period=period, now=now))
             self.context.count(counted=1)
-            if news is not None:
+            if update is not None:
                 self.context.count(updated=1)
-                self.context.publish(news)
+                self.context.publish(update)

@@ -1,4 +1,4 @@
-"""Facts of analytics, published after they were committed."""
+"""Events of analytics, published after the commit."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ class AnalyticsUpdated:
     period_start: datetime
     period_end: datetime
     is_final: bool
-    """These figures will not change any more."""
+    """Whether these figures are final."""

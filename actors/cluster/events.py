@@ -1,4 +1,4 @@
-"""What is heard of the other instances themselves."""
+"""Events about the other instances on this database."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerLost:
-    """Another instance on this database is gone, or may be; what it began it may have left half done."""
+    """Another instance on this database has stopped, or may have; its work may be half done."""

@@ -1,4 +1,4 @@
-"""What one instance tells the others, as text that fits into a notification. Pure."""
+"""What instances notify each other of, encoded as text that fits into a PostgreSQL notification. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..database.events import ConfigurationChanged, ConfigurationRefreshRequested
 from ..queue.events import QueueChanged, RemoteQueueChanged, TaskAdded, TaskCancelled, TaskRetried
 
-KINDS: Final = (
+LOCAL_EVENTS: Final = (
     TaskAdded,
     TaskRetried,
     TaskCancelled,
@@ -19,8 +19,8 @@ KINDS: Final = (
     ConfigurationChanged,
     ConfigurationRefreshRequested,
 )
-"""What happens here and is of interest elsewhere."""
-Happened: TypeAlias = (
+"""Events of this instance that the others are notified of."""
+LocalEvent: TypeAlias = (
     TaskAdded
     | TaskRetried
     | TaskCancelled
@@ -28,37 +28,41 @@ Happened: TypeAlias = (
     | ConfigurationChanged
     | ConfigurationRefreshRequested
 )
-"""One of these."""
-News: TypeAlias = RemoteQueueChanged | ConfigurationChanged | ConfigurationRefreshRequested
-"""What is published here of what happened elsewhere."""
+"""One of `LOCAL_EVENTS`."""
+RemoteEvent: TypeAlias = RemoteQueueChanged | ConfigurationChanged | ConfigurationRefreshRequested
+"""An event that is published here when a notification of another instance arrives."""
 
-RESYNC: Final[tuple[News, ...]] = (
+RESYNC: Final[tuple[RemoteEvent, ...]] = (
     RemoteQueueChanged(types=None),
-    ConfigurationRefreshRequested(elsewhere=True),
+    ConfigurationRefreshRequested(remote=True),
 )
-"""Where something may have been lost: whoever depends on it looks for himself."""
+"""Published when a notification may be lost: all subscribers read the database again."""
 
-_MOST_BYTES: Final = 7999
-"""In one notification; PostgreSQL takes less than 8000."""
-_MOST_IDS: Final = 100
-_MOST_TYPES: Final = 30
-"""With more of them, it is any type."""
+_MAX_BYTES: Final = 7999
+"""In one notification; PostgreSQL accepts less than 8000."""
+_MAX_IDS: Final = 100
+_MAX_TYPES: Final = 30
+"""Above this number, the notification says that any type may have changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class Notification:
+    """The content of one notification."""
+
     sender: str
     types: frozenset[str] | None
+    """Types of the tasks that were added or changed; None for any type."""
     cancelled: tuple[UUID, ...]
     configuration: ConfigurationChanged | None = None
     refresh: bool = False
+    """Whether sessions should read their configuration again."""
 
 
-_TOLD: Final = TypeAdapter(_Told)
+_NOTIFICATION: Final = TypeAdapter(Notification)
 
 
 class PendingNotifications:
-    """Gathers what happens here until the others are told; however many tasks it was, that is little."""
+    """Collects local events until they are sent. Its size does not grow with the number of tasks."""
 
     def __init__(self) -> None:
         self._types: set[str] = set()
@@ -68,83 +72,83 @@ class PendingNotifications:
         self._refresh = False
 
     def __bool__(self) -> bool:
-        return self._of_tasks or bool(self._configurations or self._refresh)
+        return self._has_tasks or bool(self._configurations or self._refresh)
 
-    def add(self, event: Happened) -> None:
-        """Take note of what others should know of it."""
+    def add(self, event: LocalEvent) -> None:
+        """Add what the other instances need to know of an event."""
         match event:
             case TaskAdded(types=types):
                 self._types |= types
             case TaskRetried(due_in=due_in):
-                # What is only due later is told by whoever makes it pending then.
+                # The instance that makes a delayed task pending sends the notification then.
                 self._any_type |= due_in is None or due_in <= 0
             case TaskCancelled(ids=ids):
                 self._cancelled += ids
             case QueueChanged():
                 self._any_type = True
-            case ConfigurationChanged(elsewhere=elsewhere):
-                # What came from elsewhere everybody has heard.
-                if not elsewhere:
+            case ConfigurationChanged(remote=remote):
+                # A remote change has reached all instances already.
+                if not remote:
                     self._configurations.append(event)
-            case ConfigurationRefreshRequested(elsewhere=elsewhere):
-                self._refresh |= not elsewhere
+            case ConfigurationRefreshRequested(remote=remote):
+                self._refresh |= not remote
 
     def add_all(self) -> None:
-        """Others should look for themselves."""
+        """Make the other instances read everything again."""
         self._any_type = self._refresh = True
 
     def take(self, sender: str) -> list[str]:
-        """The notifications that tell it, mostly one; from here on it is told."""
-        payloads = [_dump(told) for told in self._tasks(sender)]
+        """Remove all pending content and return it as notifications, usually one."""
+        payloads = [_encode(notification) for notification in self._tasks(sender)]
         for event in self._configurations:
-            payload = _dump(replace(_nothing(sender), configuration=event))
-            if len(payload.encode()) <= _MOST_BYTES:
+            payload = _encode(replace(_empty(sender), configuration=event))
+            if len(payload.encode()) <= _MAX_BYTES:
                 payloads.append(payload)
             else:
                 self._refresh = True
         if self._refresh:
-            payloads.append(_dump(replace(_nothing(sender), refresh=True)))
+            payloads.append(_encode(replace(_empty(sender), refresh=True)))
         self._types, self._any_type, self._cancelled = set(), False, []
         self._configurations, self._refresh = [], False
         return payloads
 
     @property
-    def _of_tasks(self) -> bool:
+    def _has_tasks(self) -> bool:
         return bool(self._any_type or self._types or self._cancelled)
 
-    def _tasks(self, sender: str) -> list[_Told]:
-        if not self._of_tasks:
+    def _tasks(self, sender: str) -> list[Notification]:
+        if not self._has_tasks:
             return []
-        types = None if self._any_type or len(self._types) > _MOST_TYPES else frozenset(self._types)
+        types = None if self._any_type or len(self._types) > _MAX_TYPES else frozenset(self._types)
         ids = tuple(self._cancelled)
-        parts = [ids[start : start + _MOST_IDS] for start in range(0, len(ids), _MOST_IDS)] or [()]
-        return [_Told(sender=sender, types=types, cancelled=part) for part in parts]
+        parts = [ids[start : start + _MAX_IDS] for start in range(0, len(ids), _MAX_IDS)] or [()]
+        return [Notification(sender=sender, types=types, cancelled=part) for part in parts]
 
 
-def heard(payload: str, *, listener: str) -> tuple[News, ...]:
-    """What a notification means here; nothing where it is one's own.
+def decode_notification(payload: str, *, receiver: str) -> tuple[RemoteEvent, ...]:
+    """The events that a notification means here; none if the receiver sent it itself.
 
-    One that we cannot read is from another version: anything may have changed.
+    A notification that cannot be decoded comes from another version: `RESYNC`.
     """
     try:
-        told = _TOLD.validate_json(payload)
+        notification = _NOTIFICATION.validate_json(payload)
     except ValidationError:
         return RESYNC
-    if told.sender == listener:
+    if notification.sender == receiver:
         return ()
-    news: list[News] = []
-    if told.types is None or told.types or told.cancelled:
-        news.append(RemoteQueueChanged(types=told.types, cancelled=told.cancelled))
-    if told.configuration is not None:
-        news.append(replace(told.configuration, elsewhere=True))
-    if told.refresh:
-        news.append(ConfigurationRefreshRequested(elsewhere=True))
-    return tuple(news)
+    events: list[RemoteEvent] = []
+    if notification.types is None or notification.types or notification.cancelled:
+        events.append(RemoteQueueChanged(types=notification.types, cancelled=notification.cancelled))
+    if notification.configuration is not None:
+        events.append(replace(notification.configuration, remote=True))
+    if notification.refresh:
+        events.append(ConfigurationRefreshRequested(remote=True))
+    return tuple(events)
 
 
-def _nothing(sender: str) -> _Told:
-    return _Told(sender=sender, types=frozenset(), cancelled=())
+def _empty(sender: str) -> Notification:
+    return Notification(sender=sender, types=frozenset(), cancelled=())
 
 
-def _dump(told: _Told) -> str:
-    return _TOLD.dump_json(told).decode()
+def _encode(notification: Notification) -> str:
+    return _NOTIFICATION.dump_json(notification).decode()

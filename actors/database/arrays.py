@@ -1,7 +1,7 @@
-"""Array literals: the columns of many rows as one text each.
+"""Array literals: each column of many rows as one text. Pure.
 
-Sent so, and taken apart by ``unnest``, many rows cost less than as JSON or as
-the driver's own arrays, both here and in the server. Pure.
+Sent in this form and expanded by ``unnest``, many rows cost less than as JSON
+or as the driver's own arrays, both here and in the server.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from pydantic_core import to_json
 
 
 def uuids(ids: Iterable[UUID | None]) -> str:
-    """A literal of ids; None is NULL, here and below."""
+    """A literal of ids. In this and the following functions None becomes NULL."""
     return _literal(ids)
 
 
 def numbers(values: Iterable[float | None]) -> str:
-    """A literal of numbers, whole or not."""
+    """A literal of integers or floats."""
     return _literal(values)
 
 
-def moments(times: Iterable[datetime | None]) -> str:
-    """A literal of moments, to the microsecond."""
+def timestamps(times: Iterable[datetime | None]) -> str:
+    """A literal of timestamps, to the microsecond."""
     return _literal(times)
 
 
 def texts(values: Iterable[str | None]) -> str:
     """A literal of any texts."""
-    # By hand: JSON escapes what an array takes as it is, and the other way round.
+    # Quoted by hand: JSON and array literals escape different characters.
     return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
 
 
 def _literal(elements: Iterable[object]) -> str:
-    # A list in JSON has the same commas, quotes and nulls, and is made six times faster than by hand.
+    # A JSON list has the same commas, quotes and nulls, and is built six times faster than by hand.
     return "{" + to_json(list(elements), inf_nan_mode="constants")[1:-1].decode() + "}"
 
 

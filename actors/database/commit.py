@@ -1,4 +1,4 @@
-"""Commits a batch of writes: all in one transaction, or one by one where some of them cannot be. Blocks."""
+"""Commits a batch of writes: in one transaction, or one by one when a statement fails. Blocks."""
 
 from __future__ import annotations
 
@@ -9,117 +9,125 @@ from typing import TypeAlias
 
 import psycopg
 
-from .connections.connection import UNSENDABLE, Connection, first_line, is_conflict, is_hopeless
+from .connections.connection import STATEMENT_ERRORS, Connection, first_line, is_conflict, is_server_failure
+from .errors import NoSuchSession, WriteRefused
 from .journal.messages import RecordEntries
 from .messages import Write
-from .refusals import NoSuchSession, WriteRefused
 from .sql_plan import SqlPlan
-from .writes import plan_write
+from .statements import plan_write
 
 Reply: TypeAlias = object
-"""What the asker gets: a row, a claim, None, or a `WriteRefused` for it alone."""
+"""The reply to a write: a row, a claim, None, or a `WriteRefused`."""
 
 
 class WriteAbandoned(WriteRefused):
-    """Whoever asked for it did not wait for its commit, so it was not written."""
+    """The caller timed out before the commit, so nothing was written."""
 
 
-class _AbandonedMeanwhile(Exception):
-    """Somebody in the transaction does not wait any more, so it must not be committed as it is."""
+class _AbandonedInTransaction(Exception):
+    """A caller in the transaction timed out, so it must not be committed as it is."""
 
 
-def _everybody_waits(_: int) -> bool:
+def _never_abandoned(_: int) -> bool:
     return False
 
 
 def commit(
-    link: Connection, writes: Sequence[Write], gave_up: Callable[[int], bool] = _everybody_waits
+    connection: Connection,
+    writes: Sequence[Write],
+    is_abandoned: Callable[[int], bool] = _never_abandoned,
 ) -> list[Reply]:
     """Write them in order and return their replies in the same order, all durable by then.
 
-    A write that the record cannot hold costs the batch its single transaction,
-    and nothing else. ``gave_up`` says of a write's place whether nobody waits
-    for its answer any more. It is asked until just before the commit, so that
-    what its sender takes for undone is not done behind their back.
+    A write that the database cannot store costs the batch its single
+    transaction, and nothing else. ``is_abandoned`` says of a write's index
+    whether its caller timed out. It is called until just before the commit, so
+    that what a caller must assume to be undone is not written.
 
     Raises:
-        psycopg.Error: the database is away, see `is_away`. Each write may be done or not.
+        psycopg.Error: the database is unavailable, see `is_unavailable`. Each write may be committed or not.
     """
     while True:
-        wanted = [place for place in range(len(writes)) if not gave_up(place)]
+        wanted = [index for index in range(len(writes)) if not is_abandoned(index)]
         try:
-            plans = [plan_write(writes[place]) for place in wanted]
-            answers = _together(link, plans, partial(_any_of, wanted, gave_up))
-        except _AbandonedMeanwhile:
+            plans = [plan_write(writes[index]) for index in wanted]
+            committed = _commit_all(connection, plans, partial(_any_of, wanted, is_abandoned))
+        except _AbandonedInTransaction:
             continue
-        except UNSENDABLE as error:
-            if is_hopeless(link, error):
+        except STATEMENT_ERRORS as error:
+            if is_server_failure(connection, error):
                 raise
-            answers = [_alone(link, writes[place], partial(gave_up, place)) for place in wanted]
-        replies = dict(zip(wanted, answers, strict=True))
-        return [replies[place] if place in replies else _undone(write) for place, write in enumerate(writes)]
+            committed = [
+                _commit_one(connection, writes[index], partial(is_abandoned, index)) for index in wanted
+            ]
+        replies = dict(zip(wanted, committed, strict=True))
+        return [
+            replies[index] if index in replies else _abandoned(write) for index, write in enumerate(writes)
+        ]
 
 
-def _any_of(places: Sequence[int], gave_up: Callable[[int], bool]) -> bool:
-    return any(map(gave_up, places))
+def _any_of(indexes: Sequence[int], is_abandoned: Callable[[int], bool]) -> bool:
+    return any(map(is_abandoned, indexes))
 
 
-def _alone(link: Connection, write: Write, gave_up: Callable[[], bool]) -> Reply:
+def _commit_one(connection: Connection, write: Write, is_abandoned: Callable[[], bool]) -> Reply:
     try:
-        return _together(link, [plan_write(write)], gave_up)[0]
-    except _AbandonedMeanwhile:
-        return _undone(write)
-    except UNSENDABLE as error:
+        return _commit_all(connection, [plan_write(write)], is_abandoned)[0]
+    except _AbandonedInTransaction:
+        return _abandoned(write)
+    except STATEMENT_ERRORS as error:
         if not isinstance(write, RecordEntries):
-            return _refusal(link, write, error)
-        if is_hopeless(link, error):
+            return _refusal(connection, write, error)
+        if is_server_failure(connection, error):
             raise
-    # One of them cannot be held: in their order, so that the last one still has the last word.
-    answers = [_alone(link, fact, gave_up) for fact in write.facts]
-    return tuple(answer if isinstance(answer, WriteRefused) else None for answer in answers)
+    # One of the entries cannot be stored: commit them in their order, so that the last state still wins.
+    replies = [_commit_one(connection, entry, is_abandoned) for entry in write.entries]
+    return tuple(reply if isinstance(reply, WriteRefused) else None for reply in replies)
 
 
-def _undone(write: Write) -> WriteAbandoned:
-    return WriteAbandoned(f"nobody waited for this {type(write).__name__} any more")
+def _abandoned(write: Write) -> WriteAbandoned:
+    return WriteAbandoned(f"{type(write).__name__} abandoned: its caller timed out")
 
 
-def _refusal(link: Connection, write: Write, error: Exception) -> WriteRefused:
-    """What its sender is told of an error.
+def _refusal(connection: Connection, write: Write, error: Exception) -> WriteRefused:
+    """The reply that an error of a statement becomes.
 
     Raises:
-        psycopg.Error: the error itself, where it is not about this write.
+        psycopg.Error: the error itself, when this write did not cause it.
     """
     if isinstance(error, psycopg.errors.ForeignKeyViolation):
-        return NoSuchSession("its session was deleted from the record meanwhile")
-    if is_hopeless(link, error) or (isinstance(error, psycopg.Error) and is_conflict(error)):
+        return NoSuchSession("the session was deleted")
+    if is_server_failure(connection, error) or (isinstance(error, psycopg.Error) and is_conflict(error)):
         raise error
-    return WriteRefused(f"the record cannot hold this {type(write).__name__}: {first_line(error)}")
+    return WriteRefused(f"{type(write).__name__} cannot be stored: {first_line(error)}")
 
 
-def _together(link: Connection, plans: Sequence[SqlPlan], gave_up: Callable[[], bool]) -> list[Reply]:
+def _commit_all(
+    connection: Connection, plans: Sequence[SqlPlan], is_abandoned: Callable[[], bool]
+) -> list[Reply]:
     # In a pipeline the whole batch costs one round trip, and its commit another.
-    with link.pipeline() as pipeline, link.transaction():
+    with connection.pipeline() as pipeline, connection.transaction():
         try:
-            answers = [_send(link, plan) for plan in plans]
+            cursors = [_execute(connection, plan) for plan in plans]
             pipeline.sync()
-        except UNSENDABLE:
+        except STATEMENT_ERRORS:
             # Until it is synchronised again, the pipeline swallows everything, the rollback included.
             with suppress(psycopg.Error):
                 pipeline.sync()
             raise
-        if gave_up():
-            raise _AbandonedMeanwhile
+        if is_abandoned():
+            raise _AbandonedInTransaction
     replies: list[Reply] = []
-    for plan, answer in zip(plans, answers, strict=True):
+    for plan, cursor in zip(plans, cursors, strict=True):
         try:
-            replies.append(plan.read(answer.fetchall() if answer.description else []))
+            replies.append(plan.read(cursor.fetchall() if cursor.description else []))
         except WriteRefused as refusal:
             replies.append(refusal)
     return replies
 
 
-def _send(link: Connection, plan: SqlPlan) -> psycopg.Cursor[dict[str, object]]:
+def _execute(connection: Connection, plan: SqlPlan) -> psycopg.Cursor[dict[str, object]]:
     for statement in plan.statements[:-1]:
-        link.execute(statement.sql, statement.parameters)
-    answer = plan.statements[-1]
-    return link.execute(answer.sql, answer.parameters)
+        connection.execute(statement.sql, statement.parameters)
+    last = plan.statements[-1]
+    return connection.execute(last.sql, last.parameters)

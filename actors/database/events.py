@@ -1,4 +1,4 @@
-"""Facts of the record, published after they were committed."""
+"""Events of the database package, published after the commit."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from .rows import ConfigurationRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationChanged:
-    """A configuration has new values, or is the active one now (then ``is_active`` is among the changed)."""
+    """A configuration has new values, or became the active one (then ``changed`` contains ``is_active``)."""
 
     configuration: ConfigurationRow
-    """All of it, as it is now."""
+    """The complete configuration after the change."""
     changed: tuple[str, ...]
-    """Names of the fields that are not as before; never empty."""
-    elsewhere: bool = False
-    """It happened in another instance on the same database."""
+    """Names of the fields with new values; never empty."""
+    remote: bool = False
+    """Whether it happened in another instance on the same database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationRefreshRequested:
-    """Somebody wants sessions to read their configuration again, now."""
+    """All sessions should read their configuration again now."""
 
-    elsewhere: bool = False
-    """It happened in another instance on the same database, or may have happened there unheard."""
+    remote: bool = False
+    """Whether it happened in another instance on the same database, or a notification of one may be lost."""

@@ -1,4 +1,4 @@
-"""Rows of the record as the rest of the house sees them."""
+"""Rows of the database tables, as messages carry them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from uuid import UUID
 
 
 class Desired(StrEnum):
-    """What the operator last asked of a session; it outlives every crash."""
+    """The desired state of a session, set by the operator; it survives every crash."""
 
     RUNNING = "running"
     STOPPED = "stopped"
 
 
 class JobStatus(StrEnum):
-    """Where a job stands (``job_records.status``)."""
+    """The state of a job (``job_records.status``)."""
 
     MATCHED = "matched"
-    """Decided and not yet done, or done with an outcome that is still to be settled."""
+    """Decided; the click is to come, or its outcome is not known yet."""
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     FAILED = "failed"
-    """Neither: somebody else took it, or the portal no longer knows it."""
+    """Neither: another bot took it, or the portal no longer lists it."""
 
 
 class Decision(StrEnum):
-    """What the rules said about a job, before anything was clicked."""
+    """What the rules decided about a job before the click."""
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -38,9 +38,9 @@ class OutcomeSource(StrEnum):
     """How the outcome of a click became known."""
 
     ANSWER = "answer"
-    """The portal's answer to the click said so."""
+    """From the portal's answer to the click."""
     PORTAL = "portal"
-    """The answer was lost, so the portal was read afterwards."""
+    """From the portal's pages afterwards, since the answer was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +61,16 @@ class SessionRow:
     created_at: datetime
     updated_at: datetime
     config_id: UUID | None = None
-    """The configuration that it works by; None for the active one, whichever that is."""
+    """Its configuration; None for the one that is active at the time."""
     owner: str | None = None
-    """The instance that has it, or had it last."""
+    """The instance that holds the lease, or held it last."""
     lease_until: datetime | None = None
-    """Until then nobody else may take it."""
+    """When the lease expires; until then no other instance may take it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
-    """A row of ``job_records``; dates and times are None where the portal's text was none."""
+    """A row of ``job_records``; dates and times are None when the portal's text could not be parsed."""
 
     id: UUID
     session_id: UUID
@@ -85,14 +85,14 @@ class JobRow:
     job_type: str
     decision: Decision
     rejection_reason: str | None
-    settled: OutcomeSource | None
+    outcome_source: OutcomeSource | None
     scraped_at: datetime
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationRow:
-    """A row of ``bot_configurations``: the rules that sessions work by."""
+    """A row of ``bot_configurations``: the rules and intervals of sessions."""
 
     id: UUID
     config_name: str
@@ -113,7 +113,7 @@ class ConfigurationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
-    """A row of ``bot_events``: a fact of a session, numbered by ``id`` for ever. ``data`` is JSON."""
+    """A row of ``bot_events``: an event of a session; ``id`` never changes. ``data`` is JSON."""
 
     id: UUID
     session_id: UUID
@@ -136,7 +136,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """What outside readers are shown of a row of ``tasks``; ``data`` and ``result`` are JSON."""
+    """The columns of ``tasks`` that readers outside the queue get; ``data`` and ``result`` are JSON."""
 
     id: UUID
     type: str

@@ -1,60 +1,60 @@
-"""What can be asked of the mirror."""
+"""Requests to the mirror, and their refusals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from runtime import Refusal, Request
+
+MAX_DIFFERENCES: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorStatus:
-    """How well Redis shows what is on record."""
+    """State of the mirror, and how Redis differs from the database."""
 
     server: str
-    """Where Redis is, without a secret."""
+    """Where Redis is, without secrets."""
     last_sync: datetime | None
-    """When something was last written; None before the first time."""
+    """Time of the last write; None before the first."""
     lag_ms: float | None
-    """From an event until Redis showed it, the last time; None before the first time."""
+    """Time from an event until Redis showed it, for the last write; None before the first."""
     pending: int
     """Sessions, tasks and events that are not written yet."""
     keys: int
-    """Keys that are ours."""
+    """Keys that the mirror owns."""
     rebuilds: int
-    """Times that everything was written anew, since this mirror started."""
+    """Number of full rewrites since this mirror started."""
     last_rebuild: datetime | None
     eviction_policy: str | None
-    """``maxmemory-policy`` of the server; None where it does not tell."""
+    """``maxmemory-policy`` of the server; None where it is not reported."""
     warning: str | None
     """What an operator should change, in a sentence; None when all is well."""
     compared: int
-    """Keys that were compared with the record for this answer."""
+    """Keys that were compared with the database for this reply."""
     differences: tuple[str, ...]
-    """What Redis shows otherwise than the record, each in a sentence; at most `MOST_DIFFERENCES`."""
+    """Differences between Redis and the database, one sentence each; at most `MAX_DIFFERENCES`."""
     more_differences: int
-    """How many there are beyond those."""
-
-
-MOST_DIFFERENCES = 100
+    """Number of differences beyond those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorStatusQuery(Request[MirrorStatus]):
-    """How the mirror stands, really compared with the record.
+    """Compare Redis with the database, and reply with the mirror's status.
 
-    Takes as long as reading both: a second or two at most. All who ask
-    meanwhile share the next comparison. Refused with ``MirrorStatusUnavailable`` while
-    the record cannot be read, and with ``MirrorBusy`` to a crowd. While Redis
-    is away nobody answers, so ask with a short timeout.
+    Takes as long as reading both: at most a second or two. Requests that arrive
+    meanwhile share the next comparison. Refused with ``MirrorStatusUnavailable``
+    while the database cannot be read, and with ``MirrorBusy`` when too many
+    requests wait. There is no reply while Redis is unavailable, so ask with a
+    short timeout.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairMirror(Request[MirrorStatus]):
-    """Write everything anew from the record, now, and answer how the mirror stands after it.
+    """Rewrite everything from the database now, and reply with the status after that.
 
     Refused like ``MirrorStatusQuery``.
     """
@@ -64,8 +64,8 @@ MirrorMessage: TypeAlias = MirrorStatusQuery | RepairMirror
 
 
 class MirrorStatusUnavailable(Refusal):
-    """The record cannot be read at the moment, so nobody knows what Redis should show; ask again later."""
+    """The database or Redis cannot be read at the moment, so the comparison is impossible; retry later."""
 
 
 class MirrorBusy(Refusal):
-    """So many wait for an answer already that nobody else is let in; ask again later."""
+    """Too many requests wait for the mirror's status; retry later."""

@@ -1,10 +1,10 @@
-"""What is sent to Redis: each function is one transaction in one round trip. They block.
+"""Reads and writes of the Redis keys: each write is one transaction in one round trip.
 
-All may be repeated: a reply that was lost costs nothing but the repetition.
+The functions block. All of them are idempotent, so a caller may repeat one whose reply was lost.
 """
 
 # redis-py types its commands for a synchronous and an asynchronous client at once, so strict type
-# checking knows little of what they return; what is read is checked here.
+# checking knows little of what they return; the functions here check what they read.
 # pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
@@ -17,122 +17,97 @@ from uuid import UUID, uuid4
 import redis
 from redis.client import Pipeline
 
-from .compare import Contents
-from .keys import MOST_EVENTS, Hash, Keys
-from .orphans import RedisSummary, SessionSeen
-from .redis_server import run_id
-from .session_mirror import Change, SessionShown
-from .task_mirror import TaskChange, TaskShown
+from .connection import read_run_id
+from .keys import MAX_EVENTS, Hash, Keys
+from .session_mirror import RenderedSession, SessionWrites
+from .task_mirror import RenderedTask, TaskWrites
 
-READ_AT_ONCE = 1000
+READ_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """By what it is known whether Redis is still the one that was filled."""
+    """Identifies the data of a Redis server: it differs after a restart or a loss of data."""
 
     marker: str | None
     run_id: str | None
 
 
-def write_change(client: redis.Redis, keys: Keys, change: Change) -> str | None:
-    """Write what is new, tell subscribers of what happened, and return the marker that stands there."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisContents:
+    """All keys of the mirror, as Redis has them."""
+
+    active: frozenset[str]
+    events: tuple[str, ...]
+    """Newest first."""
+    waiting: dict[str, float]
+    processing: frozenset[str]
+    hashes: dict[str, Hash]
+    """Of sessions, their metrics, and tasks, by key."""
+
+    @property
+    def size(self) -> int:
+        """Number of keys."""
+        return 4 + len(self.hashes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSummary:
+    """Active sessions and task counts in Redis: cheap to read."""
+
+    active: frozenset[str]
+    tasks: tuple[int, int]
+    """Number of waiting and of running tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """One session in Redis."""
+
+    fields: Hash
+    """Empty where Redis does not have the session."""
+    renewed: str | None
+    """Timestamp of its metrics."""
+
+
+# Writes
+
+
+def write_sessions(client: redis.Redis, keys: Keys, writes: SessionWrites) -> str | None:
+    """Write sessions and events, publish new events, and return the marker found in Redis."""
     with client.pipeline(transaction=True) as pipeline:
-        _queue_change(pipeline, keys, change)
-        for event in change.news:
+        _queue_writes(pipeline, keys, writes)
+        for event in writes.published:
             pipeline.publish(keys.events, event)
         pipeline.get(keys.marker)
         return _text(pipeline.execute()[-1])
 
 
-def write_everything(client: redis.Redis, keys: Keys, change: Change, stale: set[str]) -> Fingerprint:
-    """Replace whatever is there, and return the evidence that it was done.
+def write_everything(client: redis.Redis, keys: Keys, writes: SessionWrites, stale: set[str]) -> Fingerprint:
+    """Replace all sessions and events, delete the ``stale`` keys, and return the fingerprint.
 
-    The marker is set only where there is none: whoever mirrors into the same
-    Redis after it was wiped comes upon ours, and both are content.
+    The marker is set only where there is none: after a loss of data, several
+    mirrors on one Redis agree on the marker of the first.
     """
     with client.pipeline(transaction=True) as pipeline:
         pipeline.delete(keys.active, keys.events, keys.waiting, keys.processing, *sorted(stale))
-        _queue_change(pipeline, keys, change)
+        _queue_writes(pipeline, keys, writes)
         pipeline.set(keys.marker, uuid4().hex, nx=True)
         pipeline.get(keys.marker)
         marker = _text(pipeline.execute()[-1])
-    return Fingerprint(marker=marker, run_id=run_id(client))
+    return Fingerprint(marker=marker, run_id=read_run_id(client))
 
 
-def write_tasks(client: redis.Redis, keys: Keys, change: TaskChange) -> str | None:
-    """Write how tasks stand, and return the marker that stands there."""
+def write_tasks(client: redis.Redis, keys: Keys, writes: TaskWrites) -> str | None:
+    """Write and delete tasks, and return the marker found in Redis."""
     with client.pipeline(transaction=True) as pipeline:
-        _queue_tasks(pipeline, keys, change)
+        _queue_tasks(pipeline, keys, writes)
         pipeline.get(keys.marker)
         return _text(pipeline.execute()[-1])
 
 
-def our_keys(client: redis.Redis, keys: Keys) -> set[str]:
-    """The keys of all sessions and tasks that Redis has."""
-    found: set[str] = set()
-    for pattern in keys.patterns():
-        names = cast("Iterator[object]", client.scan_iter(match=pattern, count=1000))
-        found.update(str(name) for name in names)
-    return found
-
-
-def read_all(client: redis.Redis, keys: Keys) -> Contents:
-    """What Redis shows now, as it is compared with the record."""
-    with client.pipeline(transaction=True) as pipeline:
-        pipeline.smembers(keys.active)
-        pipeline.lrange(keys.events, 0, -1)
-        pipeline.zrange(keys.waiting, 0, -1, withscores=True)
-        pipeline.zrange(keys.processing, 0, -1)
-        active, events, waiting, processing = pipeline.execute()
-    names = sorted(our_keys(client, keys))
-    hashes: dict[str, Hash] = {}
-    for start in range(0, len(names), READ_AT_ONCE):
-        some = names[start : start + READ_AT_ONCE]
-        with client.pipeline(transaction=False) as pipeline:
-            for name in some:
-                pipeline.hgetall(name)
-            hashes.update(zip(some, cast("list[Hash]", pipeline.execute()), strict=True))
-    return Contents(
-        active=frozenset(cast("set[str]", active)),
-        events=tuple(cast("list[str]", events)),
-        waiting=dict(cast("list[tuple[str, float]]", waiting)),
-        processing=frozenset(cast("list[str]", processing)),
-        # One that went meanwhile is empty.
-        hashes={name: fields for name, fields in hashes.items() if fields},
-    )
-
-
-def read_outline(client: redis.Redis, keys: Keys) -> RedisSummary:
-    """What Redis shows now, at a glance."""
-    with client.pipeline(transaction=True) as pipeline:
-        pipeline.smembers(keys.active)
-        pipeline.zcard(keys.waiting)
-        pipeline.zcard(keys.processing)
-        active, waiting, processing = pipeline.execute()
-    return RedisSummary(active=frozenset(cast("set[str]", active)), tasks=(int(waiting), int(processing)))
-
-
-def read_sessions(client: redis.Redis, keys: Keys, sessions: Sequence[UUID]) -> dict[UUID, SessionSeen]:
-    """How these sessions are shown."""
-    with client.pipeline(transaction=False) as pipeline:
-        for session in sessions:
-            pipeline.hgetall(keys.session(session))
-            pipeline.hget(keys.metrics(session), "timestamp")
-        answers = pipeline.execute()
-    return {
-        session: SessionSeen(fields=cast("Hash", fields), renewed=_text(renewed))
-        for session, fields, renewed in zip(sessions, answers[::2], answers[1::2], strict=True)
-    }
-
-
-def read_events(client: redis.Redis, keys: Keys) -> tuple[str, ...]:
-    """The events that are shown, newest first."""
-    return tuple(cast("list[str]", client.lrange(keys.events, 0, -1)))
-
-
 def remove(client: redis.Redis, keys: Keys, sessions: Iterable[str], events: Iterable[str]) -> None:
-    """Show these sessions and events no longer."""
+    """Delete these sessions, with their metrics, and these events."""
     with client.pipeline(transaction=True) as pipeline:
         for session in sessions:
             pipeline.srem(keys.active, session)
@@ -142,21 +117,87 @@ def remove(client: redis.Redis, keys: Keys, sessions: Iterable[str], events: Ite
         pipeline.execute()
 
 
-def _queue_change(pipeline: Pipeline, keys: Keys, change: Change) -> None:
-    if change.tells_state:
+# Reads
+
+
+def scan_keys(client: redis.Redis, keys: Keys) -> set[str]:
+    """Return the keys of all sessions and tasks."""
+    found: set[str] = set()
+    for pattern in keys.patterns():
+        names = cast("Iterator[object]", client.scan_iter(match=pattern, count=1000))
+        found.update(str(name) for name in names)
+    return found
+
+
+def read_contents(client: redis.Redis, keys: Keys) -> RedisContents:
+    """Read all keys, to compare them with the database."""
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.smembers(keys.active)
+        pipeline.lrange(keys.events, 0, -1)
+        pipeline.zrange(keys.waiting, 0, -1, withscores=True)
+        pipeline.zrange(keys.processing, 0, -1)
+        active, events, waiting, processing = pipeline.execute()
+    names = sorted(scan_keys(client, keys))
+    hashes: dict[str, Hash] = {}
+    for start in range(0, len(names), READ_BATCH):
+        batch = names[start : start + READ_BATCH]
+        with client.pipeline(transaction=False) as pipeline:
+            for name in batch:
+                pipeline.hgetall(name)
+            hashes.update(zip(batch, cast("list[Hash]", pipeline.execute()), strict=True))
+    return RedisContents(
+        active=frozenset(cast("set[str]", active)),
+        events=tuple(cast("list[str]", events)),
+        waiting=dict(cast("list[tuple[str, float]]", waiting)),
+        processing=frozenset(cast("list[str]", processing)),
+        # A key that was deleted after the scan is empty.
+        hashes={name: fields for name, fields in hashes.items() if fields},
+    )
+
+
+def read_summary(client: redis.Redis, keys: Keys) -> RedisSummary:
+    """Read the active sessions and the number of tasks."""
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.smembers(keys.active)
+        pipeline.zcard(keys.waiting)
+        pipeline.zcard(keys.processing)
+        active, waiting, processing = pipeline.execute()
+    return RedisSummary(active=frozenset(cast("set[str]", active)), tasks=(int(waiting), int(processing)))
+
+
+def read_sessions(client: redis.Redis, keys: Keys, sessions: Sequence[UUID]) -> dict[UUID, StoredSession]:
+    """Read these sessions."""
+    with client.pipeline(transaction=False) as pipeline:
+        for session in sessions:
+            pipeline.hgetall(keys.session(session))
+            pipeline.hget(keys.metrics(session), "timestamp")
+        replies = pipeline.execute()
+    return {
+        session: StoredSession(fields=cast("Hash", fields), renewed=_text(renewed))
+        for session, fields, renewed in zip(sessions, replies[::2], replies[1::2], strict=True)
+    }
+
+
+def read_events(client: redis.Redis, keys: Keys) -> tuple[str, ...]:
+    """Read the events, newest first."""
+    return tuple(cast("list[str]", client.lrange(keys.events, 0, -1)))
+
+
+def _queue_writes(pipeline: Pipeline, keys: Keys, writes: SessionWrites) -> None:
+    if writes.writes_state:
         pipeline.delete(keys.state)
-        pipeline.hset(keys.state, items=_flat(change.state))
-    for session in change.sessions:
+        pipeline.hset(keys.state, items=_flat(writes.state))
+    for session in writes.sessions:
         _queue_session(pipeline, keys, session)
-    for event in change.events:
-        # It may be there already: sent by us, unknown to us, or by another instance that rebuilt the list.
+    for event in writes.events:
+        # It may be in the list already: from an earlier write whose reply was lost, or from another mirror.
         pipeline.lrem(keys.events, 1, event)
         pipeline.lpush(keys.events, event)
-    if change.events:
-        pipeline.ltrim(keys.events, 0, MOST_EVENTS - 1)
+    if writes.events:
+        pipeline.ltrim(keys.events, 0, MAX_EVENTS - 1)
 
 
-def _queue_session(pipeline: Pipeline, keys: Keys, session: SessionShown) -> None:
+def _queue_session(pipeline: Pipeline, keys: Keys, session: RenderedSession) -> None:
     name, metrics = keys.session(session.id), keys.metrics(session.id)
     # Deleted first, so that no field of an earlier state stays.
     pipeline.delete(name, metrics)
@@ -164,34 +205,34 @@ def _queue_session(pipeline: Pipeline, keys: Keys, session: SessionShown) -> Non
         pipeline.sadd(keys.active, str(session.id))
     else:
         pipeline.srem(keys.active, str(session.id))
-    if session.seconds <= 0:
+    if session.ttl_seconds <= 0:
         return
     pipeline.hset(name, items=_flat(session.fields))
     pipeline.hset(metrics, items=_flat(session.metrics))
-    pipeline.expire(metrics, session.seconds)
+    pipeline.expire(metrics, session.ttl_seconds)
     if not session.active:
-        pipeline.expire(name, session.seconds)
+        pipeline.expire(name, session.ttl_seconds)
 
 
-def _queue_tasks(pipeline: Pipeline, keys: Keys, change: TaskChange) -> None:
-    out = [str(one) for one in change.gone] + [str(task.id) for task in change.shown]
-    if not out:
+def _queue_tasks(pipeline: Pipeline, keys: Keys, writes: TaskWrites) -> None:
+    replaced = [str(one) for one in writes.deleted] + [str(task.id) for task in writes.written]
+    if not replaced:
         return
-    pipeline.delete(*(keys.task(one) for one in out))
-    pipeline.zrem(keys.waiting, *out)
-    pipeline.zrem(keys.processing, *out)
-    for task in change.shown:
+    pipeline.delete(*(keys.task(one) for one in replaced))
+    pipeline.zrem(keys.waiting, *replaced)
+    pipeline.zrem(keys.processing, *replaced)
+    for task in writes.written:
         _queue_task(pipeline, keys, task)
 
 
-def _queue_task(pipeline: Pipeline, keys: Keys, task: TaskShown) -> None:
+def _queue_task(pipeline: Pipeline, keys: Keys, task: RenderedTask) -> None:
     pipeline.hset(keys.task(task.id), items=_flat(task.fields))
     if task.waiting is not None:
         pipeline.zadd(keys.waiting, {str(task.id): task.waiting})
     if task.processing is not None:
         pipeline.zadd(keys.processing, {str(task.id): task.processing})
-    if task.seconds is not None:
-        pipeline.expire(keys.task(task.id), task.seconds)
+    if task.ttl_seconds is not None:
+        pipeline.expire(keys.task(task.id), task.ttl_seconds)
 
 
 def _flat(fields: Hash) -> list[str]:

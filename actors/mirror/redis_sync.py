@@ -1,4 +1,8 @@
-"""Keeps Redis showing what is on record and who is on duty."""
+"""Keeps Redis in sync with the database and with the sessions that run here; see `RedisSync`.
+
+``MirrorStatusQuery`` and ``RepairMirror`` are collected in `StatusRequests`, so that one comparison
+replies to all that wait for one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import ClassVar, Final
 import structlog
 import trio
 
-from runtime import Actor, Address, AskFailed, Bus, Exit, MailboxFull, Refusal, Subscription
+from runtime import Actor, Address, AskFailed, Bus, Deferred, Exit, MailboxFull, Refusal, Subscription
 
 from ..cluster.events import PeerLost
 from ..database.journal.messages import JournalMessage
@@ -18,42 +22,43 @@ from ..queue.events import TaskEvent, TaskProgressed
 from ..sessions.events import SessionChanged, SessionEventRecorded
 from ..sessions.messages import ControllerMessage
 from ..settings import RedisSettings
-from .consistency_check import inspect
+from .connection import RedisUnavailable
+from .consistency_check import check_consistency
 from .database_reader import DatabaseReader
 from .drift_detector import DriftDetector
-from .errors import RedisUnavailable
-from .messages import MirrorMessage, MirrorStatus, MirrorStatusUnavailable
+from .messages import MirrorBusy, MirrorMessage, MirrorStatus, MirrorStatusUnavailable, RepairMirror
 from .redis_writer import RedisWriter
 from .session_mirror import SessionMirrorState
-from .status_requests import StatusBatch, StatusRequests
 from .task_mirror import TaskMirrorState
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("mirror")
 
 HEARTBEAT: Final = 1.0
-"""Seconds between two looks whether Redis still is the one that was filled."""
+"""Seconds between checks whether Redis is still the server that was filled."""
 CAPACITY: Final = 10_000
 """Events that may wait; when more are missed, everything is read again."""
 TASK_SHARE: Final = 0.1
-"""At most this share of the time goes into mirroring tasks, however many there are."""
+"""Mirroring tasks takes at most this share of the time, however many there are."""
+MAX_WAITING: Final = 32
+"""Status requests that may wait: far more than operators and dashboards send at once."""
 
 
 class RedisSync(Actor[MirrorMessage]):
     """Mirrors sessions, their events and tasks into Redis, many changes in one round trip.
 
-    Nothing is in Redis alone. After each start of this actor, and when Redis
-    turns out to have lost its data, all keys are written anew from the record,
-    whatever was there. Redis being away is an absence; what happens meanwhile
-    is read from the record afterwards. While the record is away, changes of
-    sessions are mirrored all the same.
+    Redis holds no data of its own. After each start of this actor, and after
+    Redis has lost its data, all keys are rewritten from the database. While
+    Redis is unavailable this actor restarts with backoff, which does not count
+    as a failure; what happens meanwhile is read from the database afterwards.
+    While the database is unavailable, changes of sessions are still mirrored.
 
     Raises:
-        RedisRefused: from making it, for an address that is none; from
-            ``started``, for a wrong password or database. That Redis is away
+        RedisRejected: from the constructor, for an invalid address; from
+            ``started``, for a wrong password or database. An unavailable Redis
             does not fail the start.
     """
 
-    absences: ClassVar[tuple[type[BaseException], ...]] = (RedisUnavailable,)
+    dependency_errors: ClassVar[tuple[type[BaseException], ...]] = (RedisUnavailable,)
 
     def __init__(
         self,
@@ -64,246 +69,246 @@ class RedisSync(Actor[MirrorMessage]):
         reader: Address[Query],
         journal: Address[JournalMessage],
     ) -> None:
-        self._replica = RedisWriter(settings, url)
+        self._writer = RedisWriter(settings, url)
         self._interval = settings.flush_interval_seconds
         self._bus = bus
-        self._source = DatabaseReader(session_controller, reader, journal)
-        self._picture = SessionMirrorState()
-        self._shelf = TaskMirrorState()
-        self._lookout = DriftDetector(self._replica, self._source, self._picture, self._shelf)
-        self._askers = StatusRequests()
+        self._reader = DatabaseReader(session_controller, reader, journal)
+        self._sessions = SessionMirrorState()
+        self._tasks = TaskMirrorState()
+        self._drift = DriftDetector(self._writer, self._reader, self._sessions, self._tasks)
+        self._requests = StatusRequests()
         self._pause = trio.CancelScope()
-        self._due = math.inf
-        """When to look around, before the heartbeat."""
-        self._since: float | None = None
-        """When the first of what is not written yet happened."""
+        self._wake_at = math.inf
+        """When to stop collecting, before the next heartbeat."""
+        self._oldest_change: float | None = None
+        """Time of the first change that is not written yet."""
         self._tasks_at = 0.0
-        """Tasks are not looked at before."""
+        """Tasks are not read before."""
         self._rebuilds = 0
         self._last_sync: datetime | None = None
         self._last_rebuild: datetime | None = None
         self._lag_ms: float | None = None
 
     async def started(self) -> None:
-        self.context.detail.update(server=self._replica.place, last_sync=None, lag_ms=None)
+        self.context.detail.update(server=self._writer.server, last_sync=None, lag_ms=None)
         self.context.detail.update(keys=0, pending=0, rebuilds=0, warning=None)
         try:
-            await self._replica.ping()
-        except RedisUnavailable as away:
-            self.context.nursery.start_soon(self._fail, away)
+            await self._writer.ping()
+        except RedisUnavailable as unavailable:
+            self.context.nursery.start_soon(self._fail, unavailable)
         else:
             await self.context.nursery.start(self._follow_tasks)
-            await self.context.nursery.start(self._serve)
+            await self.context.nursery.start(self._sync)
 
     async def handle(self, message: MirrorMessage) -> None:
-        self._askers.refuse_crowd()
-        # Answered between two flushes, so that nothing changes in the middle.
-        self._askers.add(message, self.context.defer())
-        self._hurry(trio.current_time())
+        self._requests.check_capacity()
+        # Replied between two flushes, so that nothing changes in the middle.
+        self._requests.add(message, self.context.defer())
+        self._wake_by(trio.current_time())
 
     async def stopped(self, reason: Exit) -> None:
-        self._replica.close()
+        self._writer.close()
 
-    async def _fail(self, away: RedisUnavailable) -> None:
-        """Let the supervisor try again: to fail the first start would end the whole tree."""
-        raise away
+    async def _fail(self, unavailable: RedisUnavailable) -> None:
+        """Fail after the start, so that the supervisor retries: a failed first start ends the whole tree."""
+        raise unavailable
 
-    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _sync(self, task_status: trio.TaskStatus[None]) -> None:
         kinds = (SessionChanged, SessionEventRecorded, PeerLost)
         with self._bus.subscribe(*kinds, capacity=CAPACITY) as events:
             task_status.started()
             missed = 0
             beat = trio.current_time()
             while True:
-                await self._gather(events, until=beat)
+                await self._collect(events, until=beat)
                 if events.missed > missed:
                     missed = events.missed
-                    self._replica.doubt()
+                    self._writer.invalidate_all()
                 if trio.current_time() >= beat:
                     beat = trio.current_time() + max(HEARTBEAT, self._interval)
-                    self._picture.renew()
-                    if await self._replica.is_lost():
+                    self._sessions.renew()
+                    if await self._writer.needs_rebuild():
                         await self._rebuild()
-                    elif self._lookout.is_due:
-                        await self._look()
+                    elif self._drift.is_due:
+                        await self._scan()
                 if not (await self._flush() and await self._flush_tasks()):
                     beat = trio.current_time()
-                if audience := self._askers.take():
-                    await self._answer(audience)
+                if batch := self._requests.take():
+                    await self._reply(batch)
 
-    async def _look(self) -> None:
+    async def _scan(self) -> None:
         try:
-            await self._lookout.look()
+            await self._drift.scan()
         except (AskFailed, MailboxFull, Refusal) as error:
-            LOGGER.info("look_postponed", reason=str(error))
-            self._lookout.postpone()
+            LOGGER.info("drift_check_deferred", reason=str(error))
+            self._drift.defer()
 
     # Collecting
 
-    async def _gather(self, events: Subscription, *, until: float) -> None:
-        """Collect what happens until it is time to write it."""
-        with trio.CancelScope(deadline=min(until, self._due)) as self._pause:
+    async def _collect(self, events: Subscription, *, until: float) -> None:
+        """Collect changes until it is time to write them."""
+        with trio.CancelScope(deadline=min(until, self._wake_at)) as self._pause:
             self._note(await anext(events))
             await trio.sleep(self._interval)
-        self._due = math.inf
+        self._wake_at = math.inf
         for event in events.drain():
             self._note(event)
         self.context.detail["pending"] = self._pending
 
     def _note(self, event: object) -> None:
         if isinstance(event, PeerLost):
-            self._lookout.suspect()
+            self._drift.request_scan()
             return
         if isinstance(event, SessionChanged):
-            self._picture.show(event.session)
+            self._sessions.update_local(event.session)
         elif isinstance(event, SessionEventRecorded):
-            self._picture.add(event)
-        self._happened()
+            self._sessions.add_event(event)
+        self._note_change()
 
     async def _follow_tasks(self, task_status: trio.TaskStatus[None]) -> None:
         with self._bus.subscribe(TaskEvent, capacity=CAPACITY) as events:
             task_status.started()
             missed = 0
             async for event in events:
-                # Progress is not shown.
+                # Redis does not show progress.
                 if isinstance(event, TaskEvent) and not isinstance(event, TaskProgressed):
-                    self._shelf.note(event.ids)
+                    self._tasks.mark_changed(event.ids)
                 if events.missed > missed:
                     missed = events.missed
-                    self._shelf.doubt()
-                self._happened()
-                self._hurry(max(trio.current_time() + self._interval, self._tasks_at))
+                    self._tasks.invalidate_all()
+                self._note_change()
+                self._wake_by(max(trio.current_time() + self._interval, self._tasks_at))
 
-    def _happened(self) -> None:
-        if self._since is None:
-            self._since = trio.current_time()
+    def _note_change(self) -> None:
+        if self._oldest_change is None:
+            self._oldest_change = trio.current_time()
 
-    def _hurry(self, time: float) -> None:
-        """Look around then, at the latest."""
-        self._due = min(self._due, time)
-        self._pause.deadline = min(self._pause.deadline, self._due)
+    def _wake_by(self, time: float) -> None:
+        """Stop collecting at this time or earlier."""
+        self._wake_at = min(self._wake_at, time)
+        self._pause.deadline = min(self._pause.deadline, self._wake_at)
 
     @property
     def _pending(self) -> int:
-        return self._picture.pending + self._shelf.pending
+        return self._sessions.pending + self._tasks.pending
 
     # Writing
 
     async def _flush(self) -> bool:
-        """Write what is new of sessions; False when the marker says that the rest is lost."""
-        since, self._since = self._since, None
-        change = self._picture.take(datetime.now(UTC))
-        ours = await self._replica.write(change)
-        self._report(since)
-        return ours
+        """Write changes of sessions; False when the marker shows that Redis lost its data."""
+        since, self._oldest_change = self._oldest_change, None
+        writes = self._sessions.drain(datetime.now(UTC))
+        is_intact = await self._writer.write_sessions(writes)
+        self._record_sync(since)
+        return is_intact
 
     async def _flush_tasks(self) -> bool:
-        """Write how tasks stand that changed; False when the marker says that the rest is lost."""
+        """Write changed tasks; False when the marker shows that Redis lost its data."""
         began = trio.current_time()
-        if not self._replica.is_whole or not (self._shelf.pending or self._shelf.wants_all):
+        if not self._writer.is_complete or not (self._tasks.pending or self._tasks.needs_all):
             return True
         if began < self._tasks_at:
-            self._hurry(self._tasks_at)
+            self._wake_by(self._tasks_at)
             return True
         try:
-            if self._shelf.wants_all:
-                self._shelf.changed()
-                change = self._shelf.put_all(await self._source.tasks())
+            if self._tasks.needs_all:
+                self._tasks.take_changed()
+                writes = self._tasks.apply_all(await self._reader.tasks())
             else:
-                changed = self._shelf.changed()
-                change = self._shelf.put(changed, await self._source.tasks_by_id(changed))
+                changed = self._tasks.take_changed()
+                writes = self._tasks.apply(changed, await self._reader.tasks_by_id(changed))
         except (AskFailed, MailboxFull, Refusal) as error:
-            LOGGER.info("tasks_postponed", reason=str(error))
-            self._shelf.doubt()
+            LOGGER.info("task_sync_deferred", reason=str(error))
+            self._tasks.invalidate_all()
             self._tasks_at = trio.current_time() + HEARTBEAT
             return True
-        ours = await self._replica.write_tasks(change)
+        is_intact = await self._writer.write_tasks(writes)
         self._tasks_at = trio.current_time() + (trio.current_time() - began) * (1 / TASK_SHARE - 1)
-        self._report(began)
-        return ours
+        self._record_sync(began)
+        return is_intact
 
     async def _rebuild(self) -> bool:
-        """Write everything anew; False while the record is away."""
-        # Looked up before the record is read: a session that is opened in between has keys to keep.
-        there = await self._replica.names()
-        self._shelf.forget()
-        self._shelf.changed()
+        """Rewrite everything; False while the database is unavailable."""
+        # Read before the database: a session that is created in between keeps its keys.
+        present = await self._writer.names()
+        self._tasks.clear()
+        self._tasks.take_changed()
         try:
-            known = await self._source.everything()
+            expected = await self._reader.everything()
         except (AskFailed, MailboxFull, Refusal) as error:
-            LOGGER.info("rebuild_postponed", reason=str(error))
-            self._shelf.doubt()
+            LOGGER.info("rebuild_deferred", reason=str(error))
+            self._tasks.invalidate_all()
             return False
-        self._since = None
+        self._oldest_change = None
         began = trio.current_time()
-        self._picture.restart(known.sessions, known.events, known.elsewhere)
-        change = self._picture.take(datetime.now(UTC))
-        await self._replica.rewrite(change, there)
-        await self._replica.write_tasks(self._shelf.put_all(known.tasks))
-        await self._look_at_the_server()
-        self._lookout.restart(known.sessions)
+        self._sessions.reset(expected.sessions, expected.events, expected.remote)
+        writes = self._sessions.drain(datetime.now(UTC))
+        await self._writer.rewrite(writes, present)
+        await self._writer.write_tasks(self._tasks.apply_all(expected.tasks))
+        await self._check_server()
+        self._drift.reset(expected.sessions)
         self._rebuilds += 1
         self._last_rebuild = datetime.now(UTC)
-        self._report(began)
+        self._record_sync(began)
         LOGGER.info(
-            "redis_rebuilt", sessions=len(change.sessions), events=len(change.events), tasks=self._shelf.shown
+            "redis_rebuilt", sessions=len(writes.sessions), events=len(writes.events), tasks=self._tasks.shown
         )
         return True
 
-    # Answering
+    # Replying
 
-    async def _answer(self, audience: StatusBatch) -> None:
+    async def _reply(self, batch: StatusBatch) -> None:
         try:
-            if audience.wants_repair:
-                LOGGER.info("repair_asked_for")
+            if batch.wants_repair:
+                LOGGER.info("repair_requested")
                 if not await self._rebuild():
-                    raise MirrorStatusUnavailable(
-                        "the record cannot be read at the moment; nothing was changed"
-                    )
-            audience.tell(await self._status())
-        except MirrorStatusUnavailable as unknown:
-            audience.refuse(unknown)
+                    raise MirrorStatusUnavailable("Database unavailable; Redis was not changed.")
+            batch.reply(await self._status())
+        except MirrorStatusUnavailable as refusal:
+            batch.refuse(refusal)
         except (AskFailed, MailboxFull, Refusal) as error:
-            audience.refuse(MirrorStatusUnavailable(f"the record cannot be compared at the moment: {error}"))
-        except RedisUnavailable as away:
-            audience.refuse(MirrorStatusUnavailable(str(away)))
+            batch.refuse(MirrorStatusUnavailable(f"Cannot compare Redis with the database: {error}"))
+        except RedisUnavailable as unavailable:
+            batch.refuse(MirrorStatusUnavailable(str(unavailable)))
             raise
 
     async def _status(self) -> MirrorStatus:
-        # Operators turn its settings while it runs.
-        await self._look_at_the_server()
-        found = await inspect(self._replica, self._source, write_all=self._write_all, pause=self._interval)
+        # An operator may change the server's settings while it runs.
+        await self._check_server()
+        found = await check_consistency(
+            self._writer, self._reader, flush=self._flush_all, pause=self._interval
+        )
         return MirrorStatus(
-            server=self._replica.place,
+            server=self._writer.server,
             last_sync=self._last_sync,
             lag_ms=self._lag_ms,
             pending=self._pending,
             keys=self._key_count,
             rebuilds=self._rebuilds,
             last_rebuild=self._last_rebuild,
-            eviction_policy=self._replica.eviction_policy,
-            warning=self._replica.warning,
+            eviction_policy=self._writer.eviction_policy,
+            warning=self._writer.warning,
             compared=found.compared,
             differences=found.differences,
             more_differences=found.more,
         )
 
-    async def _write_all(self) -> None:
+    async def _flush_all(self) -> None:
         self._tasks_at = 0.0
-        # What others do all the time is behind by a moment, and no difference.
-        await self._lookout.catch_up()
+        # Changes of other instances arrive with the next scan, so without this they would be differences.
+        await self._drift.catch_up()
         await self._flush()
         await self._flush_tasks()
 
-    async def _look_at_the_server(self) -> None:
-        await self._replica.look_at_the_server()
-        self.context.detail["warning"] = self._replica.warning
+    async def _check_server(self) -> None:
+        await self._writer.check_server()
+        self.context.detail["warning"] = self._writer.warning
 
     @property
     def _key_count(self) -> int:
-        return 5 + 2 * len(self._replica.shown) + self._shelf.shown
+        return 5 + 2 * len(self._writer.shown) + self._tasks.shown
 
-    def _report(self, since: float | None) -> None:
+    def _record_sync(self, since: float | None) -> None:
         self._last_sync = datetime.now(UTC)
         if since is not None:
             self._lag_ms = round((trio.current_time() - since) * 1000, 1)
@@ -314,3 +319,58 @@ class RedisSync(Actor[MirrorMessage]):
             pending=self._pending,
             rebuilds=self._rebuilds,
         )
+
+
+class StatusRequests:
+    """Collects requests for the status, so that any number of them costs one comparison. Pure."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[MirrorMessage, Deferred[object]]] = []
+
+    def check_capacity(self) -> None:
+        """Refuse another request while too many wait.
+
+        Raises:
+            MirrorBusy
+        """
+        self._drop_abandoned()
+        if len(self._waiting) >= MAX_WAITING:
+            raise MirrorBusy(f"{MAX_WAITING} requests for the mirror's status wait already; retry later")
+
+    def add(self, message: MirrorMessage, deferred: Deferred[object]) -> None:
+        """Note a request."""
+        self._waiting.append((message, deferred))
+
+    def take(self) -> StatusBatch:
+        """Return all waiting requests; later ones are for the next batch."""
+        self._drop_abandoned()
+        taken, self._waiting = self._waiting, []
+        return StatusBatch(taken)
+
+    def _drop_abandoned(self) -> None:
+        self._waiting = [(message, deferred) for message, deferred in self._waiting if not deferred.done]
+
+
+class StatusBatch:
+    """Requests that share a reply; false when there is none."""
+
+    def __init__(self, requests: list[tuple[MirrorMessage, Deferred[object]]]) -> None:
+        self._requests = requests
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)
+
+    @property
+    def wants_repair(self) -> bool:
+        """Whether one of them is a ``RepairMirror``."""
+        return any(isinstance(message, RepairMirror) for message, _ in self._requests)
+
+    def reply(self, status: MirrorStatus) -> None:
+        """Reply to all of them."""
+        for _, deferred in self._requests:
+            deferred.set(status)
+
+    def refuse(self, refusal: Exception) -> None:
+        """Refuse all of them."""
+        for _, deferred in self._requests:
+            deferred.fail(refusal)

@@ -1,4 +1,4 @@
-"""Our keys in Redis: how they are written, and whether they still are what was written."""
+"""Writes the mirror's keys to Redis, and detects when Redis has lost them."""
 
 from __future__ import annotations
 
@@ -12,154 +12,154 @@ import structlog
 import trio
 
 from ..settings import RedisSettings
-from .compare import Contents
-from .connection import RedisConnection, ping
+from .connection import RedisConnection, RedisServerInfo, ping, read_run_id, read_server_info
 from .keys import Keys
-from .orphans import RedisSummary, SessionSeen
 from .pipelines import (
     Fingerprint,
-    our_keys,
-    read_all,
+    RedisContents,
+    RedisSummary,
+    StoredSession,
+    read_contents,
     read_events,
-    read_outline,
     read_sessions,
+    read_summary,
     remove,
-    write_change,
+    scan_keys,
     write_everything,
+    write_sessions,
     write_tasks,
 )
-from .redis_server import RedisServerInfo, run_id, server_of
-from .session_mirror import Change
-from .task_mirror import TaskChange
+from .session_mirror import SessionWrites
+from .task_mirror import TaskWrites
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("mirror")
 T = TypeVar("T")
 
-TASKS_AT_ONCE: Final = 500
+TASK_BATCH: Final = 500
 """Tasks in one round trip."""
 
 
 class RedisWriter:
-    """Writes to Redis from a thread, and notices when what it wrote is lost.
+    """Runs Redis commands in a thread, one at a time, and keeps the fingerprint of what it wrote.
 
     Raises:
-        RedisAway, RedisRefused: from all that is awaited; the latter also from making it, for an
-            address that is none.
+        RedisUnavailable, RedisRejected: from every awaited method; the latter also from the
+            constructor, for an invalid address.
     """
 
     def __init__(self, settings: RedisSettings, url: str) -> None:
         self.keys = Keys(prefix=settings.key_prefix)
-        self._store = RedisConnection(settings, url)
-        self.place = self._store.place
-        # redis-py's calls end by their own time limits, so a thread is always waited for:
-        # one that was left alone might write old news over what its successor wrote.
+        self._connection = RedisConnection(settings, url)
+        self.server = self._connection.server
+        # redis-py's calls end by their own timeouts, so each thread is waited for: an abandoned one
+        # could overwrite what its successor wrote.
         self._limiter = trio.CapacityLimiter(1)
-        self._evidence: Fingerprint | None = None
-        self._server: RedisServerInfo | None = None
-        """As it was when it was looked at last."""
+        self._fingerprint: Fingerprint | None = None
+        self._server_info: RedisServerInfo | None = None
+        """As of the last `check_server`."""
         self.shown: set[UUID] = set()
         """Sessions that have keys."""
 
     def close(self) -> None:
-        """Hang up."""
-        self._store.close()
+        """Close the connection."""
+        self._connection.close()
 
     async def ping(self) -> None:
-        """See whether it lets us in."""
+        """Check that Redis answers and accepts the login."""
         await self._call(ping)
 
-    # Whether it is whole
+    # Detecting lost data
 
     @property
-    def is_whole(self) -> bool:
-        """Whether everything is in Redis, as far as was heard."""
-        return self._evidence is not None
+    def is_complete(self) -> bool:
+        """Whether Redis has everything, as far as is known."""
+        return self._fingerprint is not None
 
-    def doubt(self) -> None:
-        """Everything is to be written anew."""
-        self._evidence = None
+    def invalidate_all(self) -> None:
+        """Require a full rewrite."""
+        self._fingerprint = None
 
-    async def is_lost(self) -> bool:
-        """Whether everything is to be written anew; the marker alone is looked at with each write."""
-        if self._evidence is not None and await self._call(run_id) != self._evidence.run_id:
-            LOGGER.warning("redis_is_another", server=self.place)
-            self._evidence = None
-        return self._evidence is None
+    async def needs_rebuild(self) -> bool:
+        """Whether a full rewrite is required. Checks the server's run id; each write checks the marker."""
+        if self._fingerprint is not None and await self._call(read_run_id) != self._fingerprint.run_id:
+            LOGGER.warning("redis_instance_changed", server=self.server)
+            self._fingerprint = None
+        return self._fingerprint is None
 
-    def _is_ours(self, marker: str | None) -> bool:
-        if self._evidence is None or marker == self._evidence.marker:
+    def _has_marker(self, marker: str | None) -> bool:
+        if self._fingerprint is None or marker == self._fingerprint.marker:
             return True
-        LOGGER.warning("redis_lost_its_data", server=self.place)
-        self._evidence = None
+        LOGGER.warning("redis_data_lost", server=self.server)
+        self._fingerprint = None
         return False
 
     # Writing
 
-    async def write(self, change: Change) -> bool:
-        """Write what is new of sessions; False when the marker says that the rest is lost."""
-        marker = await self._call(partial(write_change, keys=self.keys, change=change))
-        self.shown.update(session.id for session in change.sessions)
-        return self._is_ours(marker)
+    async def write_sessions(self, writes: SessionWrites) -> bool:
+        """Write sessions and events; False when the marker shows that Redis lost its data."""
+        marker = await self._call(partial(write_sessions, keys=self.keys, writes=writes))
+        self.shown.update(session.id for session in writes.sessions)
+        return self._has_marker(marker)
 
-    async def write_tasks(self, change: TaskChange) -> bool:
-        """Write how tasks stand; False when the marker says that the rest is lost."""
-        for piece in change.pieces(TASKS_AT_ONCE):
-            if not self._is_ours(await self._call(partial(write_tasks, keys=self.keys, change=piece))):
+    async def write_tasks(self, writes: TaskWrites) -> bool:
+        """Write tasks; False when the marker shows that Redis lost its data."""
+        for chunk in writes.chunks(TASK_BATCH):
+            if not self._has_marker(await self._call(partial(write_tasks, keys=self.keys, writes=chunk))):
                 return False
         return True
 
-    async def rewrite(self, change: Change, stale: set[str]) -> None:
-        """Replace all there is of sessions, and delete the stale keys."""
-        self._evidence = await self._call(
-            partial(write_everything, keys=self.keys, change=change, stale=stale)
+    async def rewrite(self, writes: SessionWrites, stale: set[str]) -> None:
+        """Replace all sessions and events, and delete the ``stale`` keys."""
+        self._fingerprint = await self._call(
+            partial(write_everything, keys=self.keys, writes=writes, stale=stale)
         )
-        self.shown = {session.id for session in change.sessions if session.seconds > 0}
+        self.shown = {session.id for session in writes.sessions if session.ttl_seconds > 0}
+
+    async def remove(self, *, sessions: Collection[str] = (), events: Collection[str] = ()) -> None:
+        """Delete these sessions and events."""
+        if sessions or events:
+            await self._call(partial(remove, keys=self.keys, sessions=sessions, events=events))
 
     # Reading
 
     async def names(self) -> set[str]:
-        """The keys of all sessions and tasks that are there."""
-        return await self._call(partial(our_keys, keys=self.keys))
+        """Return the keys of all sessions and tasks."""
+        return await self._call(partial(scan_keys, keys=self.keys))
 
-    async def contents(self) -> Contents:
-        """What it shows now."""
-        return await self._call(partial(read_all, keys=self.keys))
+    async def contents(self) -> RedisContents:
+        """Read all keys."""
+        return await self._call(partial(read_contents, keys=self.keys))
 
-    async def outline(self) -> RedisSummary:
-        """What it shows now, at a glance."""
-        return await self._call(partial(read_outline, keys=self.keys))
+    async def summary(self) -> RedisSummary:
+        """Read the active sessions and the number of tasks."""
+        return await self._call(partial(read_summary, keys=self.keys))
 
-    async def sessions(self, sessions: Sequence[UUID]) -> dict[UUID, SessionSeen]:
-        """How it shows these sessions now."""
+    async def sessions(self, sessions: Sequence[UUID]) -> dict[UUID, StoredSession]:
+        """Read these sessions."""
         if not sessions:
             return {}
         return await self._call(partial(read_sessions, keys=self.keys, sessions=sessions))
 
     async def events(self) -> tuple[str, ...]:
-        """The events that it shows now, newest first."""
+        """Read the events, newest first."""
         return await self._call(partial(read_events, keys=self.keys))
 
-    async def remove(self, *, sessions: Collection[str] = (), events: Collection[str] = ()) -> None:
-        """Have it show these no longer."""
-        if sessions or events:
-            await self._call(partial(remove, keys=self.keys, sessions=sessions, events=events))
-
-    async def look_at_the_server(self) -> None:
-        """Learn what `eviction_policy` and `warning` tell."""
+    async def check_server(self) -> None:
+        """Refresh `eviction_policy` and `warning`."""
         before = self.warning
-        self._server = await self._call(server_of)
+        self._server_info = await self._call(read_server_info)
         if self.warning not in (None, before):
-            LOGGER.warning("redis_may_drop_keys", policy=self.eviction_policy)
+            LOGGER.warning("redis_eviction_enabled", policy=self.eviction_policy)
 
     @property
     def eviction_policy(self) -> str | None:
-        """What Redis does when its memory is full; None where that is not known."""
-        return None if self._server is None else self._server.eviction_policy
+        """``maxmemory-policy`` of the server; None where it is not known."""
+        return None if self._server_info is None else self._server_info.eviction_policy
 
     @property
     def warning(self) -> str | None:
-        """Why its keys may vanish, if they may."""
-        return None if self._server is None else self._server.warning
+        """Why Redis may evict keys, if it may."""
+        return None if self._server_info is None else self._server_info.warning
 
     async def _call(self, work: Callable[[redis.Redis], T]) -> T:
-        return await trio.to_thread.run_sync(self._store.call, work, limiter=self._limiter)
+        return await trio.to_thread.run_sync(self._connection.call, work, limiter=self._limiter)

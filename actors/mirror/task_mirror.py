@@ -1,4 +1,7 @@
-"""Which tasks Redis should show, and which part of that is not there yet. Pure: many changes become one."""
+"""Tracks which tasks Redis should show, and which of them are not written yet.
+
+Pure. Several changes of one task become one write.
+"""
 
 from __future__ import annotations
 
@@ -8,190 +11,194 @@ from typing import Final
 from uuid import UUID
 
 from ..database.rows import TaskRow
-from .keys import KEPT, Hash, task_hash
+from .keys import RETENTION, Hash, task_hash
 
-MOST_LIVE: Final = 10_000
-"""Tasks that run or wait and are shown; of a longer queue, not all are."""
-MOST_FINISHED: Final = 1000
-MOST_CHANGED: Final = 2000
-"""With more changes at once, it costs less to look at everything that is in sight."""
+MAX_LIVE: Final = 10_000
+"""Running and waiting tasks in Redis; a longer queue is shown in part."""
+MAX_FINISHED: Final = 1000
+MAX_CHANGED: Final = 2000
+"""Beyond so many changes at once, reading all mirrored tasks costs less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskShown:
-    """One task as Redis is to show it."""
+class RenderedTask:
+    """The keys of one task, as they are to be written."""
 
     id: UUID
     fields: Hash
     waiting: float | None
-    """Its score in ``bot:tasks:queue``: what comes first has the lowest."""
+    """Score in ``bot:tasks:queue``: the next task has the lowest."""
     processing: float | None
-    """Its score in ``bot:tasks:processing``: when it was started."""
-    seconds: int | None
-    """Until its key goes; None for one that has not ended."""
+    """Score in ``bot:tasks:processing``: the time when it started."""
+    ttl_seconds: int | None
+    """Until its key expires; None for a task that has not finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskChange:
-    """What is to be written."""
+class TaskWrites:
+    """Tasks to write and to delete."""
 
-    shown: tuple[TaskShown, ...] = ()
-    gone: tuple[UUID, ...] = ()
+    written: tuple[RenderedTask, ...] = ()
+    deleted: tuple[UUID, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.shown or self.gone)
+        return bool(self.written or self.deleted)
 
-    def pieces(self, most: int) -> Iterator[TaskChange]:
-        """The same in parts of a bearable size."""
-        for start in range(0, len(self.gone), most):
-            yield TaskChange(gone=self.gone[start : start + most])
-        for start in range(0, len(self.shown), most):
-            yield TaskChange(shown=self.shown[start : start + most])
+    def chunks(self, size: int) -> Iterator[TaskWrites]:
+        """Split into parts of at most ``size`` tasks."""
+        for start in range(0, len(self.deleted), size):
+            yield TaskWrites(deleted=self.deleted[start : start + size])
+        for start in range(0, len(self.written), size):
+            yield TaskWrites(written=self.written[start : start + size])
 
 
-_UNKNOWN: Final = TaskShown(id=UUID(int=0), fields={}, waiting=None, processing=None, seconds=None)
-"""Stands for what may be shown of a task; the task itself differs from it, and is written."""
+_UNKNOWN: Final = RenderedTask(id=UUID(int=0), fields={}, waiting=None, processing=None, ttl_seconds=None)
+"""Stands for an unknown state in Redis: every task differs from it, so it is written."""
 
 
 class TaskMirrorState:
-    """Remembers which tasks are shown, and how."""
+    """Remembers which tasks Redis shows, and with which contents."""
 
     def __init__(
         self,
         *,
-        most_live: int = MOST_LIVE,
-        most_finished: int = MOST_FINISHED,
-        most_changed: int = MOST_CHANGED,
+        max_live: int = MAX_LIVE,
+        max_finished: int = MAX_FINISHED,
+        max_changed: int = MAX_CHANGED,
     ) -> None:
-        self._most_live = most_live
-        self._most_finished = most_finished
-        self._most_changed = most_changed
-        self._live: dict[UUID, TaskShown] = {}
-        self._finished: dict[UUID, TaskShown] = {}
+        self._max_live = max_live
+        self._max_finished = max_finished
+        self._max_changed = max_changed
+        self._live: dict[UUID, RenderedTask] = {}
+        self._finished: dict[UUID, RenderedTask] = {}
         self._changed: dict[UUID, None] = {}
         self._all_changed = True
-        self._left_out = False
+        self._is_truncated = False
 
     @property
     def pending(self) -> int:
-        """Tasks that changed since they were looked at."""
+        """Tasks that changed since they were last read."""
         return len(self._changed)
 
     @property
     def shown(self) -> int:
-        """Tasks that Redis shows."""
+        """Tasks in Redis."""
         return len(self._live) + len(self._finished)
 
     @property
-    def wants_all(self) -> bool:
-        """Whether everything in sight is to be looked at, instead of what changed."""
-        return self._all_changed or (self._left_out and len(self._live) < self._most_live // 2)
+    def needs_all(self) -> bool:
+        """Whether all mirrored tasks must be read, instead of those that changed."""
+        return self._all_changed or (self._is_truncated and len(self._live) < self._max_live // 2)
 
     @property
-    def left_out(self) -> bool:
-        """Whether live tasks are not shown, as there are too many."""
-        return self._left_out
+    def is_truncated(self) -> bool:
+        """Whether live tasks are left out of Redis, as there are too many."""
+        return self._is_truncated
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another live task."""
-        return len(self._live) >= self._most_live
+        """Whether Redis shows as many live tasks as it may."""
+        return len(self._live) >= self._max_live
 
-    def note(self, ids: Iterable[UUID]) -> None:
-        """Something happened to these tasks."""
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Number of waiting and of running tasks in Redis."""
+        live = self._live.values()
+        return sum(one.waiting is not None for one in live), sum(one.processing is not None for one in live)
+
+    def mark_changed(self, ids: Iterable[UUID]) -> None:
+        """Have these tasks read again."""
         if self._all_changed:
             return
         self._changed.update(dict.fromkeys(ids))
-        if len(self._changed) > self._most_changed:
-            self.doubt()
+        if len(self._changed) > self._max_changed:
+            self.invalidate_all()
 
     def compare(self, live: Mapping[UUID, str], before: Mapping[UUID, str]) -> None:
-        """Note whatever the tasks that run or wait, with their versions, say of what is shown.
+        """Mark as changed what differs between the live tasks, with their versions, and what Redis shows.
 
-        What has the version of ``before`` was looked at since then.
+        A task that has the same version as in ``before`` was read since then.
         """
         changed = [one for one, version in live.items() if one in self._live and before.get(one) != version]
         ended = [one for one in self._live if one not in live]
         unknown = [one for one in live if one not in self._live]
-        # For the others there is no place.
-        room = max(0, self._most_live - len(self._live) + len(ended))
-        self.note([*changed, *ended, *unknown[:room]])
+        # Only as many new tasks as there are free places.
+        free = max(0, self._max_live - len(self._live) + len(ended))
+        self.mark_changed([*changed, *ended, *unknown[:free]])
 
-    def distrust(self, ids: Iterable[UUID]) -> None:
-        """Redis may show these tasks in any way."""
+    def invalidate(self, ids: Iterable[UUID]) -> None:
+        """Treat the state of these tasks in Redis as unknown."""
         ids = list(ids)
         for one in ids:
             self._drop(one)
             self._live[one] = _UNKNOWN
-        self.note(ids)
+        self.mark_changed(ids)
 
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """How many tasks wait, and how many run, of those that are shown."""
-        live = self._live.values()
-        return sum(one.waiting is not None for one in live), sum(one.processing is not None for one in live)
-
-    def doubt(self) -> None:
-        """Anything may have changed."""
+    def invalidate_all(self) -> None:
+        """Have all mirrored tasks read again."""
         self._all_changed = True
         self._changed.clear()
 
-    def forget(self) -> None:
-        """Nothing is shown any more."""
+    def clear(self) -> None:
+        """Note that Redis shows no task any more."""
         self._live.clear()
         self._finished.clear()
-        self.doubt()
+        self.invalidate_all()
 
-    def changed(self) -> tuple[UUID, ...]:
-        """What to look at now. It counts as looked at."""
+    def take_changed(self) -> tuple[UUID, ...]:
+        """Return the changed tasks, which count as read from now on."""
         changed = tuple(self._changed)
         self._changed.clear()
         self._all_changed = False
         return changed
 
-    def put(self, asked: Collection[UUID], rows: Iterable[TaskRow]) -> TaskChange:
-        """Those of the tasks that were asked for, as they are now."""
+    def apply(self, requested: Collection[UUID], rows: Iterable[TaskRow]) -> TaskWrites:
+        """Return the writes for the requested tasks; those without a row are deleted."""
         found = {row.id: row for row in rows}
-        return self._change(found, gone=[one for one in asked if one not in found])
+        return self._writes(found, deleted=[one for one in requested if one not in found])
 
-    def put_all(self, rows: Iterable[TaskRow]) -> TaskChange:
-        """All that are in sight, as they are now; what else is shown goes."""
+    def apply_all(self, rows: Iterable[TaskRow]) -> TaskWrites:
+        """Return the writes for all mirrored tasks; every other task in Redis is deleted."""
         found = {row.id: row for row in rows}
-        self._left_out = False
-        return self._change(found, gone=[one for one in (*self._live, *self._finished) if one not in found])
+        self._is_truncated = False
+        return self._writes(
+            found, deleted=[one for one in (*self._live, *self._finished) if one not in found]
+        )
 
-    def _change(self, found: dict[UUID, TaskRow], gone: list[UUID]) -> TaskChange:
-        gone = [one for one in gone if self._drop(one) is not None]
-        shown: list[TaskShown] = []
-        # Ended ones first: they make room.
+    def _writes(self, found: dict[UUID, TaskRow], deleted: list[UUID]) -> TaskWrites:
+        deleted = [one for one in deleted if self._drop(one) is not None]
+        written: list[RenderedTask] = []
+        # Finished tasks first: they free places.
         for row in sorted(found.values(), key=lambda row: row.finished_at is None):
             before = self._drop(row.id)
             if row.finished_at is None and before is None and self.is_full:
-                self._left_out = True
+                self._is_truncated = True
                 continue
-            task = shown_task(row)
+            task = render_task(row)
             (self._live if row.finished_at is None else self._finished)[row.id] = task
             if task != before:
-                shown.append(task)
-        while len(self._finished) > self._most_finished:
+                written.append(task)
+        while len(self._finished) > self._max_finished:
             oldest = next(iter(self._finished))
             del self._finished[oldest]
-            gone.append(oldest)
-        dropped = set(gone)
-        return TaskChange(shown=tuple(one for one in shown if one.id not in dropped), gone=tuple(gone))
+            deleted.append(oldest)
+        dropped = set(deleted)
+        return TaskWrites(
+            written=tuple(one for one in written if one.id not in dropped), deleted=tuple(deleted)
+        )
 
-    def _drop(self, id: UUID) -> TaskShown | None:  # noqa: A002 - what it is
+    def _drop(self, id: UUID) -> RenderedTask | None:  # noqa: A002 - the field's name
         return self._live.pop(id, None) or self._finished.pop(id, None)
 
 
-def shown_task(row: TaskRow) -> TaskShown:
-    """A task as Redis is to show it."""
+def render_task(row: TaskRow) -> RenderedTask:
+    """Render a task's keys."""
     running = row.state == "running" and row.started_at is not None
-    return TaskShown(
+    return RenderedTask(
         id=row.id,
         fields=task_hash(row),
-        # Ids are made in order of time, and Redis orders what is equal by name: first come, first shown.
+        # Ids ascend in time and Redis orders equal scores by member: first in, first shown.
         waiting=float(-row.priority) if row.state == "pending" else None,
         processing=row.started_at.timestamp() if running and row.started_at is not None else None,
-        seconds=None if row.finished_at is None else round(KEPT.total_seconds()),
+        ttl_seconds=None if row.finished_at is None else round(RETENTION.total_seconds()),
     )

@@ -1,1 +1,1 @@
-"""Looks at what the house depends on, again and again, and says what it saw and when."""
+"""Checks the services that this instance depends on, and reports their health."""

@@ -1,4 +1,4 @@
-"""What a row of observations means: how a service is, and when to look at it again. Pure."""
+"""Computes a service's status and its next check time from past checks. Pure."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .status import ServiceStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What one look at a service came to; it holds no secret."""
+    """Result of one check of a service, with its time; contains no secrets."""
 
     at: float
-    """When it ended, on trio's clock."""
+    """When the check ended, on trio's clock."""
     checked_at: datetime
-    """The same for people."""
+    """The same as wall-clock time."""
     status: ServiceStatus
     latency_ms: float
     evidence: str
-    """What was seen, in a sentence."""
+    """What the check found, in a sentence."""
     error: str | None = None
     """What is wrong, in a sentence; None when all is well."""
     warning: str | None = None
-    """What an operator should change although it works, in a sentence."""
+    """What an operator should change although the service works, in a sentence."""
 
     @property
     def is_healthy(self) -> bool:
@@ -35,29 +35,33 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthHistory:
-    """How a service has been doing, up to the latest look at it."""
+    """Health of a service up to its latest check."""
 
     latest: Observation | None = None
     retry_count: int = 0
-    """Looks in a row that found it not healthy."""
-    rung: int = 0
-    """The same, but only a healthy spell begins it anew, so that who flaps is not looked at ever faster."""
+    """Consecutive checks that found the service not healthy."""
+    backoff_step: int = 0
+    """The same, but reset only after a healthy spell, so that a flapping service keeps its backoff."""
     healthy_since: float | None = None
 
-    def after(self, seen: Observation, backoff: Backoff) -> HealthHistory:
-        """The course with one more observation."""
+    def after(self, observation: Observation, backoff: Backoff) -> HealthHistory:
+        """The history with one more observation."""
         since = self.healthy_since
-        if seen.is_healthy:
+        if observation.is_healthy:
             return HealthHistory(
-                latest=seen, rung=self.rung, healthy_since=seen.at if since is None else since
+                latest=observation,
+                backoff_step=self.backoff_step,
+                healthy_since=observation.at if since is None else since,
             )
-        spell = None if since is None else seen.at - since
+        spell = None if since is None else observation.at - since
         return HealthHistory(
-            latest=seen, retry_count=self.retry_count + 1, rung=backoff.failures(self.rung, spell)
+            latest=observation,
+            retry_count=self.retry_count + 1,
+            backoff_step=backoff.failures(self.backoff_step, spell),
         )
 
     def status(self, now: float, stale_after: float) -> ServiceStatus:
-        """How the service is now: what was seen too long ago says nothing."""
+        """The status at this time; unknown when the latest check is older than ``stale_after`` seconds."""
         if self.latest is None or now - self.latest.at > stale_after:
             return ServiceStatus.UNKNOWN
         return self.latest.status
@@ -65,14 +69,14 @@ class HealthHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSchedule:
-    """When to look again: regularly, and sooner for a few times after something was wrong."""
+    """When to check again: at an interval, and earlier for a few retries after a failed check."""
 
     interval: float
     max_retries: int
     backoff: Backoff
 
-    def pause(self, course: HealthHistory, random: Random) -> float:
-        """Seconds until the next look."""
-        if course.retry_count == 0 or course.rung > self.max_retries:
+    def delay(self, history: HealthHistory, random: Random) -> float:
+        """Seconds until the next check."""
+        if history.retry_count == 0 or history.backoff_step > self.max_retries:
             return self.interval
-        return min(self.interval, self.backoff.delay(course.rung, random))
+        return min(self.interval, self.backoff.delay(history.backoff_step, random))

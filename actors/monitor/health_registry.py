@@ -1,4 +1,4 @@
-"""Knows what the probes saw, and says what that means at the moment when somebody asks."""
+"""Keeps the probes' results, and computes the health of the services from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import trio
 
 from runtime import Actor, Address, AskFailed, Deferred, MailboxFull
 
-from .events import ServiceChanged
 from .health_history import HealthHistory
 from .messages import (
     CheckNow,
@@ -23,6 +22,7 @@ from .messages import (
     MonitorMessage,
     NoSuchService,
     ReportHealth,
+    ServiceChanged,
     ServiceHealth,
 )
 from .status import ServiceName, ServiceStatus, overall_of
@@ -30,16 +30,16 @@ from .status import ServiceName, ServiceStatus, overall_of
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("monitor")
 
 GRACE: Final = 2.0
-"""Seconds that a probe gets beyond the limit of its look, to begin with it and to tell of it."""
+"""Seconds that a probe has beyond the timeout of its check, to begin it and to report it."""
 
-A_MOMENT: Final = 0.05
-"""Seconds by which something must be too old, so that rounding cannot make it seem otherwise."""
+STALE_MARGIN: Final = 0.05
+"""Seconds after which `ExpireStale` comes late, so that rounding cannot make a result seem fresh."""
 
 
 class HealthRegistry(Actor[MonitorMessage]):
-    """Answers how the services are, always from memory and never with what is too old.
+    """Replies with the health of the services, always from memory and never from a stale result.
 
-    A probe that reports no more, for whatever reason, leaves its service
+    When a probe stops reporting, for whatever reason, its service becomes
     ``unknown`` after ``stale_after`` seconds. Publishes `ServiceChanged`.
     """
 
@@ -53,55 +53,56 @@ class HealthRegistry(Actor[MonitorMessage]):
     ) -> None:
         self._probes = probes
         self._interval = interval
-        self._patience = timeout + GRACE
+        self._probe_timeout = timeout + GRACE
         self._stale_after = stale_after
-        self._courses = {name: HealthHistory() for name in probes}
-        self._told = dict.fromkeys(probes, ServiceStatus.UNKNOWN)
-        self._asked: list[Deferred[object]] = []
+        self._histories = {name: HealthHistory() for name in probes}
+        self._published = dict.fromkeys(probes, ServiceStatus.UNKNOWN)
+        self._forced: list[Deferred[object]] = []
+        """Requests for the check that runs."""
 
     async def started(self) -> None:
-        self._recount()
+        self._publish_changes()
 
     async def handle(self, message: MonitorMessage) -> object:
         match message:
-            case ReportHealth(name=name, course=course):
-                self._note(name, course)
+            case ReportHealth(name=name, history=history):
+                self._update(name, history)
             case ExpireStale():
-                self._recount()
+                self._publish_changes()
             case HealthQuery(name=name):
                 return self._view(name)
             case ForceCheck():
-                self._asked.append(self.context.defer())
-                if len(self._asked) == 1:
+                self._forced.append(self.context.defer())
+                if len(self._forced) == 1:
                     self.context.nursery.start_soon(self._check_all)
             case _:
                 assert_never(message)
         return None
 
-    # What is known
+    # Results
 
-    def _note(self, name: ServiceName, course: HealthHistory) -> None:
-        known, latest = self._courses[name].latest, course.latest
+    def _update(self, name: ServiceName, history: HealthHistory) -> None:
+        known, latest = self._histories[name].latest, history.latest
         if latest is None or (known is not None and latest.at < known.at):
             return
-        self._courses[name] = course
+        self._histories[name] = history
         self.context.tell_after(
-            max(0.0, latest.at + self._stale_after + A_MOMENT - trio.current_time()), ExpireStale()
+            max(0.0, latest.at + self._stale_after + STALE_MARGIN - trio.current_time()), ExpireStale()
         )
-        self._recount()
+        self._publish_changes()
 
-    def _recount(self) -> None:
-        """Tell of each service whose status is another by now."""
+    def _publish_changes(self) -> None:
+        """Publish an event for each service whose status has changed."""
         view = self._view(None)
         self.context.detail["overall"] = view.overall
         for service in view.services:
             self.context.detail[service.name] = service.status
-            previous, self._told[service.name] = self._told[service.name], service.status
+            previous, self._published[service.name] = self._published[service.name], service.status
             if service.status is not previous:
                 self._publish(service, previous, view)
 
     def _publish(self, service: ServiceHealth, previous: ServiceStatus, view: HealthView) -> None:
-        reason = service.error or service.evidence or "nobody has looked yet"
+        reason = service.error or service.evidence or "not checked yet"
         message = f"{service.name} is {service.status}: {reason}"
         LOGGER.info("service_changed", service=service.name, status=service.status, reason=reason)
         self.context.publish(
@@ -116,20 +117,20 @@ class HealthRegistry(Actor[MonitorMessage]):
             )
         )
 
-    def _view(self, wanted: str | None) -> HealthView:
+    def _view(self, requested: str | None) -> HealthView:
         now = trio.current_time()
-        services = tuple(self._health(name, course, now) for name, course in self._courses.items())
-        if wanted is not None and wanted not in self._courses:
-            known = ", ".join(self._courses)
-            raise NoSuchService(f"no service of this name is watched; there are {known}")
+        services = tuple(self._health(name, history, now) for name, history in self._histories.items())
+        if requested is not None and requested not in self._histories:
+            known = ", ".join(self._histories)
+            raise NoSuchService(f"Unknown service; the services are {known}.")
         return HealthView(
-            services=tuple(service for service in services if wanted in (None, service.name)),
+            services=tuple(service for service in services if requested in (None, service.name)),
             overall=overall_of((service.name, service.status) for service in services),
             interval=self._interval,
         )
 
-    def _health(self, name: ServiceName, course: HealthHistory, now: float) -> ServiceHealth:
-        latest, status = course.latest, course.status(now, self._stale_after)
+    def _health(self, name: ServiceName, history: HealthHistory, now: float) -> ServiceHealth:
+        latest, status = history.latest, history.status(now, self._stale_after)
         if latest is None:
             return ServiceHealth(
                 name=name,
@@ -142,29 +143,29 @@ class HealthRegistry(Actor[MonitorMessage]):
             )
         error = latest.error
         if status is not latest.status:
-            error = f"nobody has seen it for {now - latest.at:.0f} s; then it was {latest.status}"
+            error = f"last checked {now - latest.at:.0f} s ago; it was {latest.status}"
         return ServiceHealth(
             name=name,
             status=status,
             last_check=latest.checked_at,
-            retry_count=course.retry_count,
+            retry_count=history.retry_count,
             latency_ms=latest.latency_ms,
             error=error,
             evidence=latest.evidence,
             warning=latest.warning,
         )
 
-    # Looking now
+    # Forced checks
 
     async def _check_all(self) -> None:
         async with trio.open_nursery() as nursery:
             for name, probe in self._probes.items():
                 nursery.start_soon(self._check, name, probe)
         view = self._view(None)
-        while self._asked:
-            self._asked.pop().set(view)
+        while self._forced:
+            self._forced.pop().set(view)
 
     async def _check(self, name: ServiceName, probe: Address[CheckNow]) -> None:
-        # Who gives no answer is told as it was last seen.
+        # A service whose probe does not reply keeps its last result.
         with suppress(AskFailed, MailboxFull):
-            self._note(name, await probe.ask(CheckNow(), timeout=self._patience))
+            self._update(name, await probe.ask(CheckNow(), timeout=self._probe_timeout))

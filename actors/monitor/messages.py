@@ -1,4 +1,4 @@
-"""What can be asked of the monitor, and what it says of the services."""
+"""Messages of the monitor, and the event that it publishes."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from .status import BROKEN, CRITICAL, OverallStatus, ServiceName, ServiceStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceHealth:
-    """How one service is, and what that rests on; no secret is in it."""
+    """Health of one service, with its evidence; contains no secrets."""
 
     name: ServiceName
     status: ServiceStatus
     last_check: datetime | None
-    """When it was last looked at; None before the first time."""
+    """Time of the last check; None before the first."""
     retry_count: int
-    """Looks in a row that found it not healthy."""
+    """Consecutive checks that found the service not healthy."""
     latency_ms: float | None
-    """How long the last look took."""
+    """Duration of the last check."""
     error: str | None
-    """What is wrong, in a sentence; None when nothing is known to be."""
+    """What is wrong, in a sentence; None when no error is known."""
     evidence: str | None
-    """What was seen at the last look, in a sentence."""
+    """What the last check found, in a sentence."""
     warning: str | None = None
-    """What an operator should change although it works, in a sentence."""
+    """What an operator should change although the service works, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthView:
-    """How all services are."""
+    """Health of the services."""
 
     services: tuple[ServiceHealth, ...]
-    """One of each `ServiceName`, in its order; only the one that was asked for, if one was."""
+    """One for each `ServiceName`, in its order; only the requested one, if the query named one."""
     overall: OverallStatus
-    """One word for all of them, whatever was asked for."""
+    """Status of all services together, whatever was requested."""
     interval: float
-    """Seconds between two looks at a healthy service."""
+    """Seconds between two checks of a healthy service."""
 
     def service(self, name: str) -> ServiceHealth | None:
-        """One service of the view."""
+        """One service of the view; None where the view does not have it."""
         return next((service for service in self.services if service.name == name), None)
 
     @property
-    def hindrances(self) -> tuple[str, ...]:
-        """Why no session should be started now, a sentence for each critical service that does not work."""
+    def blocking_issues(self) -> tuple[str, ...]:
+        """Why no session should start now: a sentence for each critical service that is broken."""
         return tuple(
-            f"{service.name} is {service.status}: {service.error or 'no reason is known'}"
+            f"{service.name} is {service.status}: {service.error or 'reason unknown'}"
             for service in self.services
             if service.name in CRITICAL and service.status in BROKEN
         )
@@ -59,32 +59,32 @@ class HealthView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthQuery(Request[HealthView]):
-    """How the services are, from memory. Refused with :class:`NoSuchService`."""
+    """Read the health of the services from memory. Refused with :class:`NoSuchService`."""
 
     name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForceCheck(Request[HealthView]):
-    """Look at all services now, at once, and answer how they are then.
+    """Check all services now, at once, and reply with their health after that.
 
-    Takes no longer than the settings allow one look, and two seconds; what did not
-    answer by then is told as it was last seen. Who asks while a check runs
-    shares it.
+    Takes at most the timeout of a check and two seconds; a service whose check
+    has not ended by then keeps its last result. Requests that arrive while a
+    check runs share it.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportHealth:
-    """A probe's word on its service, after each look."""
+    """A probe's report to the health registry, after each check."""
 
     name: ServiceName
-    course: HealthHistory
+    history: HealthHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireStale:
-    """The board's word to itself: what was seen may be too old by now."""
+    """The health registry's timer: a result may be too old now."""
 
 
 MonitorMessage: TypeAlias = HealthQuery | ForceCheck | ReportHealth | ExpireStale
@@ -92,12 +92,27 @@ MonitorMessage: TypeAlias = HealthQuery | ForceCheck | ReportHealth | ExpireStal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckNow(Request[HealthHistory]):
-    """To a probe: look now, and answer what came of it.
+    """Have a probe check its service now, and reply with the history after that.
 
-    Who asks during a look shares it. Others' servers are not looked at more often than
-    once a second, so the answer may take that much longer.
+    Requests that arrive during a check share it. External servers are checked
+    at most once a second, so the reply may take that much longer.
     """
 
 
 class NoSuchService(Refusal):
-    """No service of this name is watched."""
+    """No monitored service has this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceChanged:
+    """Event: the status of a service has changed."""
+
+    name: ServiceName
+    status: ServiceStatus
+    previous: ServiceStatus
+    message: str
+    """What happened, in a sentence, as in "database is disconnected: PostgreSQL at ... is unavailable"."""
+    timestamp: datetime
+    service: ServiceHealth
+    overall: OverallStatus
+    """Status of all services together, with this change."""

@@ -1,4 +1,4 @@
-"""Looks at one service, again and again, and reports to the board."""
+"""The actor that checks one service again and again, and reports to the health registry."""
 
 from __future__ import annotations
 
@@ -21,122 +21,122 @@ from .status import ServiceName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triggers:
-    """How the paths of actors begin, below the root, whose fate makes it worth looking before it is time."""
+    """Actors whose failure or start causes a check before its time, by path prefix below the root."""
 
-    of_failure: tuple[str, ...] = ()
-    """When one of them fails, the service may have gone."""
-    of_return: tuple[str, ...] = ()
-    """When one of them starts, the service may have come back."""
+    on_failure: tuple[str, ...] = ()
+    """Their failure may mean that the service is down."""
+    on_start: tuple[str, ...] = ()
+    """Their start may mean that the service is back."""
 
 
 class Probe(Actor[CheckNow]):
-    """Looks at a service in a rhythm, and when asked; each look is cut off after ``timeout`` seconds.
+    """Checks a service on a schedule and on request; each check is cancelled after ``timeout`` seconds.
 
-    An actor's fate is only a reason to look, never an observation. A look that
-    cannot be cut off keeps this probe from reporting, and so the board comes to
-    say that nothing is known.
+    An actor's failure or start only triggers a check and is no observation. A
+    check that cannot be cancelled keeps this probe from reporting, so the health
+    registry makes the service unknown.
     """
 
     def __init__(
         self,
         name: ServiceName,
-        look: HealthCheck,
+        check: HealthCheck,
         *,
-        rhythm: CheckSchedule,
+        schedule: CheckSchedule,
         timeout: float,
         health_registry: Address[MonitorMessage],
         bus: Bus,
-        signs: Triggers | None = None,
-        first: float = 0.0,
-        spacing: float = 0.0,
+        triggers: Triggers | None = None,
+        initial_delay: float = 0.0,
+        min_interval: float = 0.0,
         random: Random | None = None,
     ) -> None:
-        """``first`` is how long to wait for a sign of the service before the first look.
+        """The first check comes after ``initial_delay`` seconds, or with the first trigger.
 
-        Between two looks there are ``spacing`` seconds at least, for a service that is not ours.
+        ``min_interval`` is the least number of seconds between two checks, for an external service.
         """
         self._name = name
-        self._look = look
-        self._rhythm = rhythm
+        self._check = check
+        self._schedule = schedule
         self._timeout = timeout
         self._health_registry = health_registry
         self._bus = bus
-        self._signs = signs or Triggers()
-        self._first = first
-        self._spacing = spacing
+        self._triggers = triggers or Triggers()
+        self._initial_delay = initial_delay
+        self._min_interval = min_interval
         self._random = random or Random()
-        self._course = HealthHistory()
-        self._asked: list[Deferred[object]] = []
+        self._history = HealthHistory()
+        self._requests: list[Deferred[object]] = []
         self._pause = trio.CancelScope()
-        self._failure_seen = self._return_seen = False
+        self._failure_seen = self._start_seen = False
 
     async def started(self) -> None:
         self.context.detail.update(status=None, retry_count=0, latency_ms=None, error=None, next_in=None)
         await self.context.nursery.start(self._follow)
-        self.context.nursery.start_soon(self._look_for_ever)
+        self.context.nursery.start_soon(self._run)
 
     async def handle(self, message: CheckNow) -> None:
-        self._asked.append(self.context.defer())
-        self._hurry()
+        self._requests.append(self.context.defer())
+        self._check_early()
 
-    async def _look_for_ever(self) -> None:
-        pause = self._first
+    async def _run(self) -> None:
+        delay = self._initial_delay
         while True:
-            self.context.detail["next_in"] = round(pause, 1)
-            with trio.move_on_after(pause) as self._pause:
-                self._hurry()
+            self.context.detail["next_in"] = round(delay, 1)
+            with trio.move_on_after(delay) as self._pause:
+                self._check_early()
                 await trio.sleep(math.inf)
-            self._failure_seen = self._return_seen = False
-            self._course = self._course.after(await self._observe(), self._rhythm.backoff)
-            self._tell()
-            pause = self._rhythm.pause(self._course, self._random)
+            self._failure_seen = self._start_seen = False
+            self._history = self._history.after(await self._observe(), self._schedule.backoff)
+            self._report()
+            delay = self._schedule.delay(self._history, self._random)
 
     async def _observe(self) -> Observation:
         began = trio.current_time()
-        sight = unhealthy(f"no answer within {self._timeout:g} s")
+        result = unhealthy(f"no answer within {self._timeout:g} s")
         with trio.move_on_after(self._timeout):
-            sight = await self._look()
+            result = await self._check()
         ended = trio.current_time()
         return Observation(
             at=ended,
             checked_at=datetime.now(UTC),
-            status=sight.status,
+            status=result.status,
             latency_ms=round((ended - began) * 1000, 1),
-            evidence=mask_url(sight.evidence),
-            error=None if sight.error is None else mask_url(sight.error),
-            warning=sight.warning,
+            evidence=mask_url(result.evidence),
+            error=None if result.error is None else mask_url(result.error),
+            warning=result.warning,
         )
 
-    def _tell(self) -> None:
-        seen = self._course.latest
-        assert seen is not None
+    def _report(self) -> None:
+        latest = self._history.latest
+        assert latest is not None
         self.context.detail.update(
-            status=seen.status,
-            retry_count=self._course.retry_count,
-            latency_ms=seen.latency_ms,
-            error=seen.error,
+            status=latest.status,
+            retry_count=self._history.retry_count,
+            latency_ms=latest.latency_ms,
+            error=latest.error,
         )
-        # A board that has no room gets the next one.
+        # A registry whose mailbox is full gets the next report.
         with suppress(MailboxFull):
-            self._health_registry.tell_nowait(ReportHealth(name=self._name, course=self._course))
-        while self._asked:
-            self._asked.pop().set(self._course)
+            self._health_registry.tell_nowait(ReportHealth(name=self._name, history=self._history))
+        while self._requests:
+            self._requests.pop().set(self._history)
 
-    # Reasons to look early
+    # Early checks
 
     @property
     def _has_reason(self) -> bool:
-        if self._asked:
+        if self._requests:
             return True
-        # What is known already is no reason: a dependency that is away makes its actors fail again and again.
-        healthy = self._course.latest is not None and self._course.retry_count == 0
-        return self._failure_seen if healthy else self._return_seen
+        # What is known is no reason: while a dependency is unavailable its actors fail again and again.
+        healthy = self._history.latest is not None and self._history.retry_count == 0
+        return self._failure_seen if healthy else self._start_seen
 
-    def _hurry(self) -> None:
-        """Look as soon as may be, if there is a reason."""
+    def _check_early(self) -> None:
+        """Check as soon as ``min_interval`` allows, if there is a reason."""
         if self._has_reason:
-            latest = self._course.latest
-            earliest = -math.inf if latest is None else latest.at + self._spacing
+            latest = self._history.latest
+            earliest = -math.inf if latest is None else latest.at + self._min_interval
             self._pause.deadline = min(self._pause.deadline, earliest)
 
     async def _follow(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -144,15 +144,15 @@ class Probe(Actor[CheckNow]):
             task_status.started()
             async for event in events:
                 match event:
-                    case ChildFailed() if _names(event.path, self._signs.of_failure):
+                    case ChildFailed() if _matches(event.path, self._triggers.on_failure):
                         self._failure_seen = True
-                    case ChildStarted() if _names(event.path, self._signs.of_return):
-                        self._return_seen = True
+                    case ChildStarted() if _matches(event.path, self._triggers.on_start):
+                        self._start_seen = True
                     case _:
                         continue
-                self._hurry()
+                self._check_early()
 
 
-def _names(path: str, signs: tuple[str, ...]) -> bool:
+def _matches(path: str, prefixes: tuple[str, ...]) -> bool:
     below = path.partition("/")[2]
-    return below.startswith(signs)
+    return below.startswith(prefixes)

@@ -1,10 +1,10 @@
-"""Which service is looked at in which way, and what is a sign of it."""
+"""Creates the probe of each service, with its check and its triggers, and the health registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Final, assert_never
 
 from runtime import Address, Backoff, Bus, SupervisorMessage
 
@@ -23,46 +23,46 @@ from .messages import CheckNow, MonitorMessage
 from .probe import Probe, Triggers
 from .status import ServiceName
 
-# Of the services that this process brings along itself, so that they are seen to come and go at once.
-_SIGNS: Mapping[ServiceName, Triggers] = {
+# Actors of this process, so that a service that runs here is checked as soon as it stops or starts.
+_TRIGGERS: Final[Mapping[ServiceName, Triggers]] = {
     ServiceName.DATABASE: Triggers(
-        of_failure=("services/postgres", "database/db_writer"), of_return=("services/postgres",)
+        on_failure=("services/postgres", "database/db_writer"), on_start=("services/postgres",)
     ),
     ServiceName.REDIS: Triggers(
-        of_failure=("services/valkey", "mirror/redis_sync"), of_return=("services/valkey",)
+        on_failure=("services/valkey", "mirror/redis_sync"), on_start=("services/valkey",)
     ),
-    ServiceName.BOT_PROCESS: Triggers(of_failure=("sessions/",), of_return=("sessions/fleet/",)),
-    ServiceName.EXTERNAL_API: Triggers(of_failure=("practice/portal",), of_return=("practice/portal",)),
-    ServiceName.WEBSOCKET: Triggers(of_failure=("web/",), of_return=("web/server",)),
+    ServiceName.BOT_PROCESS: Triggers(on_failure=("sessions/",), on_start=("sessions/fleet/",)),
+    ServiceName.EXTERNAL_API: Triggers(on_failure=("practice/portal",), on_start=("practice/portal",)),
+    ServiceName.WEBSOCKET: Triggers(on_failure=("web/",), on_start=("web/server",)),
 }
-_THERE_BEFORE_US = (ServiceName.DATABASE, ServiceName.REDIS)
-"""What the tree starts before the monitor; the first look at others waits for a sign of them."""
+_STARTED_BEFORE: Final = (ServiceName.DATABASE, ServiceName.REDIS)
+"""Services that the tree starts before the monitor; the first check of the others waits for a trigger."""
 
-_SPACING: Mapping[ServiceName, float] = {ServiceName.EXTERNAL_API: 1.0}
-"""Seconds that must lie between two looks at others' servers, however often somebody asks for one."""
+_MIN_INTERVALS: Final[Mapping[ServiceName, float]] = {ServiceName.EXTERNAL_API: 1.0}
+"""Least number of seconds between two checks of external servers, however often checks are requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeContext:
-    """Where everything is that is looked at."""
+    """Addresses and settings that the checks need."""
 
     settings: Settings
     dsn: str = field(repr=False)
     redis_url: str = field(repr=False)
     portals: Mapping[str, str] = field(repr=False)
-    """Addresses by the portals' names."""
+    """Base URLs by portal name."""
     owner: str
-    """This instance's name on record."""
+    """This instance's name in the database."""
     session_controller: Address[ControllerMessage]
     fleet: Address[SupervisorMessage]
     reader: Address[Query]
     bus: Bus
 
 
-def make_probe(name: ServiceName, health_registry: Address[MonitorMessage], around: ProbeContext) -> Probe:
-    """The probe of one service."""
-    monitor, backoff = around.settings.monitor, around.settings.backoff
-    rhythm = CheckSchedule(
+def make_probe(name: ServiceName, health_registry: Address[MonitorMessage], context: ProbeContext) -> Probe:
+    """Create the probe of one service."""
+    monitor, backoff = context.settings.monitor, context.settings.backoff
+    schedule = CheckSchedule(
         interval=monitor.interval_seconds,
         max_retries=monitor.max_retries,
         backoff=Backoff(
@@ -74,21 +74,21 @@ def make_probe(name: ServiceName, health_registry: Address[MonitorMessage], arou
     )
     return Probe(
         name,
-        _look(name, around),
-        rhythm=rhythm,
+        _check(name, context),
+        schedule=schedule,
         timeout=monitor.timeout_seconds,
         health_registry=health_registry,
-        bus=around.bus,
-        signs=_SIGNS[name],
-        spacing=_SPACING.get(name, 0.0),
-        first=0.0 if name in _THERE_BEFORE_US else monitor.retry_delay_seconds,
+        bus=context.bus,
+        triggers=_TRIGGERS[name],
+        min_interval=_MIN_INTERVALS.get(name, 0.0),
+        initial_delay=0.0 if name in _STARTED_BEFORE else monitor.retry_delay_seconds,
     )
 
 
 def make_health_registry(
     probes: Mapping[ServiceName, Address[CheckNow]], settings: Settings
 ) -> HealthRegistry:
-    """The board for these probes."""
+    """Create the health registry for these probes."""
     monitor = settings.monitor
     return HealthRegistry(
         probes,
@@ -98,19 +98,23 @@ def make_health_registry(
     )
 
 
-def _look(name: ServiceName, around: ProbeContext) -> HealthCheck:
-    settings, timeout = around.settings, around.settings.monitor.timeout_seconds
+def _check(name: ServiceName, context: ProbeContext) -> HealthCheck:
+    settings, timeout = context.settings, context.settings.monitor.timeout_seconds
     match name:
         case ServiceName.DATABASE:
-            return DatabaseCheck(settings.database, around.dsn, timeout=timeout)
+            return DatabaseCheck(settings.database, context.dsn, timeout=timeout)
         case ServiceName.REDIS:
-            return RedisCheck(settings.redis, around.redis_url, timeout=timeout)
+            return RedisCheck(settings.redis, context.redis_url, timeout=timeout)
         case ServiceName.BOT_PROCESS:
             return BotsCheck(
-                around.session_controller, around.fleet, around.reader, owner=around.owner, timeout=timeout
+                context.session_controller,
+                context.fleet,
+                context.reader,
+                owner=context.owner,
+                timeout=timeout,
             )
         case ServiceName.EXTERNAL_API:
-            return PortalsCheck(around.portals)
+            return PortalsCheck(context.portals)
         case ServiceName.WEBSOCKET:
             return WebSocketCheck(settings.web)
         case _:

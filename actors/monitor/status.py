@@ -1,4 +1,4 @@
-"""The words for how a service is, and how those of all services come to one."""
+"""Names and statuses of the services, and the overall status. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class ServiceName(StrEnum):
-    """What is watched, in the order in which it is shown."""
+    """A monitored service, in the order of display."""
 
     DATABASE = "database"
     REDIS = "redis"
@@ -19,19 +19,19 @@ class ServiceName(StrEnum):
 
 
 class ServiceStatus(StrEnum):
-    """How a service was when it was looked at, not long ago."""
+    """Result of a recent health check of a service."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
-    """Something is there, and it does not do what it is for."""
+    """Reachable, and not working as it should."""
     DISCONNECTED = "disconnected"
-    """Nothing is there."""
+    """Unreachable."""
     UNKNOWN = "unknown"
-    """Nobody has looked, or too long ago."""
+    """Not checked, or too long ago."""
 
 
 class OverallStatus(StrEnum):
-    """How all services are together."""
+    """Status of all services together."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -40,18 +40,18 @@ class OverallStatus(StrEnum):
 
 
 CRITICAL: Final = (ServiceName.DATABASE, ServiceName.EXTERNAL_API, ServiceName.WEBSOCKET)
-"""Without these no session is started."""
+"""No session starts while one of these is broken."""
 
 BROKEN: Final = (ServiceStatus.UNHEALTHY, ServiceStatus.DISCONNECTED)
-"""Seen not to work, which is more than not seen to work."""
+"""Found not to work; unknown is not broken."""
 
-_LEFT_OUT: Final = ServiceName.REDIS
-"""Everything goes on without it."""
+_OPTIONAL: Final = ServiceName.REDIS
+"""Everything works without it."""
 
 
 def overall_of(services: Iterable[tuple[ServiceName, ServiceStatus]]) -> OverallStatus:
-    """One word for all, as the Compatibility API has it: Redis does not count."""
-    found = {status for name, status in services if name is not _LEFT_OUT}
+    """Combine the statuses of all services by the Compatibility API's rule, which ignores Redis."""
+    found = {status for name, status in services if name is not _OPTIONAL}
     if found == {ServiceStatus.HEALTHY}:
         return OverallStatus.HEALTHY
     if ServiceStatus.UNHEALTHY in found:

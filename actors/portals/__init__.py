@@ -19,8 +19,7 @@ from .errors import (
     SessionExpired,
     UnknownStatus,
 )
-from .job import Job
-from .portal import Credentials, Outcome, Portal
+from .portal import Credentials, Job, JobOutcome, Portal
 
 __all__ = [
     "CannotScreenshot",
@@ -28,9 +27,9 @@ __all__ = [
     "DefinitionError",
     "ForeignAddress",
     "Job",
+    "JobOutcome",
     "JobTaken",
     "LoginRefused",
-    "Outcome",
     "OutcomeUnknown",
     "PageChanged",
     "Portal",

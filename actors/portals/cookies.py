@@ -1,4 +1,4 @@
-"""Cookies as both engines know them, so that a log-in can be written down and taken up again."""
+"""Cookies in a form that both engines share, so that a login can be saved and resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 SameSite = Literal["Lax", "None", "Strict"]
 
-# http.cookiejar gives hosts without a dot this ending, and everybody else does without.
+# http.cookiejar appends this to host names without a dot; browsers do not.
 _LOCAL = ".local"
 
 
@@ -20,17 +20,17 @@ class Cookie:
     name: str
     value: str = field(repr=False)
     domain: str
-    """With a leading dot where it is for hosts below, too."""
+    """With a leading dot if it includes subdomains."""
     path: str = "/"
     expires: float | None = None
-    """Seconds since 1970; None lasts until the browser is closed, or the portal thinks better of it."""
+    """Unix time in seconds; None for a session cookie."""
     secure: bool = False
     http_only: bool = False
     same_site: SameSite | None = None
 
 
 def from_jar(jar: Iterable[cookiejar.Cookie]) -> tuple[Cookie, ...]:
-    """Return what Python's own jar holds."""
+    """Return the cookies of a `http.cookiejar` jar."""
     return tuple(
         Cookie(
             name=cookie.name,
@@ -46,7 +46,7 @@ def from_jar(jar: Iterable[cookiejar.Cookie]) -> tuple[Cookie, ...]:
 
 
 def fill_jar(jar: cookiejar.CookieJar, cookies: Iterable[Cookie]) -> None:
-    """Put cookies into Python's own jar."""
+    """Add cookies to a `http.cookiejar` jar."""
     for cookie in cookies:
         domain = cookie.domain if "." in cookie.domain else cookie.domain + _LOCAL
         jar.set_cookie(

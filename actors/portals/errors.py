@@ -1,20 +1,20 @@
-"""What can go wrong at a portal, named for what the caller should do next.
+"""Errors of portals, named for what the caller should do next.
 
-PortalError                 root of what a Portal raises
-├── PortalUnavailable       nothing was changed there: try again later
-│   ├── PortalClosed        it is outside the working hours: try again when they begin
-│   └── PortalPaused        it failed too often: try again when it had its rest
-├── SessionExpired          nothing was changed there: log in again
-├── LoginRefused            the credentials are wrong: trying again will not help
-├── PageChanged             the page is not as the definition says: a person must look
-│   └── UnknownStatus       a job's status is no word of the definition: a person must say what it means
-├── JobTaken                somebody else has the job: go on with the next one
-├── OutcomeUnknown          the click may or may not have arrived: ask `outcome()`, never click again blindly
-├── ForeignAddress          that is not on the portal's own host: ask for another page
-└── CannotScreenshot        this engine has no picture of anything: use the browser engine
+PortalError                 root of the errors that a Portal raises
+├── PortalUnavailable       nothing was changed at the portal: retry later
+│   ├── PortalClosed        outside the working hours: retry when they begin
+│   └── PortalPaused        paused after repeated failures: retry after the pause
+├── SessionExpired          nothing was changed at the portal: log in again
+├── LoginRefused            the credentials are wrong: do not retry
+├── PageChanged             the page does not match the definition: update the definition
+│   └── UnknownStatus       the definition does not map a job status: add it to [outcomes]
+├── JobTaken                another user has the job: continue with the next one
+├── OutcomeUnknown          the decision may or may not have been made: call `outcome()`, do not repeat it
+├── ForeignAddress          the URL is not on the portal's own host: use another one
+└── CannotScreenshot        this engine cannot take screenshots: use the browser engine
 
-DefinitionError             the definition file cannot be used: raised at load time only
-SecretKeyUnusable           log-ins cannot be kept with this key: raised at the start only
+DefinitionError             the definition file is not usable: raised at load time only
+SecretKeyUnusable           the key for saved logins is not usable: raised at start-up only
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from pathlib import Path
 
 
 class PortalError(Exception):
-    """Root of everything that a `Portal` raises on its own account."""
+    """Root of all errors that a `Portal` raises."""
 
 
 class PortalUnavailable(PortalError):
-    """The portal could not be reached, took too long, or answered 5xx; nothing was changed."""
+    """The portal could not be reached, timed out, or answered 429 or 5xx. Nothing was changed there."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the portal is unavailable: {reason}")
+        super().__init__(f"portal unavailable: {reason}")
         self.reason = reason
 
 
 class PortalClosed(PortalUnavailable):
-    """The portal is left alone until its working hours begin again; nothing was asked of it."""
+    """It is outside the portal's working hours. No request was made."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__(f"outside its working hours, until {until:%a %Y-%m-%d %H:%M %Z}")
@@ -44,47 +44,47 @@ class PortalClosed(PortalUnavailable):
 
 
 class PortalPaused(PortalUnavailable):
-    """The portal is left alone for a while after failing again and again; nothing was asked of it."""
+    """Requests to the portal are paused after consecutive failures. No request was made."""
 
     def __init__(self, failures: int, seconds: float) -> None:
-        super().__init__(f"it is left alone for {seconds:.0f} s after {failures} failures in a row")
+        super().__init__(f"paused for {seconds:.0f} s after {failures} consecutive failures")
         self.seconds = seconds
 
 
 class SessionExpired(PortalError):
-    """The portal answered as to somebody signed out; log in, then do it again."""
+    """The portal answered as if signed out. Log in and repeat the call."""
 
     def __init__(self) -> None:
         super().__init__("the portal session has expired")
 
 
 class LoginRefused(PortalError):
-    """The portal does not take these credentials; `reason` is the text it shows."""
+    """The portal rejects these credentials; `reason` is the text that it shows."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the portal refused the login: {reason or 'no reason given'}")
+        super().__init__(f"login refused by the portal: {reason or 'no reason given'}")
         self.reason = reason
 
 
 class PageChanged(PortalError):
-    """A page is not as the definition says; names the page and the selector."""
+    """A page does not match the definition; names the page and the selector."""
 
-    def __init__(self, page: str, selector: str, *, how: str | None = None) -> None:
-        super().__init__(f"{page} has changed: {how or f'nothing there matches {selector}'}")
+    def __init__(self, page: str, selector: str, *, problem: str | None = None) -> None:
+        super().__init__(f"page {page} has changed: {problem or f'no element matches {selector}'}")
         self.page = page
         self.selector = selector
 
 
 class UnknownStatus(PageChanged):
-    """A page gives a job a status of which the definition does not say what it means."""
+    """A page shows a job status that the definition's `[outcomes]` does not map."""
 
     def __init__(self, page: str, selector: str, word: str) -> None:
-        super().__init__(page, selector, how=f"[outcomes] does not say what its status {word!r} means")
+        super().__init__(page, selector, problem=f"its status {word!r} is missing from [outcomes]")
         self.word = word
 
 
 class JobTaken(PortalError):
-    """The portal refused the click because somebody else has the job."""
+    """The portal refused the decision because another user has the job."""
 
     def __init__(self, ref: str) -> None:
         super().__init__(f"job {ref} is already taken")
@@ -92,7 +92,7 @@ class JobTaken(PortalError):
 
 
 class OutcomeUnknown(PortalError):
-    """An accept or reject was sent and its effect was not seen; settle it by `Portal.outcome(ref)`."""
+    """An accept or reject was sent, but not confirmed. Call `Portal.outcome(ref)` to find out."""
 
     def __init__(self, ref: str, reason: str) -> None:
         super().__init__(f"the outcome of job {ref} is unknown: {reason}")
@@ -101,7 +101,7 @@ class OutcomeUnknown(PortalError):
 
 
 class ForeignAddress(PortalError):
-    """An address that is not the portal's own, or a page of the portal that leads away from it."""
+    """A URL is not on the portal's own host, or a page of the portal redirects to another host."""
 
     def __init__(self, address: str, base_url: str) -> None:
         super().__init__(f"{address!r} is not on the portal at {base_url}")
@@ -109,18 +109,18 @@ class ForeignAddress(PortalError):
 
 
 class CannotScreenshot(PortalError):
-    """The engine draws nothing, so that there is nothing to take a picture of."""
+    """The engine does not render pages, so it cannot take screenshots."""
 
     def __init__(self) -> None:
-        super().__init__("the http engine draws no pages: screenshots need the browser engine")
+        super().__init__("the http engine does not render pages: screenshots need the browser engine")
 
 
 class DefinitionError(Exception):
-    """A portal definition cannot be used; one sentence names file, key, value and what was expected."""
+    """A portal definition is not usable; the message names file, key, value and what is expected."""
 
 
 class SecretKeyUnusable(Exception):
-    """The key that log-ins are kept with cannot be had."""
+    """The key that encrypts saved logins cannot be read or is not usable."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"the secret key {path} cannot be used: {reason}")
+        super().__init__(f"secret key {path} is not usable: {reason}")

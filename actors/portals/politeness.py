@@ -1,7 +1,7 @@
-"""How a portal is spared: so many requests a second, only in its hours, and a pause when it is in trouble.
+"""Rate limit, working hours and error pause for the requests to a portal.
 
-`PortalThrottle` keeps the rules of one definition. What it counts belongs to the host: all sessions of this
-process that work there wait for each other, whatever definition or engine they use.
+`PortalThrottle` applies the `[politeness]` section of one definition. Its counters belong to the host: all
+sessions of this process on one host share them, whatever definition or engine they use.
 """
 
 from __future__ import annotations
@@ -23,147 +23,148 @@ from .errors import OutcomeUnknown, PortalClosed, PortalPaused, PortalUnavailabl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Politeness:
-    """The `[politeness]` section of a definition; without one nothing is held back."""
+    """The `[politeness]` section of a definition. The defaults limit nothing."""
 
     __pydantic_config__ = STRICT
 
     requests_per_second: Rate = 0.0
-    """Of all sessions on the host together, redirects included; 0 is no limit."""
+    """For all sessions on the host together, redirects included. 0 means no limit."""
     working_hours: Hours = ""
-    """As in "Mon-Fri 08:00-18:00"; "" is always."""
+    """For example "Mon-Fri 08:00-18:00"; "" means always."""
     timezone: Zone = "UTC"
-    """Of the working hours."""
+    """Time zone of `working_hours`."""
     pause_after_errors: Count = 0
-    """Failures in a row, of all sessions on the host, after which it is left alone; 0 is never."""
+    """Consecutive failures, over all sessions on the host, that start a pause. 0 means never."""
     pause_seconds: Seconds = 60.0
+    """Length of a pause."""
 
     def hours(self) -> WorkingHours | None:
-        """Return the working hours, or None where there are no others."""
+        """Return the working hours; None means that the portal may be used at any time."""
         if not self.working_hours:
             return None
         return WorkingHours(spans=parse_hours(self.working_hours), zone=ZoneInfo(self.timezone))
 
 
-class Host:
-    """What is known of one host, by whoever works there."""
+class HostState:
+    """Request and failure counters of one host, shared by all sessions on it."""
 
     def __init__(self) -> None:
-        self.free_at = 0.0
-        """When the next request may leave, on trio's clock."""
-        self.line = trio.Lock()
-        """Held by who is next; the others stand behind, first come, first served."""
+        self.next_request_at = 0.0
+        """Earliest time of the next request, on trio's clock."""
+        self.queue = trio.Lock()
+        """Held by the task whose request is next. The lock is fair, so requests leave in order of arrival."""
         self.failures = 0
-        """In a row."""
+        """Consecutive failures."""
         self.paused_until = 0.0
 
 
-_hosts: trio.lowlevel.RunVar[dict[str, Host]] = trio.lowlevel.RunVar("portal hosts")
+_hosts: trio.lowlevel.RunVar[dict[str, HostState]] = trio.lowlevel.RunVar("portal hosts")
 
 
-def host_of(base_url: str) -> Host:
-    """Return what this run of trio knows of a host."""
+def host_state(base_url: str) -> HostState:
+    """Return the state of the host in a URL, shared by everything in this trio run."""
     try:
         hosts = _hosts.get()
     except LookupError:
-        hosts = dict[str, Host]()
+        hosts = dict[str, HostState]()
         _hosts.set(hosts)
-    return hosts.setdefault(urlsplit(base_url).netloc.casefold(), Host())
+    return hosts.setdefault(urlsplit(base_url).netloc.casefold(), HostState())
 
 
 class Slot(Protocol):
-    """What a request takes up besides the host, and others want as well: room in the browser."""
+    """A limited resource that a request needs besides its turn at the host: a place in the browser."""
 
-    async def take(self) -> None:
-        """Wait for it; whoever has it already goes on."""
+    async def acquire(self) -> None:
+        """Wait until it is free. Returns at once if it is already held."""
         ...
 
-    def give_up(self) -> None:
-        """Let others have it. Does nothing where it is not taken."""
+    def release(self) -> None:
+        """Free it. Does nothing if it is not held."""
         ...
 
 
 class RequestTicket:
-    """A request under way."""
+    """A request in progress."""
 
     def __init__(self) -> None:
         self.redirects = 0
-        """How many further requests it led to; they are paid for afterwards."""
+        """Number of redirects that followed. Each delays the next request as a request of its own does."""
 
 
 class PortalThrottle:
-    """Lets a session ask its portal for a page when that is polite."""
+    """Admits a session's requests to its portal, within the limits of a `Politeness`."""
 
     def __init__(
         self,
         base_url: str,
         politeness: Politeness,
         *,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._host = host_of(base_url)
+        self._host = host_state(base_url)
         self._politeness = politeness
         self._hours = politeness.hours()
-        self._wall = wall
+        self._now = now
 
     @contextlib.asynccontextmanager
-    async def visit(self, slot: Slot | None = None) -> AsyncGenerator[RequestTicket, None]:
-        """Wait until it is our turn, then ask; requests leave in the order in which they came here.
+    async def acquire(self, slot: Slot | None = None) -> AsyncGenerator[RequestTicket, None]:
+        """Wait for this request's turn, then run the block as the request. Requests leave in FIFO order.
 
-        With a slot, that is taken when everything else is ready, and given up while it is not. It stays
-        taken afterwards.
+        The slot, if any, is released while this waits for the rate limit, and acquired just before the
+        block. It stays acquired afterwards.
 
         Raises:
-            PortalClosed, PortalPaused: nothing may be asked now.
+            PortalClosed, PortalPaused: no request may be made now.
         """
-        self._refuse()
-        await self._wait(slot)
-        self._refuse()  # the hours may have ended, or the portal begun to fail, while we waited
-        visit = RequestTicket()
+        self._check_open()
+        await self._wait_for_turn(slot)
+        self._check_open()  # the hours may have ended, or a pause begun, during the wait
+        ticket = RequestTicket()
         try:
-            yield visit
+            yield ticket
         except (PortalUnavailable, OutcomeUnknown):
-            self._failed()
+            self._count_failure()
             raise
         except Exception:
-            # Whatever it is, there was an answer.
+            # Any other error means that the portal answered.
             self._host.failures = 0
             raise
         else:
             self._host.failures = 0
         finally:
-            self._host.free_at += visit.redirects * self._interval
+            self._host.next_request_at += ticket.redirects * self._interval
 
     @property
     def _interval(self) -> float:
         rate = self._politeness.requests_per_second
         return 1 / rate if rate else 0.0
 
-    async def _wait(self, slot: Slot | None) -> None:
+    async def _wait_for_turn(self, slot: Slot | None) -> None:
         host, interval = self._host, self._interval
         if not interval:
             if slot is not None:
-                await slot.take()
+                await slot.acquire()
             return
-        if slot is not None and (host.line.locked() or host.free_at > trio.current_time()):
-            slot.give_up()
-        async with host.line:
-            while host.free_at > trio.current_time():  # noqa: ASYNC110 - redirects still move it
-                await trio.sleep_until(host.free_at)
+        if slot is not None and (host.queue.locked() or host.next_request_at > trio.current_time()):
+            slot.release()
+        async with host.queue:
+            while host.next_request_at > trio.current_time():  # noqa: ASYNC110 - redirects move it during the wait
+                await trio.sleep_until(host.next_request_at)
             if slot is not None:
-                # Whoever is behind us waits for this, too: all at once would be more than the rate.
-                await slot.take()
-            host.free_at = max(host.free_at, trio.current_time()) + interval
+                # Acquired inside the queue: requests that waited for slots must not leave all at once.
+                await slot.acquire()
+            host.next_request_at = max(host.next_request_at, trio.current_time()) + interval
 
-    def _refuse(self) -> None:
-        opening = self._hours.opening(self._wall()) if self._hours else None
-        if opening is not None:
-            raise PortalClosed(opening)
+    def _check_open(self) -> None:
+        opens_at = self._hours.next_opening(self._now()) if self._hours else None
+        if opens_at is not None:
+            raise PortalClosed(opens_at)
         if (left := self._host.paused_until - trio.current_time()) > 0:
             raise PortalPaused(self._host.failures, left)
 
-    def _failed(self) -> None:
+    def _count_failure(self) -> None:
         host, limit = self._host, self._politeness.pause_after_errors
         host.failures += 1
-        # Not begun anew by a pause: the first failure after it means another one.
+        # A pause does not reset the count: the first failure after it starts the next pause.
         if limit and host.failures >= limit:
             host.paused_until = trio.current_time() + self._politeness.pause_seconds

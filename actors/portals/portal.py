@@ -1,4 +1,22 @@
-"""What a session asks of a portal, whichever engine does the asking."""
+"""The portal interface: what a session asks of a web site with jobs, whichever engine does it.
+
+::
+
+    definition = load_definition(Path("config/portals/practice.toml"))
+    credentials = Credentials(username="operator", password="practice")
+    async with open_http_portal(definition, credentials) as portal:
+        await portal.login()
+        for job in await portal.jobs():
+            try:
+                await portal.accept(job.ref)
+            except JobTaken:
+                continue
+            except OutcomeUnknown:
+                print(job.ref, await portal.outcome(job.ref))
+
+`http.http_portal` and `browser.browser_portal` implement it. Another implementation needs the methods of
+`Portal`, and raises the errors in `errors.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,130 +25,148 @@ from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from .job import Job
 
-
-class Outcome(StrEnum):
-    """What became of a job, as the portal itself tells it."""
+class JobOutcome(StrEnum):
+    """State of a job according to the portal."""
 
     OPEN = "open"
-    """Still to be had."""
+    """Not decided yet."""
     ACCEPTED = "accepted"
-    """Ours."""
+    """Accepted by this account."""
     REJECTED = "rejected"
-    """Turned down by us."""
+    """Rejected by this account."""
     TAKEN = "taken"
-    """Somebody else's."""
+    """Taken by another user."""
     UNKNOWN = "unknown"
-    """The portal does not know it, or no longer does."""
+    """The portal does not list it, or no longer does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """How a session signs in; the password never shows."""
+    """User name and secrets of a session; the secrets are not in its repr."""
 
     username: str
     password: str = field(repr=False)
     totp_secret: str = field(default="", repr=False)
-    """What one-time codes are made of, base32; "" where the portal asks for none."""
+    """Base32 secret of one-time codes; "" if the portal asks for none."""
 
 
 class Portal(Protocol):
-    """One session's own view of a portal: its cookies, its pages, its clicks.
+    """One session's connection to a portal, with cookies of its own.
 
-    Used by one task at a time. Every method ends within the definition's `timeout_seconds` for each page
-    it reads, besides the wait for its turn where the definition's politeness holds it back. Every method
-    but `login` may raise `SessionExpired`; every method may raise `PortalUnavailable` and `PageChanged`,
-    and after each of these three nothing has been changed at the portal by this call.
+    Used by one task at a time. Every method ends within the definition's `timeout_seconds` per page that it
+    loads, plus the wait for the definition's `[politeness]`. Every method but `login` may raise
+    `SessionExpired`; every method may raise `PortalUnavailable` and `PageChanged`. After each of these three,
+    the call has changed nothing at the portal.
 
-    Cancellation: all but `accept` and `reject` may be cancelled at any time. A cancelled `accept` or
-    `reject` is *unknown*, exactly as if it had raised `OutcomeUnknown`: the click may have arrived, or
-    may be on its way still.
+    Cancellation: all methods but `accept` and `reject` may be cancelled at any time. A cancelled `accept` or
+    `reject` has an unknown outcome, as if it had raised `OutcomeUnknown`: the portal may have received the
+    decision, or may still receive it.
     """
 
     async def login(self) -> None:
-        """Sign in, replacing any session that is still there.
+        """Log in, replacing any current login.
 
-        The first time, where a log-in is on file from an earlier life, that is taken up as long as the
-        portal knows it. A portal that asks for a one-time code gets one.
+        The first call resumes the saved login, if there is one that the portal still accepts. A portal that
+        asks for a one-time code gets one.
 
         Raises:
-            LoginRefused: the credentials are wrong, or a code is asked for that nobody can make.
+            LoginRefused: the credentials are wrong, or a one-time code is required without a secret for it.
         """
         ...
 
     async def jobs(self) -> list[Job]:
-        """Read the open jobs from the table, in page order; rows of any other status are left out."""
+        """Read the open jobs from the job table, in page order; rows with another status are omitted."""
         ...
 
     async def accept(self, ref: str) -> None:
-        """Accept a job; returns only when the portal has confirmed it. Accepting our own job again is fine.
+        """Accept a job; returns once the portal has confirmed it. Idempotent for jobs already accepted.
 
         Raises:
-            JobTaken: somebody else has it, or it is no longer on the table; nothing was changed.
-            OutcomeUnknown: the click may or may not have arrived.
+            JobTaken: another user has it, or it is no longer in the table; nothing was changed.
+            OutcomeUnknown: the portal may or may not have received the decision.
         """
         ...
 
     async def reject(self, ref: str, reason: str) -> None:
-        """Turn a job down with a reason; returns only when the portal has confirmed it.
+        """Reject a job with a reason; returns once the portal has confirmed it.
 
         Raises:
-            JobTaken: somebody else has it, or it is no longer on the table; nothing was changed.
-            OutcomeUnknown: the click may or may not have arrived.
+            JobTaken: another user has it, or it is no longer in the table; nothing was changed.
+            OutcomeUnknown: the portal may or may not have received the decision.
         """
         ...
 
-    async def outcome(self, ref: str) -> Outcome:
-        """Tell what became of a job by reading, never by clicking.
+    async def outcome(self, ref: str) -> JobOutcome:
+        """Read the outcome of a job; changes nothing.
 
-        Reads the job table first and the results page second, and lets the results page win, so that a
-        decision made in between is seen. Right after an unknown accept or reject, `OPEN` is not final:
-        the click may be on its way still.
+        Reads the job table first and the results page second; the results page takes precedence, so a
+        decision made in between is seen. Right after an `OutcomeUnknown`, `OPEN` is not final: the portal may
+        still receive the decision.
         """
         ...
 
     async def navigate(self, path: str) -> str:
-        """Go to a page of the portal; return its title and the path that it was found at in the end.
+        """Load a page of the portal; return its title and its path after redirects.
 
-        A full address will do where it is the portal's own. Any page is fine, also one that says 404.
+        ``path`` may be a full URL on the portal's own host. Any page is accepted, also a 404 page.
 
         Raises:
-            ForeignAddress: it is on another host, or leads there.
+            ForeignAddress: the URL is on another host, or redirects there.
         """
         ...
 
     async def screenshot(self) -> bytes:
-        """Return a picture of the page that is shown now, as PNG; blank before the first page.
+        """Return a screenshot of the current page as PNG; blank before the first page.
 
         Raises:
-            CannotScreenshot: the engine has no picture to give.
+            CannotScreenshot: this engine does not render pages.
         """
         ...
 
 
-def place(title: str, address: str) -> str:
-    """Say where `navigate` came to: the title, where the page has one, and the path with its query."""
-    path = urlsplit(address)._replace(scheme="", netloc="", fragment="").geturl() or "/"
+def describe_location(title: str, url: str) -> str:
+    """Return the result text of `navigate`: the title, if any, and the path with its query."""
+    path = urlsplit(url)._replace(scheme="", netloc="", fragment="").geturl() or "/"
     return f"{title} ({path})" if title else path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawPage:
-    """One page, after redirects, and after its scripts where the engine runs any."""
+    """HTML of one page after redirects, and after its scripts if the engine runs any."""
 
-    address: str
+    url: str
     status: int
     html: str
 
 
 class ReadablePortal(Portal, Protocol):
-    """A portal whose pages can be had as they are; both engines are."""
+    """A portal that returns the HTML of its pages, for `check_definition`. Both engines implement it."""
 
     async def read(self, path: str) -> RawPage:
-        """Return a page of the portal, whatever is on it.
+        """Return a page of the portal, whatever its content.
 
         Raises:
-            PortalUnavailable: it did not come.
+            PortalUnavailable: the page could not be loaded.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row of the job table: each field as the portal shows it, "" if it shows none.
+
+    The fields are not parsed. Portals leave fields out and have their own date formats; the session's rules
+    interpret them.
+    """
+
+    ref: str
+    """The portal's identifier of the job; never empty."""
+    submitted: str = ""
+    appt_date: str = ""
+    appt_time: str = ""
+    duration: str = ""
+    language: str = ""
+    job_type: str = ""
+    status: str = ""
+    """The portal's own text, for example "open"; the definition's `[outcomes]` maps it to a `JobOutcome`."""

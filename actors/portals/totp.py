@@ -1,6 +1,6 @@
-"""One-time codes as RFC 6238 makes them: six digits that are good for half a minute.
+"""One-time codes after RFC 6238 (TOTP): six digits, valid for 30 seconds.
 
-Not left to a library: those that are kept up refuse the 80 bits that many portals still give out.
+Implemented here because the maintained libraries reject 80-bit secrets, which many portals still issue.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DIGITS: Final = 6
 
 
 def is_totp_secret(text: str) -> bool:
-    """Tell whether codes can be made of a text."""
+    """Return whether a text is a usable base32 secret."""
     try:
         return bool(_key(text))
     except (binascii.Error, ValueError):
@@ -24,7 +24,7 @@ def is_totp_secret(text: str) -> bool:
 
 
 def one_time_code(secret: str, *, now: float | None = None) -> str:
-    """Return the code that is good now, or at a time in seconds since 1970."""
+    """Return the code that is valid now, or at a Unix time."""
     step = int(time.time() if now is None else now) // PERIOD
     digest = hmac.digest(_key(secret), step.to_bytes(8, "big"), "sha1")
     offset = digest[-1] & 0xF
@@ -33,6 +33,6 @@ def one_time_code(secret: str, *, now: float | None = None) -> str:
 
 
 def _key(secret: str) -> bytes:
-    # Portals show it in groups, in either case, and without its padding.
+    # Portals show secrets in groups, in either case and without padding.
     letters = "".join(secret.split()).upper().rstrip("=")
     return base64.b32decode(letters + "=" * (-len(letters) % 8))

@@ -1,4 +1,4 @@
-"""The practice portal as a supervised child: something real to work against."""
+"""The practice portal as a supervised child process: a real web site to work on."""
 
 from __future__ import annotations
 

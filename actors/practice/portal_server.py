@@ -1,4 +1,4 @@
-"""Runs the practice portal, a web site of its own, as a child process."""
+"""Runs the practice portal, a separate web site, as a child process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from ..services import ChildProcess, Command, ProcessNotReady, ServerProcess
 from ..settings import PracticeSettings
 
-_GREETING = TypeAdapter(dict[str, str])
+_READY_MESSAGE = TypeAdapter(dict[str, str])
 
 
 class PracticePortal(ServerProcess):
-    """The practice portal on its own port, with its state in a file that outlives it.
+    """The practice portal on its own port, with its state in a file that persists across restarts.
 
     Raises:
         ProcessExited, ProcessNotStarted, ProcessNotReady: from ``started``.
@@ -28,25 +28,25 @@ class PracticePortal(ServerProcess):
 
     async def prepare(self) -> Command:
         settings = asdict(self._settings) | {"state_file": str(self._state_file)}
-        del settings["enabled"]  # it is started
-        line = json.dumps(settings, default=_disclosed)
+        del settings["enabled"]  # not a setting of the portal itself
+        line = json.dumps(settings, default=_reveal_secret)
         return Command(name="practice", argv=self._program, stdin=line.encode() + b"\n")
 
     async def ready(self, process: ChildProcess) -> str:
-        greeting = await process.find_line(_greeting)
-        if "url" not in greeting:
-            raise ProcessNotReady("practice", f"it greeted with {greeting} instead of its url")
-        return greeting["url"]
+        message = await process.find_line(_parse_message)
+        if "url" not in message:
+            raise ProcessNotReady("practice", f"its first line is {message}, expected its url")
+        return message["url"]
 
 
-def _disclosed(value: object) -> str:
-    """Its own stdin is the one place where the portal can learn its secrets."""
+def _reveal_secret(value: object) -> str:
+    """Return the value of a secret: the portal receives its secrets on stdin only."""
     assert isinstance(value, SecretStr)
     return value.get_secret_value()
 
 
-def _greeting(line: str) -> dict[str, str] | None:
+def _parse_message(line: str) -> dict[str, str] | None:
     try:
-        return _GREETING.validate_json(line)
+        return _READY_MESSAGE.validate_json(line)
     except ValidationError:
         return None

@@ -1,4 +1,4 @@
-"""Facts of tasks, published after they were committed. A batch is one event with many tasks."""
+"""Events of the task queue, published after the commit. A batch is one event with many ids."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent:
-    """Something was committed about these tasks; what they are now is asked of the queue."""
+    """These tasks changed; query the queue for their current state."""
 
     ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAdded(TaskEvent):
-    """They are on record, pending or delayed."""
+    """They were added, pending or delayed."""
 
     types: frozenset[str]
     due_in: float | None = None
-    """Seconds until the first of those that are delayed may run."""
+    """Seconds until the first delayed one may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,59 +31,59 @@ class TaskStarted(TaskEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskProgressed(TaskEvent):
-    """Their progress is what ``progress`` says, in the same order."""
+    """Their progress changed to ``progress``, in the order of the ids."""
 
     progress: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCompleted(TaskEvent):
-    """Their results are on record."""
+    """Their results are saved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFailed(TaskEvent):
-    """They will not be tried again by themselves."""
+    """They failed for good: no automatic retry follows."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRetried(TaskEvent):
-    """They are pending or delayed again: after a failure, a stall, a delay, or because somebody asked."""
+    """They are pending or delayed again: after a failure, a stall, a delay, or on request."""
 
     due_in: float | None = None
-    """Seconds until the first of those that are delayed may run."""
+    """Seconds until the first delayed one may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskReprioritized(TaskEvent):
-    """They come sooner or later than before."""
+    """Their priority changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCancelled(TaskEvent):
-    """Nobody may work on them any more."""
+    """They were cancelled: running handlers must stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDied(TaskEvent):
-    """They stalled too often."""
+    """They are dead: they stalled too often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueChanged:
-    """Something that concerns no single task: paused, resumed, limited."""
+    """The queue was paused, resumed or limited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteQueueChanged:
-    """Another instance on the same database committed something that concerns who works here.
+    """Another instance on the same database committed a change that concerns the workers here.
 
-    It is no `TaskEvent`: whoever keeps books of tasks was told where it happened.
+    It is not a `TaskEvent`: those are published on the instance where the change happened.
     """
 
     types: frozenset[str] | None
-    """There may be more of these to claim; None: of any type."""
+    """Types with new tasks to claim; None: any type."""
     cancelled: tuple[UUID, ...] = ()
-    """Nobody may work on them any more, unless they were given out anew meanwhile."""
+    """Cancelled there; they may have been claimed again since."""

@@ -1,4 +1,4 @@
-"""Ids of tasks: UUIDs of version 7, so that the order of ids is the order of birth."""
+"""Task ids: UUIDs of version 7, so that the order of ids is the order of creation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def new_ids(
     now: Callable[[], int] = time.time_ns,
     entropy: Callable[[int], bytes] = os.urandom,
 ) -> list[UUID]:
-    """So many new ids, each after the one before."""
+    """Return ``count`` new ids in ascending order."""
     if count <= 0:
         return []
     milliseconds = now() // 1_000_000
-    # Twelve bits after the version count within the millisecond (RFC 9562, method 1); what
-    # does not fit goes into the next one.
+    # The twelve bits after the version count within the millisecond (RFC 9562, method 1); an
+    # overflow carries into the next millisecond.
     tails = memoryview(entropy(8 * count)).cast("Q")
     return [
         UUID(int=(milliseconds + (n >> 12)) << 80 | _VERSION | (n & 0xFFF) << 64 | _VARIANT | tails[n] >> 2)
@@ -31,5 +31,5 @@ def new_ids(
 
 
 def first_id_at(milliseconds: int) -> UUID:
-    """The lowest id that can be born in this millisecond since 1970."""
+    """The lowest id of this millisecond since 1970."""
     return UUID(int=milliseconds << 80 | _VERSION | _VARIANT)

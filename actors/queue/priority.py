@@ -1,24 +1,22 @@
-"""How urgent a task is: a higher number comes first, and 0 is usual. Pure.
+"""The priority of a task: a higher number comes first, 0 is the default. Pure.
 
-What that means for the order is the record's to say, in the statements that
-write a task's *rank*: the microsecond from which it may run, less ``age_seconds``
-for each step of priority; the lowest rank is claimed first. It never changes by
-itself, so one index keeps the order, and yet those who wait get older: a task of
-priority ``p`` is overtaken by one of priority ``q`` only if that came less than
-``(q - p) * age_seconds`` later. Nothing that arrives after that can delay it.
+The order itself is in the statements that write a task's *rank*: the microsecond
+from which it may run, minus ``priority_aging_seconds`` for each step of priority.
+The lowest rank is claimed first. A rank never changes by itself, so one index
+keeps the order, and yet waiting tasks age: a task of priority ``p`` is overtaken
+by one of priority ``q`` only if that came less than
+``(q - p) * priority_aging_seconds`` later. A task that arrives after that cannot
+delay it.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-LOWEST: Final = -1000
-HIGHEST: Final = 1000
+MIN_PRIORITY: Final = -1000
+MAX_PRIORITY: Final = 1000
 
 
-def from_number(number: int) -> int:
-    """The priority that a caller of ``/api/bot/tasks/add`` means, who may name any number; higher is first.
-
-    What lies beyond our limits counts as the limit.
-    """
-    return max(LOWEST, min(HIGHEST, number))
+def clamp_priority(number: int) -> int:
+    """The priority for a number given to ``/api/bot/tasks/add``: any integer, cut to our limits."""
+    return max(MIN_PRIORITY, min(MAX_PRIORITY, number))

@@ -1,4 +1,4 @@
-"""Gives back what its worker left, wakes what was delayed, and forgets what is old."""
+"""Requeues tasks whose lease expired, releases delayed tasks, and deletes old ones."""
 
 from __future__ import annotations
 
@@ -16,29 +16,27 @@ from ..database.connections.connection import Connection, ConnectionFactory
 from ..database.connections.threads import DatabaseThreads
 from ..database.errors import DatabaseUnavailable
 from ..settings import DatabaseSettings, QueueSettings
-from .engine.task_queue import policy_of
+from .engine.task_queue import queue_config
 from .events import TaskAdded, TaskRetried
 from .statements import maintenance
-from .statements.sql import SESSION
-from .statements.transaction import QueueTransaction
+from .statements.sql import SESSION, QueueTransaction
 
-TIDY_SECONDS: Final = 30.0
-"""How often old tasks are looked for."""
+CLEANUP_SECONDS: Final = 30.0
+"""Time between two deletions of old tasks."""
 _LIMIT: Final = 1000
 """Most tasks in one statement."""
 
 
 class Reaper(Actor[Never]):
-    """Keeps the queue moving where no caller does.
+    """Does the periodic work of the queue; each instance on a database may have one.
 
-    Any number of them may work on one database. Each has a connection of its
-    own and is absent as long as PostgreSQL is.
+    It has a connection of its own, and is unavailable while PostgreSQL is.
 
     Raises:
-        DatabaseAway, DatabaseRefused: from ``started`` and later.
+        DatabaseUnavailable, DatabaseRejected: from ``started`` and later.
     """
 
-    absences: ClassVar[tuple[type[BaseException], ...]] = (DatabaseUnavailable,)
+    dependency_errors: ClassVar[tuple[type[BaseException], ...]] = (DatabaseUnavailable,)
 
     def __init__(
         self,
@@ -54,17 +52,17 @@ class Reaper(Actor[Never]):
         self._dsn = dsn
         self._bus = bus
         self._random = Random() if random is None else random
-        self._policy = policy_of(settings)
+        self._config = queue_config(settings)
         self._due = 0.0
-        self._sooner = trio.Event()
+        self._due_changed = trio.Event()
 
     async def started(self) -> None:
-        self.context.detail.update(reaped=0, released=0, forgotten=0)
+        self.context.detail.update(requeued=0, released=0, deleted=0)
         await self.context.nursery.start(self._listen)
         await self.context.nursery.start(self._serve)
 
     async def _listen(self, task_status: trio.TaskStatus[None]) -> None:
-        """Wake earlier where something was added that is due before we would look again."""
+        """Wake up earlier for a delayed task that is due before the next sweep."""
         with self._bus.subscribe(TaskAdded, TaskRetried, capacity=1024) as events:
             task_status.started()
             async for event in events:
@@ -73,46 +71,46 @@ class Reaper(Actor[Never]):
                     due = trio.current_time() + event.due_in
                     if due < self._due:
                         self._due = due
-                        self._sooner.set()
+                        self._due_changed.set()
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         server = ConnectionFactory(self._database, self._dsn, "botvisor reaper")
-        self._threads = DatabaseThreads(1, limit=server.hang)
-        link = await self._threads.connect(server)
+        self._threads = DatabaseThreads(1, limit=server.statement_deadline)
+        connection = await self._threads.connect(server)
         try:
-            await self._threads.run(link, lambda link: link.execute(SESSION))
+            await self._threads.run(connection, lambda connection: connection.execute(SESSION))
             task_status.started()
-            tidy = trio.current_time()
+            next_cleanup = trio.current_time()
             while True:
-                await self._look(link)
-                if trio.current_time() >= tidy:
-                    await self._tidy(link)
-                    tidy = trio.current_time() + TIDY_SECONDS
+                await self._sweep(connection)
+                if trio.current_time() >= next_cleanup:
+                    await self._clean_up(connection)
+                    next_cleanup = trio.current_time() + CLEANUP_SECONDS
                 with trio.move_on_at(self._due):
-                    await self._sooner.wait()
-                self._sooner = trio.Event()
+                    await self._due_changed.wait()
+                self._due_changed = trio.Event()
         except Connection.Error as error:
             raise server.fault(error) from error
         finally:
-            link.close()
+            connection.close()
 
-    async def _look(self, link: Connection) -> None:
-        # Whatever is added from here on may only make it earlier.
+    async def _sweep(self, connection: Connection) -> None:
+        # Tasks that are added from here on can only make it earlier.
         pause = min(self._settings.poll_seconds, self._settings.lease_seconds / 3)
         self._due = trio.current_time() + pause
-        reaped = await self._until_done(link, partial(maintenance.reap, limit=_LIMIT))
-        released = await self._until_done(link, partial(maintenance.release_due, limit=_LIMIT))
-        self.context.count(reaped=reaped, released=released)
-        due = await self._threads.run(link, maintenance.next_due)
+        requeued = await self._in_batches(connection, partial(maintenance.reap, limit=_LIMIT))
+        released = await self._in_batches(connection, partial(maintenance.release_due, limit=_LIMIT))
+        self.context.count(requeued=requeued, released=released)
+        due = await self._threads.run(connection, maintenance.next_due)
         if due is not None:
             self._due = min(self._due, trio.current_time() + max(0.001, due))
 
-    async def _until_done(self, link: Connection, work: Callable[[QueueTransaction], int]) -> int:
+    async def _in_batches(self, connection: Connection, work: Callable[[QueueTransaction], int]) -> int:
         total = 0
         while True:
             number, events = await self._threads.run(
-                link,
-                partial(maintenance.in_transaction, work=work, policy=self._policy, random=self._random),
+                connection,
+                partial(maintenance.in_transaction, work=work, config=self._config, random=self._random),
             )
             for event in events:
                 self.context.publish(event)
@@ -120,21 +118,25 @@ class Reaper(Actor[Never]):
             if number < _LIMIT:
                 return total
 
-    async def _tidy(self, link: Connection) -> None:
+    async def _clean_up(self, connection: Connection) -> None:
         settings = self._settings
-        seconds = settings.keep_hours * 3600
-        forgotten = await self._forget(link, maintenance.born_before(seconds), seconds)
-        surplus = await self._threads.run(link, partial(maintenance.beyond, keep=settings.keep_count))
+        seconds = settings.retention_hours * 3600
+        deleted = await self._delete(connection, maintenance.first_id_within(seconds), seconds)
+        surplus = await self._threads.run(
+            connection, partial(maintenance.surplus_bound, keep=settings.retention_count)
+        )
         if surplus is not None:
-            forgotten += await self._forget(link, surplus, 0.0)
-        await self._threads.run(link, partial(maintenance.repair_lanes, lease_seconds=settings.lease_seconds))
-        self.context.count(forgotten=forgotten)
+            deleted += await self._delete(connection, surplus, 0.0)
+        await self._threads.run(
+            connection, partial(maintenance.repair_lanes, lease_seconds=settings.lease_seconds)
+        )
+        self.context.count(deleted=deleted)
 
-    async def _forget(self, link: Connection, before: UUID, seconds: float) -> int:
-        work = partial(maintenance.forget, before=before, seconds=seconds, limit=_LIMIT)
+    async def _delete(self, connection: Connection, before: UUID, seconds: float) -> int:
+        work = partial(maintenance.delete_finished, before=before, seconds=seconds, limit=_LIMIT)
         total = 0
         while True:
-            number = await self._threads.run(link, work)
+            number = await self._threads.run(connection, work)
             total += number
             if number < _LIMIT:
                 return total

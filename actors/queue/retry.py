@@ -1,4 +1,4 @@
-"""When a failed task is tried again, if at all. Pure; its randomness is passed in."""
+"""Decides whether and when a failed task is retried. Pure; randomness is passed in."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 from .messages import BackoffKind, RetryRule
 
 _MOST_DOUBLINGS: Final = 64
-"""More would only overflow; the maximum of the rule is long reached."""
+"""More would overflow; the rule's maximum is reached long before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class AttemptFailure:
     """How an attempt ended."""
 
     permanent: bool = False
@@ -20,7 +20,7 @@ class Failure:
 
 
 def backoff(rule: RetryRule, attempts: int, chance: float) -> float:
-    """Seconds to wait after so many attempts; ``chance`` from 0 to 1 picks the jitter."""
+    """Seconds to wait after ``attempts`` attempts; ``chance``, from 0 to 1, scales the jitter."""
     wait = rule.seconds
     if rule.kind is BackoffKind.EXPONENTIAL:
         wait *= 2.0 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS)
@@ -28,11 +28,11 @@ def backoff(rule: RetryRule, attempts: int, chance: float) -> float:
 
 
 def next_wait(
-    failure: Failure, rule: RetryRule, *, attempts: int, max_attempts: int, chance: float
+    failure: AttemptFailure, rule: RetryRule, *, attempts: int, max_attempts: int, chance: float
 ) -> float | None:
-    """Seconds until the next attempt, or None where there will be none.
+    """Seconds until the next attempt, or None if the failure is final.
 
-    Who refused us and said when to come back is not asked earlier, whatever our own rule says.
+    A ``retry_after`` is a lower bound, whatever the rule says.
     """
     if failure.permanent or attempts >= max_attempts:
         return None

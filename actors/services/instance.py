@@ -1,4 +1,4 @@
-"""Where a running instance is reached: a small file in its data directory, read by the command line."""
+"""``instance.json`` in the data directory: pid and URLs of the running instance, for the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .errors import DataDirUnusable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """What others need to know about a running botvisor; holds no secrets."""
+    """A running botvisor; contains no secrets."""
 
     pid: int
     started_at: datetime
@@ -31,7 +31,7 @@ _instance = TypeAdapter(Instance)
 
 
 def write_instance(data_dir: DataDir, instance: Instance) -> None:
-    """Say where we are reached. A reader sees the whole of it or nothing."""
+    """Write the file atomically."""
     target = data_dir.path / INSTANCE
     draft = target.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -41,17 +41,17 @@ def write_instance(data_dir: DataDir, instance: Instance) -> None:
 
 
 def remove_instance(data_dir: DataDir) -> None:
-    """Say that we are not reached any more. Closing the data directory does it too."""
+    """Delete the file. Closing the data directory does so, too."""
     (data_dir.path / INSTANCE).unlink(missing_ok=True)
 
 
 def read_instance(path: Path | None = None) -> Instance | None:
-    """The instance that runs on a data directory; None where none does.
+    """Return the instance that runs on a data directory, or None.
 
-    A file left by a killed instance is not believed: the one that wrote it must hold the lock.
+    A file left by a killed instance is ignored: the process that wrote it must hold the lock.
 
     Raises:
-        DataDirUnusable: the directory or the file may not be read.
+        DataDirUnusable: the directory or the file cannot be read.
     """
     path = (default_path() if path is None else path).expanduser().absolute()
     try:

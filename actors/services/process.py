@@ -1,8 +1,7 @@
-"""A child process that has an owner, a voice and an end.
+"""Runs a child process for the duration of a block.
 
-It is killed by the kernel when we die, however we die; what it writes goes to
-the log line by line; and on leaving its block it is stopped and reaped, within
-a limit. What it is for is left to `server.py` and the servers.
+The kernel kills the child when this process ends, however it ends. Its output is logged line by line. On exit
+from the block the child is stopped and reaped, within a time limit. `server.py` builds on this.
 """
 
 from __future__ import annotations
@@ -26,15 +25,13 @@ from .identity import Identity
 
 R = TypeVar("R")
 
-TAIL_LINES = 50  # enough for PostgreSQL to say what it did before it failed
-LONGEST_LINE = (
-    16_384  # bytes; longer ones are logged in pieces, so that a child without line ends costs no memory
-)
-LAST_WORDS = 0.5  # seconds to read on after the end, where something else still holds its output open
-MOST_HEARD = 50  # lines of one piece of at most 64 kB, where there is a listener
-REAP = 1.0  # seconds until the kernel has ended what got SIGKILL
+TAIL_LINES = 50  # enough for the messages that PostgreSQL writes before it fails
+MAX_LINE_BYTES = 16_384  # longer lines are logged in pieces, so that memory stays bounded
+DRAIN_SECONDS = 0.5  # reading continues after the end while another process holds the output open
+MAX_LINES_PER_READ = 50  # of at most 64 kB, if there is a line sink
+REAP_SECONDS = 1.0  # until the kernel has ended a process after SIGKILL
 
-# The death signal is only set once setpriv runs: had we died before, nobody would ever send it.
+# setpriv sets the parent-death signal after the fork; if the parent died before that, the signal never comes.
 _UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
 
 
@@ -43,28 +40,27 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 
 @asynccontextmanager
 async def open_process(
-    command: Command, *, listener: LineSink | None = None
+    command: Command, *, sink: LineSink | None = None
 ) -> AsyncGenerator[ChildProcess, None]:
-    """Run a command for as long as the block lasts.
+    """Run a command for the duration of the block.
 
-    The process leads a session and process group of its own, so that Ctrl-C in
-    our terminal reaches only us. Leaving the block stops it as `Command.stop`
-    says; that cannot be cancelled, and ends within the sum of its limits.
+    The process leads its own session and process group, so that Ctrl-C in our terminal reaches only us. Exit
+    from the block stops it as `Command.stop` says; that cannot be cancelled, and ends within the sum of its
+    time limits.
 
-    Where there is a listener, lines that come faster than they can be heard
-    are passed over, unseen by anybody.
+    With a sink, lines that arrive faster than they can be processed are dropped and counted.
 
     Raises:
-        ProcessNotStarted: nothing runs then.
+        ProcessNotStarted: no process was started.
     """
-    process = ChildProcess(command, listener)
+    process = ChildProcess(command, sink)
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(process.attend)
+        nursery.start_soon(process.monitor)
         try:
             yield process
         except Exception as error:
-            failure = error  # goes past the nursery, which would wrap it in a group
+            failure = error  # kept out of the nursery, which would wrap it in an exception group
         finally:
             await process.stop()
     if failure is not None:
@@ -72,59 +68,59 @@ async def open_process(
 
 
 class ChildProcess:
-    """A running process, see `open_process`."""
+    """A running process; see `open_process`."""
 
-    def __init__(self, command: Command, listener: LineSink | None = None) -> None:
+    def __init__(self, command: Command, sink: LineSink | None = None) -> None:
         self.command = command
-        self._listener = listener
+        self._sink = sink
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._looks: list[Callable[[str], None]] = [] if listener is None else [listener.hear]
-        self._dependants: list[trio.CancelScope] = []
+        self._line_callbacks: list[Callable[[str], None]] = [] if sink is None else [sink.write]
+        self._required_scopes: list[trio.CancelScope] = []
         self._exited = trio.Event()
         self._group_until = -math.inf
-        """Until then, on trio's clock, its group may end by itself."""
-        # Shielded, as the output of its last moments is wanted too; stop() ends it within a limit.
-        self._attention = trio.CancelScope(shield=True)
+        """Time on trio's clock until which its process group may end by itself."""
+        # Shielded, so that its last output is read; stop() ends it within a time limit.
+        self._monitor_scope = trio.CancelScope(shield=True)
         self._spawn()
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also that of its process group."""
+        """Its process id, which is also the id of its process group."""
         return self._popen.pid
 
     @property
     def tail(self) -> tuple[str, ...]:
-        """The last lines that it wrote, on stdout and stderr alike, oldest first."""
+        """The last lines that it wrote to stdout and stderr, oldest first."""
         return tuple(self._tail)
 
     async def wait(self) -> int:
-        """Wait for its end; the status as in `subprocess`: negative is the number of a signal."""
+        """Wait until it ends; return its status as in `subprocess` (negative: number of a signal)."""
         await self._exited.wait()
         return self._popen.wait()
 
     @contextmanager
     def required(self) -> Generator[None, None, None]:
-        """Leave the block as soon as the process ends.
+        """Cancel the block as soon as the process ends.
 
         Raises:
             ProcessExited: it ended, whatever its status.
         """
         with trio.CancelScope() as scope:
-            self._dependants.append(scope)
+            self._required_scopes.append(scope)
             if self._exited.is_set():
                 scope.cancel()
             try:
                 yield
             finally:
-                self._dependants.remove(scope)
+                self._required_scopes.remove(scope)
         if scope.cancelled_caught:
             raise ProcessExited(self.command.name, self._popen.wait(), self.tail) from None
 
     async def find_line(self, match: Callable[[str], R | None]) -> R:
-        """Wait until a line on stdout or stderr gives something other than None, and return that.
+        """Wait for an output line for which `match` returns a value other than None, and return that.
 
-        Lines written before the call count as far as the tail goes back. `match` gets every line, logs and
-        all, and must not raise.
+        Lines written before the call are matched as far back as the tail goes. `match` receives every line
+        and must not raise.
 
         Raises:
             ProcessExited: it ended without such a line.
@@ -132,36 +128,36 @@ class ChildProcess:
         found: list[R] = []
         seen = trio.Event()
 
-        def look(line: str) -> None:
+        def check(line: str) -> None:
             if not found and (value := match(line)) is not None:
                 found.append(value)
                 seen.set()
 
         for line in self._tail:
-            look(line)
-        self._looks.append(look)
+            check(line)
+        self._line_callbacks.append(check)
         try:
             with self.required():
                 await seen.wait()
         finally:
-            self._looks.remove(look)
+            self._line_callbacks.remove(check)
         return found[0]
 
     async def stop(self) -> None:
-        """End it: each step of `Command.stop`, then SIGKILL. Cannot be cancelled."""
-        limit = sum(step.grace for step in self.command.stop) + LAST_WORDS + REAP
+        """Stop it: each step of `Command.stop`, then SIGKILL. Cannot be cancelled."""
+        limit = sum(step.grace for step in self.command.stop) + DRAIN_SECONDS + REAP_SECONDS
         with trio.move_on_after(limit, shield=True):
             for step in self.command.stop:
                 if not self._exited.is_set():
-                    await self._ask_to_end(step)
+                    await self._run_stop_step(step)
             if not self._exited.is_set():
                 self._signal_group(signal.SIGKILL)
                 await self._exited.wait()
-        if not self._exited.is_set():  # stuck in the kernel, on a dead disk for instance
+        if not self._exited.is_set():  # stuck in the kernel, for example on a failed disk
             LOGGER.error("process_not_reaped", process=self.command.name, pid=self.pid)
-        self._attention.cancel()
+        self._monitor_scope.cancel()
 
-    async def _ask_to_end(self, step: StopStep) -> None:
+    async def _run_stop_step(self, step: StopStep) -> None:
         if step.group:
             self._group_until = trio.current_time() + step.grace
             self._signal_group(step.signal)
@@ -172,7 +168,7 @@ class ChildProcess:
             await self._exited.wait()
 
     def _spawn(self) -> None:
-        # Straight from this thread, not from a worker thread as trio would: the kernel sends the death signal
+        # In this thread and not in a worker thread, as trio does: the kernel sends the parent-death signal
         # when the thread that forked ends.
         command = self.command
         argv = (
@@ -203,11 +199,11 @@ class ChildProcess:
             ) from error
         LOGGER.debug("process_spawned", process=command.name, pid=self._popen.pid)
 
-    async def attend(self) -> None:
-        """Hear it, feed it and notice its end, until `stop`; `open_process` sees to that."""
+    async def monitor(self) -> None:
+        """Read its output, write its input and wait for its end, until `stop`. Run by `open_process`."""
         popen, drained = self._popen, trio.Event()
-        voices = (("stdout", popen.stdout), ("stderr", popen.stderr))
-        streams = [(_stream(pipe), name) for name, pipe in voices if pipe is not None]
+        pipes = (("stdout", popen.stdout), ("stderr", popen.stderr))
+        streams = [(_stream(pipe), name) for name, pipe in pipes if pipe is not None]
 
         async def read() -> None:
             async with trio.open_nursery() as readers:
@@ -216,7 +212,7 @@ class ChildProcess:
             drained.set()
 
         try:
-            with self._attention:
+            with self._monitor_scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(read)
                     nursery.start_soon(self._watch, drained)
@@ -227,21 +223,21 @@ class ChildProcess:
 
     async def _watch(self, drained: trio.Event) -> None:
         await trio.lowlevel.wait_readable(self._pidfd)
-        # What it started in its group ends with it. Only wait() sets its id free.
+        # The rest of its group is killed with it. Its id cannot be reused before wait().
         with trio.move_on_at(self._group_until):
             await drained.wait()
         self._signal_group(signal.SIGKILL)
         status = self._popen.wait()
-        with trio.move_on_after(LAST_WORDS):
+        with trio.move_on_after(DRAIN_SECONDS):
             await drained.wait()
         LOGGER.debug("process_ended", process=self.command.name, pid=self.pid, status=status)
         self._exited.set()
-        for scope in self._dependants:
+        for scope in self._required_scopes:
             scope.cancel()
 
     async def _feed(self, stdin: trio.lowlevel.FdStream) -> None:
         async with stdin:
-            with suppress(trio.BrokenResourceError):  # it ended, which is noticed elsewhere
+            with suppress(trio.BrokenResourceError):  # it ended, which `_watch` handles
                 await stdin.send_all(self.command.stdin or b"")
                 if self.command.hold_stdin:
                     await self._exited.wait()
@@ -251,37 +247,37 @@ class ChildProcess:
         async with stream:
             async for chunk in stream:
                 text = rest + chunk
-                if self._listener is not None and (surplus := text.count(b"\n") - MOST_HEARD) > 0:
-                    # Who writes without end must not keep everybody else from their turn.
-                    self._listener.miss(surplus)
-                    _, *lines, rest = text.rsplit(b"\n", MOST_HEARD + 1)
+                if self._sink is not None and (surplus := text.count(b"\n") - MAX_LINES_PER_READ) > 0:
+                    # Continuous output must not starve the other tasks.
+                    self._sink.dropped(surplus)
+                    _, *lines, rest = text.rsplit(b"\n", MAX_LINES_PER_READ + 1)
                 else:
                     *lines, rest = text.split(b"\n")
-                if len(rest) > LONGEST_LINE:
+                if len(rest) > MAX_LINE_BYTES:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
-                    self._hear(line, name)
-        self._hear(rest, name)
+                    self._handle_line(line, name)
+        self._handle_line(rest, name)
 
-    def _hear(self, raw: bytes, stream: str) -> None:
+    def _handle_line(self, raw: bytes, stream: str) -> None:
         line = raw.decode("utf-8", "replace").rstrip()
         if not line:
             return
         self._tail.append(line)
-        LOGGER.debug("process_wrote", process=self.command.name, stream=stream, line=line)
-        for look in self._looks:
-            look(line)
+        LOGGER.debug("process_output", process=self.command.name, stream=stream, line=line)
+        for callback in self._line_callbacks:
+            callback(line)
 
     def _signal_group(self, number: signal.Signals) -> None:
         if self._popen.returncode is not None:
-            return  # reaped: the number may be another group's by now
-        # Not permitted: only a child with another user's rights is left in it, such as a browser's sandbox.
+            return  # reaped: the id may belong to another group by now
+        # PermissionError: only processes of another user are left in the group, such as a browser's sandbox.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, number)
 
 
 async def run(command: Command) -> tuple[str, ...]:
-    """Run a command to its end and return the last lines that it wrote.
+    """Run a command to its end and return its last output lines.
 
     Raises:
         ProcessExited: its status is not 0.
@@ -299,45 +295,45 @@ def _stream(pipe: IO[bytes]) -> trio.lowlevel.FdStream:
 
 
 class LineSink(Protocol):
-    """Takes what a process writes, on stdout and stderr alike. Must not raise."""
+    """Receives the output lines of a process, from stdout and stderr. Must not raise."""
 
-    def hear(self, line: str) -> None:
-        """Take a line that is not empty."""
+    def write(self, line: str) -> None:
+        """Receive a line; it is not empty."""
         ...
 
-    def miss(self, lines: int) -> None:
-        """Note that so many lines were passed over."""
+    def dropped(self, lines: int) -> None:
+        """Receive the number of lines that were dropped."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopStep:
-    """One way to ask a process to end, and how long to wait for that."""
+    """A signal that asks a process to end, and how long to wait for that."""
 
     signal: signal.Signals
     grace: float
-    """Seconds."""
+    """Seconds to wait."""
     group: bool = False
-    """Ask its whole process group, not it alone; what it started has as long, if it holds the output open."""
+    """Signal the whole process group; children that hold the output open have as long to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run, and how to end it."""
+    """What to run, and how to stop it."""
 
     name: str
-    """For the log and for errors."""
+    """Name in the log and in errors."""
     argv: tuple[str, ...]
     env: Mapping[str, str] | None = None
-    """The whole environment; None passes ours on."""
+    """The complete environment; None inherits ours."""
     cwd: Path | None = None
     stdin: bytes | None = field(default=None, repr=False)
-    """Written at the start; may hold secrets and is never logged. None gives /dev/null."""
+    """Written at the start. It may contain secrets and is never logged. None means /dev/null."""
     hold_stdin: bool = True
-    """Keep stdin open after that, so that its end tells the child that we are gone."""
+    """Keep stdin open after that, so that end of file tells the child that we have ended."""
     merged: bool = False
-    """Its stderr goes where its stdout does: lines keep their order, and all are logged as stdout."""
+    """Redirect stderr to stdout: lines keep their order, and all are logged as stdout."""
     identity: Identity | None = None
-    """Another user to run as, where we are root."""
+    """User to run as, if we are root."""
     stop: tuple[StopStep, ...] = (StopStep(signal=signal.SIGTERM, grace=3.0),)
-    """Tried in order; SIGKILL to its whole process group follows."""
+    """Steps in order; then its whole process group gets SIGKILL."""

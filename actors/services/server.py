@@ -1,7 +1,6 @@
-"""An actor that is a server process: started when the server answers, crashed when it ends.
+"""An actor that runs a server process: ready when the server answers, failed when the process ends.
 
-Which program, with which settings, and how to know that it serves, is left to
-subclasses; when to start it again, to the supervisor.
+Subclasses define the program, its settings and its readiness check; the supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -22,21 +21,20 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 class ServerProcess(Actor[Never]):
     """Runs one server as a child process; it takes no messages.
 
-    Subclasses say what to run (:meth:`prepare`) and when it serves
-    (:meth:`ready`). After that the end of the process, whatever its status,
-    fails the actor with `ProcessExited`. ``context.detail`` shows its pid and
-    its address.
+    Subclasses define what to run (:meth:`prepare`) and when it is ready (:meth:`ready`). After that, the end
+    of the process, whatever its status, fails the actor with `ProcessExited`. ``context.detail`` has its pid
+    and its address.
     """
 
     ready_timeout: ClassVar[float] = 25.0
-    """Seconds from the spawn until it must serve; below the child spec's ``start_timeout``."""
+    """Seconds from the spawn until it must be ready; less than the child spec's ``start_timeout``."""
 
     async def prepare(self) -> Command:
-        """Do what must be done before the start, and say what to run."""
+        """Prepare the start and return the command to run."""
         raise NotImplementedError
 
     async def ready(self, process: ChildProcess) -> str:
-        """Wait until the server serves, and return its address. Ended early when the process ends."""
+        """Wait until the server is ready and return its address. Cancelled when the process ends."""
         raise NotImplementedError
 
     async def started(self) -> None:

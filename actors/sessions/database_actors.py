@@ -10,9 +10,9 @@ import trio
 
 from runtime import Address, AskFailed, MailboxFull, Request
 
+from ..database.errors import DatabaseOutage
 from ..database.journal.messages import JournalMessage
 from ..database.messages import Query, Write
-from ..database.refusals import RecordUnavailable
 
 R = TypeVar("R")
 
@@ -39,6 +39,6 @@ async def ask_until_answered(
     while True:
         try:
             return await address.ask(request, timeout=ASK_TIMEOUT)
-        except (AskFailed, MailboxFull, RecordUnavailable) as error:
+        except (AskFailed, MailboxFull, DatabaseOutage) as error:
             trouble(error)
             await trio.sleep(INSIST_PAUSE)

@@ -116,7 +116,7 @@ class DispatchCommand(Request[CommandResult]):
     :class:`SessionNotRunningHere`, or as the order is.
     """
 
-    order: SessionCommand
+    command: SessionCommand
     session_id: UUID | None = None
 
 

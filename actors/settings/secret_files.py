@@ -1,4 +1,4 @@
-"""Secrets that stand in files: read at load time and put where the secret itself belongs."""
+"""Reads the files that ``*_file`` settings name, and replaces the secret settings with their content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from .layers import SourcedValue
 from .urls import EMBEDDED, has_password, with_password
 
-_LONGEST = 4_096
+_MAX_BYTES = 4_096
 
 _FILES: Mapping[str, str] = {
     "web.token_file": "web.token",
@@ -18,47 +18,47 @@ _FILES: Mapping[str, str] = {
     "database.password_file": "database.url",
     "redis.password_file": "redis.url",
 }
-"""Each setting that names a file, and the one that its content goes to."""
+"""Maps each setting with a file name to the setting that gets the file's content."""
 
 
-def with_secrets(given: Mapping[str, SourcedValue]) -> dict[str, SourcedValue]:
-    """Return the settings with the content of every secret file in place.
+def with_secrets(values: Mapping[str, SourcedValue]) -> dict[str, SourcedValue]:
+    """Return the settings with the content of all secret files.
 
     Raises:
-        SettingsError: a file cannot be read or is empty, or the secret was given twice.
+        SettingsError: a file cannot be read or is empty, or the secret is also set directly.
     """
-    complete = dict(given)
-    for file, goal in _FILES.items():
-        if given[file].value != "":
-            complete[goal] = _filled(given[file], given[goal])
+    complete = dict(values)
+    for file, target in _FILES.items():
+        if values[file].value != "":
+            complete[target] = _with_secret(values[file], values[target])
     return complete
 
 
-def _filled(file: SourcedValue, goal: SourcedValue) -> SourcedValue:
-    if isinstance(goal.value, SecretStr):
-        if goal.value.get_secret_value():
-            raise file.refused(f"nothing, since {goal.setting.name} is set in {goal.source}")
-        return SourcedValue(setting=goal.setting, source=str(file.value), value=SecretStr(_read(file)))
-    url = str(goal.value)
+def _with_secret(file: SourcedValue, target: SourcedValue) -> SourcedValue:
+    if isinstance(target.value, SecretStr):
+        if target.value.get_secret_value():
+            raise file.error(f'"", because {target.setting.name} is already set in {target.source}')
+        return SourcedValue(setting=target.setting, source=str(file.value), value=SecretStr(_read(file)))
+    url = str(target.value)
     if url == EMBEDDED:
-        raise file.refused(f'nothing, since {goal.setting.name} is "{EMBEDDED}" and needs no password')
+        raise file.error(f'"", because {target.setting.name} is "{EMBEDDED}", which needs no password')
     if has_password(url):
-        raise file.refused(f"nothing, since {goal.setting.name} in {goal.source} has a password")
-    return SourcedValue(setting=goal.setting, source=goal.source, value=with_password(url, _read(file)))
+        raise file.error(f'"", because {target.setting.name} in {target.source} already has a password')
+    return SourcedValue(setting=target.setting, source=target.source, value=with_password(url, _read(file)))
 
 
 def _read(file: SourcedValue) -> str:
     try:
         with Path(str(file.value)).expanduser().open("rb") as stream:
-            content = stream.read(_LONGEST + 1)
-        # Editors and `echo` end a file with a line end, which is no part of the secret.
+            content = stream.read(_MAX_BYTES + 1)
+        # Editors and `echo` append a newline, which is not part of the secret.
         secret = content.decode().rstrip("\r\n")
     except OSError as error:
-        raise file.refused(f"a file that can be read: {error.strerror}") from None
-    except (UnicodeDecodeError, RuntimeError):  # a RuntimeError is a "~" without a home
-        raise file.refused("a file with UTF-8 text") from None
+        raise file.error(f"a readable file: {error.strerror}") from None
+    except (UnicodeDecodeError, RuntimeError):  # RuntimeError: "~" without a home directory
+        raise file.error("a file of UTF-8 text") from None
     if not secret.strip():
-        raise file.refused("a file that is not empty")
-    if len(content) > _LONGEST:
-        raise file.refused(f"a file of at most {_LONGEST} bytes")
+        raise file.error("a non-empty file")
+    if len(content) > _MAX_BYTES:
+        raise file.error(f"a file of at most {_MAX_BYTES} bytes")
     return secret

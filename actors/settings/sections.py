@@ -1,6 +1,6 @@
-"""The settings as dataclasses: one for each section of config/default.toml, where each key is explained.
+"""The settings as dataclasses, one per section of config/default.toml, which explains each key.
 
-Every number has an upper bound, so that no wait, pool or buffer can be configured to be endless.
+Every number has an upper bound, so that every timeout, pool and buffer is bounded.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from pydantic import SecretStr
 
 Name = Annotated[str, MinLen(1)]
 Secret = Annotated[SecretStr, MinLen(1)]
-"""A text of that kind is never shown."""
+"""A non-empty secret; never shown."""
 Port = Annotated[int, Interval(ge=0, le=65_535)]
 Share = Annotated[float, Interval(ge=0, le=1)]
 Wait = Annotated[float, Interval(gt=0, le=300)]
-"""Seconds that something may take."""
+"""Timeout in seconds."""
 Period = Annotated[float, Interval(gt=0, le=86_400)]
-"""Seconds between two of something."""
+"""Interval in seconds."""
 PeriodOrOff = Annotated[float, Interval(ge=0, le=86_400)]
+"""Interval in seconds; 0 means off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSettings:
-    """What concerns the process and its supervisors."""
+    """The process and its supervisors."""
 
     data_dir: str
     environment: Literal["development", "production"]
@@ -37,7 +38,7 @@ class RuntimeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackoffSettings:
-    """How long a restart waits."""
+    """Delays between restarts."""
 
     minimum_seconds: Period
     maximum_seconds: Period
@@ -47,7 +48,7 @@ class BackoffSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseSettings:
-    """PostgreSQL. Once loaded, ``url`` has the password of ``password_file`` in it; show its `mask_url`."""
+    """PostgreSQL. After loading, ``url`` contains the password; show only its `mask_url`."""
 
     url: Annotated[str, MinLen(1)] = field(repr=False)
     password_file: str
@@ -59,7 +60,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisSettings:
-    """Redis. Once loaded, ``url`` has the password of ``password_file`` in it; show its `mask_url`."""
+    """Redis. After loading, ``url`` contains the password; show only its `mask_url`."""
 
     url: Annotated[str, MinLen(1)] = field(repr=False)
     password_file: str
@@ -70,7 +71,7 @@ class RedisSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorSettings:
-    """How often the services are looked at, and how long what was seen counts."""
+    """Health checks of the services."""
 
     interval_seconds: Period
     retry_delay_seconds: Period
@@ -83,35 +84,35 @@ class MonitorSettings:
 class QueueSettings:
     """The task queue and this instance's workers on it."""
 
-    slots: Annotated[int, Interval(ge=1, le=1_000)]
+    concurrency: Annotated[int, Interval(ge=1, le=1_000)]
     lease_seconds: Annotated[float, Interval(ge=0.1, le=3_600)]
     max_stalls: Annotated[int, Interval(ge=0, le=100)]
-    age_seconds: Annotated[float, Interval(ge=0.001, le=86_400)]
+    priority_aging_seconds: Annotated[float, Interval(ge=0.001, le=86_400)]
     poll_seconds: Annotated[float, Interval(ge=0.01, le=60)]
     batch_size: Annotated[int, Interval(ge=1, le=10_000)]
-    keep_hours: Annotated[float, Interval(ge=0, le=87_600)]
-    keep_count: Annotated[int, Interval(ge=0, le=100_000_000)]
+    retention_hours: Annotated[float, Interval(ge=0, le=87_600)]
+    retention_count: Annotated[int, Interval(ge=0, le=100_000_000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyticsSettings:
-    """The four-hour periods of ``analytics_periods``."""
+    """Aggregation of ``analytics_periods``."""
 
-    every_seconds: Period
+    interval_seconds: Period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionSettings:
-    """How long what happened stays on record."""
+    """Deletion of old rows."""
 
-    keep_days: Annotated[float, Interval(ge=1, le=36_500)]
-    every_seconds: Period
+    days: Annotated[float, Interval(ge=1, le=36_500)]
+    interval_seconds: Period
     batch_size: Annotated[int, Interval(ge=1, le=10_000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """REST, WebSocket and the page. Once loaded, ``token`` has the content of ``token_file``, if set."""
+    """REST, WebSocket and the page. After loading, ``token`` has the content of ``token_file``, if set."""
 
     host: Name
     port: Port
@@ -127,7 +128,7 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsSettings:
-    """Bot sessions. Once loaded, ``password`` is the content of ``password_file`` where that is set."""
+    """Bot sessions. After loading, ``password`` has the content of ``password_file``, if set."""
 
     autostart: bool
     session_name: Annotated[str, MaxLen(255)]
@@ -150,13 +151,13 @@ class BrowserSettings:
 
     executable: str
     headless: bool
-    max_active: Annotated[int, Interval(ge=1, le=100)]
+    max_active_pages: Annotated[int, Interval(ge=1, le=100)]
     heartbeat_seconds: Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PracticeSettings:
-    """The practice portal and its quirks."""
+    """The practice portal and its faults."""
 
     enabled: bool
     host: Name
@@ -177,8 +178,15 @@ class PracticeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PluginsSettings:
+    """Capabilities from the user's own packages."""
+
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be configured, checked; no secret shows in its repr."""
+    """All settings, validated; its repr shows no secrets."""
 
     runtime: RuntimeSettings
     backoff: BackoffSettings
@@ -192,3 +200,4 @@ class Settings:
     sessions: SessionsSettings
     browser: BrowserSettings
     practice: PracticeSettings
+    plugins: PluginsSettings

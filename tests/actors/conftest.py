@@ -1,4 +1,4 @@
-"""Real servers for the tests of the record and the mirror: one of each for the whole run."""
+"""Real PostgreSQL and Valkey servers, one of each for the whole run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from runtime.testing import run_actor
 
 
 @contextmanager
-def in_the_background(start: Callable[[], ServerProcess]) -> Generator[None, None, None]:
-    """Run a server under supervision in a loop of its own, beside the loops that single tests have."""
+def run_in_background(start: Callable[[], ServerProcess]) -> Generator[None, None, None]:
+    """Run a supervised server in a trio loop and a thread of its own, beside the tests' loops."""
     ready = threading.Event()
     failure: list[BaseException] = []
     stop: list[Callable[[], None]] = []
@@ -35,7 +35,7 @@ def in_the_background(start: Callable[[], ServerProcess]) -> Generator[None, Non
     def run() -> None:
         try:
             trio.run(serve)
-        except BaseException as error:  # shown in the test's own thread
+        except BaseException as error:  # raised in the test's thread
             failure.append(error)
         ready.set()
 
@@ -54,7 +54,7 @@ def in_the_background(start: Callable[[], ServerProcess]) -> Generator[None, Non
 
 @pytest.fixture(scope="session")
 def shared_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Generator[DataDir, None, None]:
-    """The data directory of the servers that tests share."""
+    """The data directory of the shared servers."""
     path: Path = tmp_path_factory.mktemp("servers") / "data"
     with open_data_dir(path) as data_dir:
         yield data_dir
@@ -62,21 +62,21 @@ def shared_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Generator[DataD
 
 @pytest.fixture(scope="session")
 def postgres_dsn(shared_data_dir: DataDir) -> Generator[str, None, None]:
-    """A PostgreSQL that runs for as long as the tests do."""
-    with in_the_background(lambda: PostgresServer(shared_data_dir)):
+    """DSN of a PostgreSQL that runs for the whole session."""
+    with run_in_background(lambda: PostgresServer(shared_data_dir)):
         yield PostgresServer(shared_data_dir).dsn
 
 
 @pytest.fixture(scope="session")
 def valkey_url(shared_data_dir: DataDir) -> Generator[str, None, None]:
-    """A Valkey that runs for as long as the tests do."""
-    with in_the_background(lambda: ValkeyServer(shared_data_dir)):
+    """URL of a Valkey that runs for the whole session."""
+    with run_in_background(lambda: ValkeyServer(shared_data_dir)):
         yield ValkeyServer(shared_data_dir).url
 
 
 @pytest.fixture
 def database(postgres_dsn: str) -> Generator[str, None, None]:
-    """The address of a new, empty database of the shared server."""
+    """DSN of a new, empty database on the shared server."""
     name = f"test_{uuid4().hex}"
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(f"create database {name}".encode())
@@ -86,7 +86,7 @@ def database(postgres_dsn: str) -> Generator[str, None, None]:
 
 @pytest.fixture
 def redis_url(valkey_url: str) -> str:
-    """The address of the shared Redis, emptied."""
+    """URL of the shared Valkey, flushed."""
     with redis.Redis.from_url(valkey_url) as client:
         client.flushall()
     return valkey_url

@@ -1,4 +1,4 @@
-"""Settings: each layer, each way to get one wrong, and no secret in any sentence."""
+"""Settings: layers, error messages, and secrets, which no message shows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from actors.settings import (
     portal_file,
     reachable_host,
 )
-from actors.settings.setting import SETTINGS
-from actors.settings.urls import has_password, is_database_address, is_origin, is_redis_address, with_password
+from actors.settings.setting import Schema
+from actors.settings.urls import has_password, is_database_url, is_origin, is_redis_url, with_password
 
 DEFAULT = config_dir() / "default.toml"
 SECRET = "hunter2-öß"
@@ -48,11 +48,11 @@ def written(folder: Path, text: str, name: str = "own.toml") -> Path:
     return path
 
 
-# What comes with botvisor
+# Defaults
 
 
 def test_default_file_and_dataclasses_have_the_same_keys():
-    """Every setting stands in default.toml and in a dataclass, in the same order."""
+    """The same sections and keys, in the same order."""
     content = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
     in_file = {section: list(keys) for section, keys in content.items()}
     in_code = {
@@ -63,7 +63,7 @@ def test_default_file_and_dataclasses_have_the_same_keys():
 
 
 def test_every_default_has_exactly_one_comment():
-    """Each line of default.toml with a key ends in one comment, and no other line has one but the head."""
+    """Each line with a key ends in one comment; other comments are only at the head of the file."""
     head, _, body = DEFAULT.read_text(encoding="utf-8").partition("\n\n")
     assert all(line.startswith("# ") for line in head.splitlines())
     for line in body.splitlines():
@@ -85,30 +85,30 @@ def _is_toml(text: str) -> bool:
 
 
 def test_defaults_alone_are_valid():
-    """Nothing has to be configured."""
+    """No setting is required."""
     settings = load()
     assert settings.database.url == settings.redis.url == "embedded"
     assert settings.web.port == 8000
     assert settings.web.allowed_origins == ()
 
 
-def test_portal_file_is_a_definition_of_ours_or_a_path():
-    """A name stands for a file beside default.toml, a .toml path for itself."""
+def test_portal_file_takes_a_name_or_a_path():
+    """A name refers to a file in config/portals; a .toml path is used as it is."""
     assert portal_file("practice") == config_dir() / "portals" / "practice.toml"
     assert portal_file("mine/own.toml") == Path("mine/own.toml")
 
 
-def test_every_setting_says_what_it_expects():
-    """No expectation falls back to Python's own names of types."""
-    for setting in SETTINGS.values():
+def test_every_setting_describes_its_values():
+    """In words, not with the names of Python types."""
+    for setting in Schema().settings.values():
         assert re.match(r'(a |true or|")', setting.expected), setting
 
 
 # Layers
 
 
-def test_each_layer_lies_on_the_one_before(tmp_path: Path):
-    """Defaults, file, common names in the environment, our own there, --set: the last one counts."""
+def test_precedence_of_layers(tmp_path: Path):
+    """Defaults, file, common environment variables, our own environment variables, --set."""
     file = written(tmp_path, "[web]\nport = 9001\nmax_clients = 7\n")
     assert load(file=file).web.port == 9001
     assert load(file=file, API_PORT="9002").web.port == 9002
@@ -132,8 +132,8 @@ def test_each_layer_lies_on_the_one_before(tmp_path: Path):
         ("API_PORT", "", "web", "port", 8000),
     ],
 )
-def test_common_names_are_taken(variable: str, text: str, section: str, key: str, value: object):
-    """The names that compose files use configure us too; empty means unset."""
+def test_common_environment_variables(variable: str, text: str, section: str, key: str, value: object):
+    """An empty variable counts as unset."""
     assert getattr(getattr(load(**{variable: text}), section), key) == value
 
 
@@ -155,21 +155,21 @@ def test_common_names_are_taken(variable: str, text: str, section: str, key: str
         ("web.token=123", "web", "token", SecretStr("123")),
     ],
 )
-def test_text_becomes_a_toml_value_where_that_fits(override: str, section: str, key: str, value: object):
-    """Text from the command line is read as TOML where that is of the right type, else as it stands."""
+def test_parsing_of_strings(override: str, section: str, key: str, value: object):
+    """A string is parsed as TOML if that has the right type; otherwise it is used as it is."""
     found = getattr(getattr(load(override), section), key)
     assert found == value
     assert type(found) is type(value)
 
 
-def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path):
-    """An editor of another system may have written it."""
+def test_a_file_with_a_byte_order_mark(tmp_path: Path):
+    """The mark is ignored."""
     path = tmp_path / "own.toml"
     path.write_bytes(b"\xef\xbb\xbf[web]\r\nport = 1\r\n")
     assert load(file=path).web.port == 1
 
 
-# What is wrong, in one line
+# Error messages
 
 
 @pytest.mark.parametrize(
@@ -179,37 +179,37 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path):
         ("[web]\nport = true", "web.port = true, expected a whole number from 0 to 65535"),
         ("[web]\nport = 8000.0", "web.port = 8000.0, expected a whole number from 0 to 65535"),
         ("[web]\nport = 65536", "web.port = 65536, expected a whole number from 0 to 65535"),
-        ("[web]\nhost = ''", 'web.host = "", expected a text that is not empty'),
+        ("[web]\nhost = ''", 'web.host = "", expected a string that is not empty'),
         ("[web]\nprot = 1", "unknown key web.prot; did you mean web.port?"),
         ("[web]\npool_size = 1", "unknown key web.pool_size; did you mean database.pool_size?"),
         ("[wbe]\nport = 1", "unknown section [wbe]; did you mean [web]?"),
         ("port = 1", "unknown key port; did you mean web.port?"),
         ("web = 1", "web = ***, expected a table [web]"),
         ("[[web]]\nport = 1", "web = ***, expected a table [web]"),
-        ('"a\\nb" = 1', 'unknown key "a\\nb"; the sections are '),
+        ('"a\\nb" = 1', 'unknown key "a\\nb"; valid sections: '),
         ("[web.port]\nx = 1", "web.port = {…}, expected a whole number from 0 to 65535"),
         ("[runtime]\nlog_level = 'loud'", 'expected "debug" or "info" or "warning" or "error"'),
-        ("[runtime]\nstop_timeout_seconds = inf", "expected a number above 0 and up to 300"),
-        ("[runtime]\nstop_timeout_seconds = nan", "expected a number above 0 and up to 300"),
+        ("[runtime]\nstop_timeout_seconds = inf", "expected a number above 0, at most 300"),
+        ("[runtime]\nstop_timeout_seconds = nan", "expected a number above 0, at most 300"),
         ("[backoff]\njitter = 1.5", "backoff.jitter = 1.5, expected a number from 0 to 1"),
         ("[practice]\nenabled = 'yes'", 'practice.enabled = "yes", expected true or false'),
         ("[practice]\nenabled = 1979-05-27", 'practice.enabled = "1979-05-27", expected true or false'),
-        ("[web]\nallowed_origins = [1]", "web.allowed_origins = [1], expected a list of texts"),
-        ("[web\n", "line 1, column 5: not TOML: "),
-        ("[web]\nport = ", "not TOML: Invalid value"),
-        ("[web]\nport = 1\nport = 2\n", "line 3, column 9: not TOML: Cannot overwrite a value"),
+        ("[web]\nallowed_origins = [1]", "web.allowed_origins = [1], expected a list of strings"),
+        ("[web\n", "line 1, column 5: invalid TOML: "),
+        ("[web]\nport = ", "invalid TOML: Invalid value"),
+        ("[web]\nport = 1\nport = 2\n", "line 3, column 9: invalid TOML: Cannot overwrite a value"),
     ],
 )
-def test_a_wrong_file_is_told_in_one_line(tmp_path: Path, text: str, sentence: str):
-    """The line names the file, and the key with its value or the place in the file."""
+def test_errors_in_a_file(tmp_path: Path, text: str, sentence: str):
+    """One line with the file, and the key with its value or the position in the file."""
     path = written(tmp_path, text)
     found = problem(file=path)
     assert found.startswith(f"{path}: ")
     assert sentence in found
 
 
-def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path):
-    """Missing, a folder, or no text."""
+def test_unreadable_files(tmp_path: Path):
+    """A missing file, a folder, and a binary file."""
     assert (
         problem(file=tmp_path / "no.toml")
         == f"{tmp_path / 'no.toml'}: cannot be read: No such file or directory"
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path):
     assert problem(file=tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"[web]\n\xff")
-    assert problem(file=binary) == f"{binary}: is not UTF-8 text: byte 6"
+    assert problem(file=binary) == f"{binary}: not UTF-8 text: invalid byte at offset 6"
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path):
         ),
     ],
 )
-def test_a_wrong_variable_is_told_in_one_line(environ: dict[str, str], sentence: str):
-    """The line names the variable as it was set."""
+def test_errors_in_the_environment(environ: dict[str, str], sentence: str):
+    """The message names the variable."""
     assert problem(**environ).startswith(sentence)
 
 
@@ -251,20 +251,20 @@ def test_a_wrong_variable_is_told_in_one_line(environ: dict[str, str], sentence:
         ("web.port", '--set: "web.port", expected section.key=value'),
         ("web.port=x", '--set: web.port = "x", expected a whole number from 0 to 65535'),
         ("practise.port=1", "--set: unknown key practise.port; did you mean practice.port?"),
-        ("web.zzzz=1", "--set: unknown key web.zzzz; [web] knows host, port, token"),
-        ("zzzz.zzzz=1", "--set: unknown key zzzz.zzzz; the sections are runtime, backoff"),
+        ("web.zzzz=1", "--set: unknown key web.zzzz; valid keys of [web]: host, port, token"),
+        ("zzzz.zzzz=1", "--set: unknown key zzzz.zzzz; valid sections: runtime, backoff"),
         ("=1", '--set: unknown key ""'),
         ("web.port: 1", '--set: "web.port", expected section.key=value'),
         ("port", "--set: ***, expected section.key=value"),
     ],
 )
-def test_a_wrong_override_is_told_in_one_line(override: str, sentence: str):
-    """The line names --set and what it said."""
+def test_errors_in_overrides(override: str, sentence: str):
+    """The message names --set and the key."""
     assert problem(override).startswith(sentence)
 
 
-def test_a_layer_below_is_checked_too(tmp_path: Path):
-    """A mistake does not hide behind a later layer until that goes away."""
+def test_replaced_values_are_validated(tmp_path: Path):
+    """An error in a lower layer is reported even if a later layer replaces the value."""
     file = written(tmp_path, "[web]\nport = 'x'")
     assert "web.port" in problem("web.port=1", file=file)
 
@@ -283,7 +283,7 @@ def test_a_layer_below_is_checked_too(tmp_path: Path):
         (["web.host=example.org"], 'web.host = "example.org", expected a loopback address'),
         (
             ["runtime.environment=production"],
-            "practice.enabled = true, expected false where runtime.environment",
+            "practice.enabled = true, expected false if runtime.environment",
         ),
         (
             ["backoff.maximum_seconds=0.1"],
@@ -291,23 +291,23 @@ def test_a_layer_below_is_checked_too(tmp_path: Path):
         ),
         (
             ["monitor.stale_after_seconds=34"],
-            "monitor.stale_after_seconds = 34.0, expected at least monitor.interval_seconds and"
-            " monitor.timeout_seconds together, which is 35",
+            "monitor.stale_after_seconds = 34.0, expected at least monitor.interval_seconds +"
+            " monitor.timeout_seconds (35)",
         ),
-        (["database.url=postgres"], 'database.url = "postgres", expected "embedded" or an address such as'),
-        (["redis.url=http://h"], 'redis.url = "http://h", expected "embedded" or an address such as'),
+        (["database.url=postgres"], 'database.url = "postgres", expected "embedded" or a URL such as'),
+        (["redis.url=http://h"], 'redis.url = "http://h", expected "embedded" or a URL such as'),
         (["redis.url=redis://h:99999"], 'redis.url = "redis://h:99999", expected'),
-        (["sessions.portal_url=portal"], 'sessions.portal_url = "portal", expected an address such as'),
+        (["sessions.portal_url=portal"], 'sessions.portal_url = "portal", expected a URL such as'),
         (
             ['web.allowed_origins=["http://a/b"]'],
             'web.allowed_origins = ["http://a/b"], expected origins such as',
         ),
         (["web.token=a b"], "web.token = ***, expected visible ASCII characters only"),
-        (["practice.port=8000"], "practice.port = 8000, expected another port than web.port"),
+        (["practice.port=8000"], "practice.port = 8000, expected a port other than web.port"),
     ],
 )
-def test_settings_that_do_not_go_together_are_refused(overrides: list[str], sentence: str):
-    """Each rule names the setting to change."""
+def test_contradictory_settings_are_rejected(overrides: list[str], sentence: str):
+    """The message names the setting to change."""
     assert sentence in problem(*overrides)
 
 
@@ -327,8 +327,8 @@ def test_settings_that_do_not_go_together_are_refused(overrides: list[str], sent
         ["sessions.portal_url=https://portal.example"],
     ],
 )
-def test_settings_that_go_together_are_taken(overrides: list[str]):
-    """The rules refuse nothing that can work."""
+def test_consistent_settings_are_accepted(overrides: list[str]):
+    """No rule rejects these."""
     load(*overrides)
 
 
@@ -336,7 +336,7 @@ def test_settings_that_go_together_are_taken(overrides: list[str]):
 
 
 def test_secrets_come_from_files(tmp_path: Path):
-    """The content of a *_file setting goes where the secret belongs, without its line end."""
+    """The content of the file is the secret, without the trailing newline."""
     path = written(tmp_path, f"{SECRET}\n", "secret")
     settings = load(
         f"sessions.password_file={path}",
@@ -358,30 +358,30 @@ def test_secrets_come_from_files(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "expected a file that can be read: No such file or directory"),
-        (b"", "expected a file that is not empty"),
-        (b"\n \n", "expected a file that is not empty"),
-        (b"\xff", "expected a file with UTF-8 text"),
+        (None, "expected a readable file: No such file or directory"),
+        (b"", "expected a non-empty file"),
+        (b"\n \n", "expected a non-empty file"),
+        (b"\xff", "expected a file of UTF-8 text"),
         (b"x" * 5000, "expected a file of at most 4096 bytes"),
     ],
 )
-def test_a_secret_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes | None, sentence: str):
-    """The line names the file and never what is in it."""
+def test_unusable_secret_files(tmp_path: Path, content: bytes | None, sentence: str):
+    """The message has the file's name, not its content."""
     path = tmp_path / "token"
     if content is not None:
         path.write_bytes(content)
     assert problem(f"web.token_file={path}") == f'--set: web.token_file = "{path}", {sentence}'
 
 
-def test_a_secret_given_twice_is_refused(tmp_path: Path):
-    """Nobody has to guess which of the two counts."""
+def test_a_secret_set_twice_is_an_error(tmp_path: Path):
+    """There is no precedence between a secret and its file."""
     path = written(tmp_path, "x", "secret")
     twice = problem(f"web.token_file={path}", BOTVISOR__WEB__TOKEN=SECRET)
-    assert twice.endswith("expected nothing, since web.token is set in BOTVISOR__WEB__TOKEN")
+    assert twice.endswith('expected "", because web.token is already set in BOTVISOR__WEB__TOKEN')
     in_url = problem(f"database.password_file={path}", DATABASE_URL=f"postgresql://u:{SECRET}@h/d")
-    assert in_url.endswith("expected nothing, since database.url in DATABASE_URL has a password")
+    assert in_url.endswith('expected "", because database.url in DATABASE_URL already has a password')
     embedded = problem(f"redis.password_file={path}")
-    assert embedded.endswith('expected nothing, since redis.url is "embedded" and needs no password')
+    assert embedded.endswith('expected "", because redis.url is "embedded", which needs no password')
     assert SECRET not in twice + in_url + embedded
 
 
@@ -408,8 +408,8 @@ def test_a_secret_given_twice_is_refused(tmp_path: Path):
         SECRET,
     ],
 )
-def test_no_secret_is_in_a_sentence(override: str):
-    """What is wrong with a secret is told without it."""
+def test_messages_show_no_secret(override: str):
+    """Whatever is wrong with the override."""
     assert SECRET not in problem(override)
 
 
@@ -425,13 +425,13 @@ def test_no_secret_is_in_a_sentence(override: str):
         f"token = '{SECRET}'",
     ],
 )
-def test_no_secret_of_a_file_is_in_a_sentence(tmp_path: Path, content: str):
-    """Also where it has the wrong type, or stands in the wrong place."""
+def test_messages_about_files_show_no_secret(tmp_path: Path, content: str):
+    """Also if it has the wrong type or the wrong key."""
     assert SECRET not in problem(file=written(tmp_path, content))
 
 
-def test_settings_show_no_secret():
-    """Not as a whole either, as in a traceback."""
+def test_the_repr_shows_no_secret():
+    """Settings may appear in tracebacks."""
     totp = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
     settings = load(
         "web.token=hunter2",
@@ -447,7 +447,7 @@ def test_settings_show_no_secret():
     assert totp not in repr(settings)
 
 
-# Addresses
+# URLs
 
 
 @pytest.mark.parametrize(
@@ -466,7 +466,7 @@ def test_settings_show_no_secret():
     ],
 )
 def test_mask_url_hides_only_the_password(url: str, shown: str):
-    """What is left still tells which server is meant."""
+    """The rest of the URL is unchanged."""
     assert mask_url(url) == shown
 
 
@@ -474,23 +474,23 @@ def test_mask_url_hides_only_the_password(url: str, shown: str):
 @example("p@ss:w/rd?#&'\\ ")
 @example("://")
 def test_a_password_put_in_can_be_masked_again(password: str):
-    """Whatever a password holds, it gets into an address whole and never out of a masked one."""
+    """Any password is inserted whole, and masked whole."""
     for url in ("postgresql://me@db:5432/name?x=1", "postgresql:///name", "host=db user=me"):
         filled = with_password(url, password)
         assert has_password(filled)
         assert mask_url(filled) == mask_url(with_password(url, "other"))
 
 
-def test_addresses_are_told_by_their_form():
-    """Only the form is looked at: nothing is resolved or connected."""
-    assert is_database_address("dbname=x")
-    assert is_database_address("options='-c a=b://c'")
-    assert not is_database_address("mysql://h?a=b")
-    assert not is_database_address("")
-    assert is_redis_address("unix:///x")
-    assert not is_redis_address("unix://")
-    assert not is_redis_address("redis://")
-    assert not is_redis_address("redis://[::1")
+def test_url_validation():
+    """Only the form is validated; no host is resolved or connected."""
+    assert is_database_url("dbname=x")
+    assert is_database_url("options='-c a=b://c'")
+    assert not is_database_url("mysql://h?a=b")
+    assert not is_database_url("")
+    assert is_redis_url("unix:///x")
+    assert not is_redis_url("unix://")
+    assert not is_redis_url("redis://")
+    assert not is_redis_url("redis://[::1")
     assert is_origin("https://a.example")
     assert not is_origin("https://a.example/")
     assert not is_origin("*")
@@ -511,7 +511,7 @@ def test_addresses_are_told_by_their_form():
         ("[::1]", "::1", "http://[::1]:8000"),
     ],
 )
-def test_where_this_machine_reaches_itself(host: str, reached: str, url: str):
-    """An address to listen at may be none to go to."""
+def test_local_urls(host: str, reached: str, url: str):
+    """Wildcard addresses are replaced by loopback addresses."""
     assert reachable_host(host) == reached
     assert local_url(host, 8000) == url

@@ -1,6 +1,6 @@
-"""``python -m tests.bench NAME [--json]``: figures, measured against peers in the same run.
+"""``python -m tests.bench NAME [--json]``: benchmarks against peers, measured in the same run.
 
-Each benchmark is a module of this package with a ``measure`` function, named in ``BENCHMARKS``.
+Each name in ``BENCHMARKS`` is a module of this package with a ``measure`` function.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import structlog
 
 from .figures import Figure, as_table
 
-BENCHMARKS = ("actors", "queue", "database", "sessions", "web")
+BENCHMARKS = ("actors", "queue", "records", "sessions", "web")
 
 
 def main() -> int:
-    """Run one benchmark; the exit code is 0 whether or not its goals are met, as machines differ."""
+    """Run one benchmark. The exit code is 0 whether or not its goals are met, as machines differ."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("name", choices=BENCHMARKS)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     options = parser.parse_args()
     measure: Callable[[], list[Figure]] = importlib.import_module(f".{options.name}", __package__).measure
-    # Servers that a benchmark starts say much that is not a figure.
+    # Hide the logs of the servers that a benchmark starts.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     figures = measure()
     if options.json:

@@ -1,7 +1,7 @@
 """The runtime against pykka, a bare trio memory channel and a bare ``asyncio.Queue``.
 
-The runtime's side has all that it always has: supervision, statistics,
-fairness, and a deadline on each ask. The peers have what they have.
+The runtime runs with all its features: supervision, statistics, fairness, and a
+deadline for each ask.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TELLS = 50_000
 ASKS = 5_000
 CAPACITY = 1000
 ROUNDS = 9
-CROWD = 10_000
+MANY_ACTORS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ def spec_of(*addresses: Address[Count | Total | Crash], max_restarts: int = 3) -
     )
 
 
-# Tells: one sender, until the last message was handled. Messages per second.
+# Tells: one sender, until the last message is handled. Messages per second.
 
 
-def runtime_tells(bystanders: int = 0) -> float:
+def runtime_tells(idle_actors: int = 0) -> float:
     async def main() -> float:
         address: Address[Count | Total | Crash] = Address("counter", capacity=CAPACITY)
         others: list[Address[Count | Total | Crash]] = [
-            Address(f"other{number}") for number in range(bystanders)
+            Address(f"other{number}") for number in range(idle_actors)
         ]
         message = Count(1)
         async with open_system(spec_of(address, *others)):
@@ -155,7 +155,7 @@ def pykka_tells() -> float:
     return TELLS / took
 
 
-# Asks: one asker, one after the other. Round trips per second.
+# Asks: one caller, one after the other. Round trips per second.
 
 
 def runtime_asks() -> float:
@@ -172,45 +172,45 @@ def runtime_asks() -> float:
 
 
 def trio_asks() -> float:
-    """A channel there and an event back, with no deadline."""
+    """A channel for the request and an event for the reply, without a deadline."""
 
     @dataclass(slots=True)
-    class Question:
-        answered: trio.Event
-        answer: int = 0
+    class Ask:
+        replied: trio.Event
+        reply: int = 0
 
     async def main() -> float:
-        send, receive = trio.open_memory_channel[Question](CAPACITY)
+        send, receive = trio.open_memory_channel[Ask](CAPACITY)
 
-        async def answer() -> None:
-            async for question in receive:
-                question.answer = 1
-                question.answered.set()
+        async def reply_to_all() -> None:
+            async for request in receive:
+                request.reply = 1
+                request.replied.set()
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(answer)
+            nursery.start_soon(reply_to_all)
             began = perf_counter()
             async with send:
                 for _ in range(ASKS):
-                    question = Question(trio.Event())
-                    await send.send(question)
-                    await question.answered.wait()
+                    request = Ask(trio.Event())
+                    await send.send(request)
+                    await request.replied.wait()
                 return ASKS / (perf_counter() - began)
 
     return trio.run(main)
 
 
 def asyncio_asks() -> float:
-    """A queue there and a future back, with no deadline."""
+    """A queue for the request and a future for the reply, without a deadline."""
 
     async def main() -> float:
         queue: asyncio.Queue[asyncio.Future[int]] = asyncio.Queue(CAPACITY)
 
-        async def answer() -> None:
+        async def reply_to_all() -> None:
             while True:
                 (await queue.get()).set_result(1)
 
-        answering = asyncio.create_task(answer())
+        replying = asyncio.create_task(reply_to_all())
         loop = asyncio.get_running_loop()
         began = perf_counter()
         for _ in range(ASKS):
@@ -218,7 +218,7 @@ def asyncio_asks() -> float:
             await queue.put(future)
             await future
         took = perf_counter() - began
-        answering.cancel()
+        replying.cancel()
         return ASKS / took
 
     return asyncio.run(main())
@@ -235,11 +235,11 @@ def pykka_asks() -> float:
     return ASKS / took
 
 
-# Restarts, and a crowd
+# Restarts, and many actors
 
 
 def restart_seconds(restarts: int = 300) -> float:
-    """From the tell of a message that crashes to the answer of the next incarnation, at the median."""
+    """Median time from the tell of a message that crashes to the reply of the restarted actor."""
 
     async def main() -> float:
         address: Address[Count | Total | Crash] = Address("counter")
@@ -255,17 +255,17 @@ def restart_seconds(restarts: int = 300) -> float:
     return trio.run(main)
 
 
-def crowd() -> tuple[float, float]:
-    """Bytes for each idle actor, all told, and seconds for a snapshot of the tree."""
+def idle_actors() -> tuple[float, float]:
+    """Bytes of each idle actor, everything included, and seconds for a snapshot of the tree."""
 
     async def main() -> tuple[float, float]:
         gc.collect()
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
-        addresses: list[Address[Count | Total | Crash]] = [Address(f"idle{n}") for n in range(CROWD)]
+        addresses: list[Address[Count | Total | Crash]] = [Address(f"idle{n}") for n in range(MANY_ACTORS)]
         async with open_system(spec_of(*addresses), stop_timeout=60) as system:
             gc.collect()
-            each = (tracemalloc.get_traced_memory()[0] - before) / CROWD
+            each = (tracemalloc.get_traced_memory()[0] - before) / MANY_ACTORS
             tracemalloc.stop()
             return each, median(_seconds_of_snapshot(system) for _ in range(7))
 
@@ -287,16 +287,18 @@ def measure() -> list[Figure]:
         {"runtime": runtime_asks, "trio": trio_asks, "asyncio": asyncio_asks, "pykka": pykka_asks},
         rounds=ROUNDS,
     )
-    company = Rounds({"alone": runtime_tells, "in company": lambda: runtime_tells(bystanders=2000)}, rounds=5)
-    memory, snapshot = crowd()
+    among_others = Rounds(
+        {"alone": runtime_tells, "among others": lambda: runtime_tells(idle_actors=2000)}, rounds=5
+    )
+    memory, snapshot = idle_actors()
     return [
-        tells.figure("tell, beside a trio channel's send", "runtime", "trio", goal=6),
-        tells.figure("tell, beside pykka's", "runtime", "pykka", goal=4),
-        tells.figure("tell, beside asyncio.Queue's put", "runtime", "asyncio"),
-        asks.figure("ask, beside a trio channel and Event", "runtime", "trio", goal=1),
-        asks.figure("ask, beside pykka's", "runtime", "pykka", goal=8),
-        asks.figure("ask, beside asyncio.Queue and Future", "runtime", "asyncio"),
-        company.figure("tell among 2,000 actors, beside alone", "in company", "alone", goal=0.9),
+        tells.figure("tell, vs. a trio channel's send", "runtime", "trio", goal=6),
+        tells.figure("tell, vs. pykka's", "runtime", "pykka", goal=4),
+        tells.figure("tell, vs. asyncio.Queue's put", "runtime", "asyncio"),
+        asks.figure("ask, vs. a trio channel and Event", "runtime", "trio", goal=1),
+        asks.figure("ask, vs. pykka's", "runtime", "pykka", goal=8),
+        asks.figure("ask, vs. asyncio.Queue and Future", "runtime", "asyncio"),
+        among_others.figure("tell among 2,000 actors, vs. alone", "among others", "alone", goal=0.9),
         Figure(name="crash to next handled message", ours=1000 * restart_seconds(), unit="ms", goal=1),
         Figure(name="an idle supervised actor", ours=memory / 1000, unit="kB", goal=10),
         Figure(name="snapshot of 10,000 actors", ours=1000 * snapshot, unit="ms", goal=100),

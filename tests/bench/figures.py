@@ -1,4 +1,4 @@
-"""What a benchmark prints: ours beside a peer's, from one run, with the goal."""
+"""Results of a benchmark: our figure and a peer's from the same run, their ratio and the goal."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measurement of ours, beside a peer's where there is one."""
+    """One figure of ours, with a peer's where there is one."""
 
     name: str
     ours: float
     unit: str
     peer: float | None = None
     ratio: float | None = None
-    """How many times the peer's ours is; the median of paired rounds, so not just the quotient of the two."""
+    """Ours divided by the peer's: the median of paired rounds, not the quotient of the two medians."""
     goal: float | None = None
-    """Of the ratio, where there is a peer, at least; else of our own value, at most."""
+    """Minimum of the ratio where there is a peer, else maximum of our figure."""
 
     @property
     def met(self) -> bool | None:
@@ -31,7 +31,7 @@ class Figure:
         return self.ours <= self.goal if self.ratio is None else self.ratio >= self.goal
 
     def row(self) -> str:
-        """Columns as `HEADER` names them."""
+        """A row of the table."""
         peer = "no peer" if self.peer is None else _number(self.peer)
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}x"
         goal = ""
@@ -42,7 +42,7 @@ class Figure:
         return f"{self.name:<46}{ours:>16}{peer:>12}{ratio:>9}  {goal}".rstrip()
 
     def line(self) -> str:
-        """One JSON object."""
+        """A JSON object."""
         return json.dumps(
             {
                 "name": self.name,
@@ -57,35 +57,35 @@ class Figure:
 
 
 def as_table(name: str, figures: Iterable[Figure]) -> str:
-    """For people."""
+    """A table for people."""
     header = f"{name} (Python {platform.python_version()}, {os.cpu_count()} cores)"
     columns = f"{'':<46}{'ours':>16}{'peer':>12}{'ratio':>9}  {'goal':>9}"
     return "\n".join([header, columns, *(figure.row() for figure in figures)]) + "\n"
 
 
 class Rounds:
-    """Several contestants, measured in turns.
+    """Measures several candidates in turns.
 
-    The machine's mood changes from second to second; what was measured next to
-    each other is compared, and the median of those comparisons is told.
+    A machine's speed changes from second to second, so measurements of the same
+    round are compared, and the median of these ratios is reported.
     """
 
-    def __init__(self, contestants: dict[str, Callable[[], float]], *, rounds: int) -> None:
-        for run in contestants.values():
-            run()  # the first time pays for imports and caches
-        self._rates: dict[str, list[float]] = {name: [] for name in contestants}
+    def __init__(self, candidates: dict[str, Callable[[], float]], *, rounds: int) -> None:
+        for run in candidates.values():
+            run()  # the first run pays for imports and caches
+        self._rates: dict[str, list[float]] = {name: [] for name in candidates}
         for turn in range(rounds):
-            # Back and forth, so that nobody is always measured after the same neighbour.
-            order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
+            # Alternate the order, so that no candidate always follows the same one.
+            order = list(candidates) if turn % 2 == 0 else list(reversed(candidates))
             for name in order:
-                self._rates[name].append(contestants[name]())
+                self._rates[name].append(candidates[name]())
 
     def rate(self, name: str) -> float:
-        """The median of a contestant."""
+        """The median rate of a candidate."""
         return median(self._rates[name])
 
     def ratio(self, name: str, peer: str) -> float:
-        """The median, over the rounds, of how many times faster one was than the other."""
+        """The median over the rounds of the ratio of two candidates' rates."""
         return median(
             mine / theirs for mine, theirs in zip(self._rates[name], self._rates[peer], strict=True)
         )
@@ -93,7 +93,7 @@ class Rounds:
     def figure(
         self, name: str, ours: str, peer: str, *, goal: float | None = None, unit: str = "/s"
     ) -> Figure:
-        """One contestant beside another."""
+        """The figure of one candidate, with another as the peer."""
         return Figure(
             name=name,
             ours=self.rate(ours),

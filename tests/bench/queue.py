@@ -1,8 +1,8 @@
 """The task queue against BullMQ on Node, dramatiq, arq and procrastinate: no-op tasks, 100 at a time.
 
-Ours and procrastinate's are on disk in PostgreSQL when they say yes; the others
-write to the embedded Valkey, which goes to disk once a second. Then, without a
-peer: how soon a task begins, and what a claim costs where many tasks wait.
+Ours and procrastinate's tasks are on disk in PostgreSQL when the add returns; the
+others are in the embedded Valkey, which syncs to disk once a second. Then, without
+a peer: the latency from add to start, and the cost of a claim in a long queue.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from .queue_workers import latencies, worked_by_workers
 
 JOBS: Final = 20_000
 SLOW_JOBS: Final = 3_000
-"""For the Python peers, which would take minutes."""
+"""For the Python peers, which would take minutes for more."""
 PYTHON_PEERS: Final = ("dramatiq", "arq", "procrastinate")
 ROUNDS: Final = 3
 AT_ONCE: Final = 100
 TIMEOUT: Final = 60.0
 BACKLOGS: Final = (1_000, 10_000, 100_000, 1_000_000)
 CLAIMS: Final = 50
-"""At each size of the backlog; the median is told."""
+"""For each size of the backlog; the median is reported."""
 LATENCY_SECONDS: Final = 10
 
 Rates = Mapping[str, float]
@@ -75,7 +75,7 @@ async def _measure() -> list[Figure]:
         async with open_system(spec, bus=bus):
             freeze_heap()
             for _ in range(ROUNDS):
-                # Next to each other, so that both have the machine in the same mood.
+                # Measured next to each other, so that the machine's speed is the same for all.
                 rounds.setdefault("ours", []).append(await _ours(queue, bus))
                 theirs = await trio.to_thread.run_sync(peers.bullmq, socket, JOBS)
                 if theirs is not None:
@@ -84,9 +84,9 @@ async def _measure() -> list[Figure]:
                     address = postgres.dsn if name == "procrastinate" else socket
                     theirs = await trio.to_thread.run_sync(peers.python_peer, name, address, SLOW_JOBS)
                     rounds.setdefault(name, []).append(theirs)
-            soon = await latencies(queue, bus, settings.queue, seconds=LATENCY_SECONDS)
+            delays = await latencies(queue, bus, settings.queue, seconds=LATENCY_SECONDS)
             claims = {size: await _claim_at(queue, size) for size in BACKLOGS}
-    return [*_rates(rounds), *_latency(soon), *_backlog(claims)]
+    return [*_rates(rounds), *_latency(delays), *_backlog(claims)]
 
 
 def _rates(rounds: Mapping[str, list[Rates]]) -> Iterator[Figure]:
@@ -98,11 +98,14 @@ def _rates(rounds: Mapping[str, list[Rates]]) -> Iterator[Figure]:
         **{("processed", name): 10.0 for name in PYTHON_PEERS},
     }
     for what in ("add_by_1", "add_by_32", "add_bulk", "processed", "processed_by_workers"):
-        # Their workers are all that peers have for it.
-        theirs_is = "processed" if what == "processed_by_workers" else what
+        # Peers have only workers to process tasks with.
+        peer_figure = "processed" if what == "processed_by_workers" else what
         for peer in ("bullmq", *PYTHON_PEERS):
-            # As many at once as ours; and as many as its authors chose, where that is another number.
-            for told, figure in ((peer, theirs_is), (f"{peer} by its default", f"{theirs_is}_by_default")):
+            # With our concurrency, and with the peer's default where that is different.
+            for label, figure in (
+                (peer, peer_figure),
+                (f"{peer} by its default", f"{peer_figure}_by_default"),
+            ):
                 pairs = [
                     (ours[what], theirs[figure])
                     for ours, theirs in zip(rounds["ours"], rounds.get(peer, []), strict=False)
@@ -110,7 +113,7 @@ def _rates(rounds: Mapping[str, list[Rates]]) -> Iterator[Figure]:
                 ]
                 if pairs:
                     yield Figure(
-                        name=f"{what}, beside {told}",
+                        name=f"{what}, vs. {label}",
                         ours=median(ours for ours, _ in pairs),
                         unit="/s",
                         peer=median(theirs for _, theirs in pairs),
@@ -130,7 +133,7 @@ def _backlog(claims: Mapping[int, float]) -> Iterator[Figure]:
         yield Figure(name=f"claim of {AT_ONCE} with {size:,} pending", ours=1000 * seconds, unit="ms")
     fewest, most = min(claims), max(claims)
     yield Figure(
-        name=f"that claim, {most:,} beside {fewest:,}",
+        name=f"that claim, {most:,} vs. {fewest:,}",
         ours=claims[most] / claims[fewest],
         unit="x",
         goal=1.5,
@@ -144,7 +147,7 @@ async def _ours(queue: Address[QueueMessage], bus: Bus) -> Rates:
         "add_by_32": await _rate(JOBS, _callers(queue, 32, JOBS)),
         "add_bulk": await _rate(JOBS, _bulk(queue, JOBS)),
         "processed": await _rate(JOBS + added, _worked(queue, JOBS + added)),
-        "processed_by_workers": await worked_by_workers(queue, bus, JOBS, slots=AT_ONCE),
+        "processed_by_workers": await worked_by_workers(queue, bus, JOBS, concurrency=AT_ONCE),
     }
 
 
@@ -180,7 +183,7 @@ async def _complete(queue: Address[QueueMessage], leases: tuple[Lease, ...]) -> 
 
 
 async def _worked(queue: Address[QueueMessage], jobs: int) -> None:
-    """Claim a hundred, do nothing, report all of them: two workers, so that one claims while one reports."""
+    """Claim and complete a hundred tasks at a time, with two workers that take turns."""
     left = jobs
 
     async def work(owner: str) -> None:
@@ -198,7 +201,7 @@ async def _worked(queue: Address[QueueMessage], jobs: int) -> None:
 
 
 async def _claim_at(queue: Address[QueueMessage], pending: int) -> float:
-    """Seconds for one claim while so many tasks wait; what it takes is added again."""
+    """Median seconds of a claim while so many tasks are pending; claimed tasks are added again."""
     leases = await _claim(queue, "counter")
     waiting = 0
     while leases:

@@ -1,4 +1,4 @@
-"""The queue as its users have it: tasks come to handlers, through the `Workers` actor."""
+"""The queue with task handlers, through the `Workers` actor."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from actors.queue.worker.workers import Workers
 from actors.settings import QueueSettings
 from runtime import Address, Bus, ChildSpec, SupervisorSpec, open_system
 
-PATIENCE: Final = 120.0
+TIMEOUT: Final = 120.0
 """Seconds for all tasks of one measurement."""
 PER_SECOND: Final = 100
 
 
-async def worked_by_workers(queue: Address[QueueMessage], bus: Bus, jobs: int, *, slots: int) -> float:
-    """Tasks a second, by a handler that does nothing; they are there before it begins."""
+async def worked_by_workers(queue: Address[QueueMessage], bus: Bus, jobs: int, *, concurrency: int) -> float:
+    """Tasks a second with a no-op handler; all tasks are added before it starts."""
     for _ in range(0, jobs, 1000):
         tasks = tuple(NewTask(type="worked", data={"n": n}) for n in range(1000))
-        await queue.ask(AddTasks(tasks=tasks), timeout=PATIENCE)
+        await queue.ask(AddTasks(tasks=tasks), timeout=TIMEOUT)
     began = perf_counter()
     with bus.subscribe(TaskCompleted, capacity=jobs) as events:
-        async with open_system(_workers({"worked": _noop}, queue, bus, slots=slots), bus=bus):
-            with trio.fail_after(PATIENCE):
+        async with open_system(_workers({"worked": _noop}, queue, bus, concurrency=concurrency), bus=bus):
+            with trio.fail_after(TIMEOUT):
                 left = jobs
                 async for event in events:
                     assert isinstance(event, TaskCompleted)
@@ -45,39 +45,39 @@ async def _noop(attempt: TaskContext) -> Json:
 async def latencies(
     queue: Address[QueueMessage], bus: Bus, settings: QueueSettings, *, seconds: int
 ) -> list[float]:
-    """Seconds from before a task was added until its handler began, a hundred of them a second."""
+    """Seconds from before the add of each task until its handler starts, at a hundred tasks a second."""
     jobs = PER_SECOND * seconds
-    taken: list[float] = []
+    delays: list[float] = []
     ended = trio.Event()
 
     async def note(attempt: TaskContext) -> Json:
         begun = attempt.task.data["at"]
         assert isinstance(begun, float)
-        taken.append(perf_counter() - begun)
-        if len(taken) == jobs:
+        delays.append(perf_counter() - begun)
+        if len(delays) == jobs:
             ended.set()
-        # As much work as a small file is.
+        # As much work as reading a small file.
         await trio.Path(os.devnull).read_bytes()
         return None
 
-    async with open_system(_workers({"timed": note}, queue, bus, slots=settings.slots), bus=bus):
+    async with open_system(_workers({"timed": note}, queue, bus, concurrency=settings.concurrency), bus=bus):
         start = trio.current_time()
-        with trio.fail_after(PATIENCE):
+        with trio.fail_after(TIMEOUT):
             async with trio.open_nursery() as nursery:
                 for n in range(jobs):
                     await trio.sleep_until(start + n / PER_SECOND)
                     task = NewTask(type="timed", data={"at": perf_counter()})
                     nursery.start_soon(_add, queue, task)
             await ended.wait()
-    return taken
+    return delays
 
 
 async def _add(queue: Address[QueueMessage], task: NewTask) -> None:
-    await queue.ask(AddTasks(tasks=(task,)), timeout=PATIENCE)
+    await queue.ask(AddTasks(tasks=(task,)), timeout=TIMEOUT)
 
 
 def _workers(
-    handlers: dict[str, Handler], queue: Address[QueueMessage], bus: Bus, *, slots: int
+    handlers: dict[str, Handler], queue: Address[QueueMessage], bus: Bus, *, concurrency: int
 ) -> SupervisorSpec:
     return SupervisorSpec(
         address=Address("bench_workers"),
@@ -89,7 +89,7 @@ def _workers(
                     queue,
                     bus,
                     owner="bench",
-                    slots=slots,
+                    concurrency=concurrency,
                     lease_seconds=30.0,
                     poll_seconds=1.0,
                 ),

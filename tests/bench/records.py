@@ -1,8 +1,8 @@
-"""What reaches the record through `DbWriter`, against bare psycopg on the same rows of ``bot_events``.
+"""`DbWriter` and `Journal` against bare psycopg, with the same rows of ``bot_events``.
 
-All commit batches of the same size to one PostgreSQL with fsync on. The
-writer's side has all that it always has: an actor's mailbox, statements that
-may be repeated, the session's state in the same transaction, an answer for each.
+All commit batches of the same size to one PostgreSQL with fsync on. The writer
+runs with all its features: a mailbox, idempotent statements, the session's state
+in the same transaction, a reply for each write.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from actors.database.journal.messages import (
     RecordSession,
     SessionEventEntry,
 )
-from actors.database.messages import CreateSession, Write
+from actors.database.messages import Write
+from actors.database.sessions.messages import CreateSession
 from actors.services import PostgresServer, open_data_dir
 from actors.settings import DatabaseSettings
 from runtime import Address, ChildSpec, SupervisorSpec, open_system
 
-from ..actors.conftest import in_the_background
+from ..actors.conftest import run_in_background
 from .figures import Figure, Rounds
 
 ROWS = 10_000
@@ -50,8 +51,8 @@ SETTINGS = DatabaseSettings(
 )
 
 
-def facts(session: UUID, count: int) -> list[RecordSession]:
-    """What a session tells, one event each."""
+def updates(session: UUID, count: int) -> list[RecordSession]:
+    """Updates of a session, with one event each."""
     now = datetime.now(UTC)
     return [
         RecordSession(
@@ -59,7 +60,7 @@ def facts(session: UUID, count: int) -> list[RecordSession]:
             status="running",
             login_status="success",
             total_checks=n,
-            facts=(
+            events=(
                 SessionEventEntry(
                     type="job_accepted", data={"job_ref": f"A-{n}", "reason": None}, timestamp=now
                 ),
@@ -74,55 +75,55 @@ def batches(rows: Sequence[RecordSession]) -> list[Sequence[RecordSession]]:
     return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
 
 
-def through_actors(dsn: str, work: Callable[[House, list[RecordSession]], object], rows: int = ROWS) -> float:
-    """Rows a second, from the first message to the last answer."""
+def through_actors(
+    dsn: str, work: Callable[[DatabaseActors, list[RecordSession]], object], rows: int = ROWS
+) -> float:
+    """Rows a second, from the first message to the last reply."""
 
     async def main() -> float:
         with TemporaryDirectory() as folder:
-            application = House()
+            database = DatabaseActors()
             spec = SupervisorSpec(
                 address=Address("database"),
                 children=(
-                    ChildSpec(address=application.writer, start=lambda: DbWriter(SETTINGS, dsn)),
-                    ChildSpec(
-                        address=application.journal, start=lambda: Journal(Path(folder), application.writer)
-                    ),
+                    ChildSpec(address=database.writer, start=lambda: DbWriter(SETTINGS, dsn)),
+                    ChildSpec(address=database.journal, start=lambda: Journal(Path(folder), database.writer)),
                 ),
             )
             async with open_system(spec):
                 opened = CreateSession(
                     id=uuid4(), session_name="bench", portal="bench", start_time=datetime.now(UTC)
                 )
-                await application.writer.ask(opened, timeout=10)
-                written = facts(opened.id, rows)
+                await database.writer.ask(opened, timeout=10)
+                written = updates(opened.id, rows)
                 began = perf_counter()
-                await application.run(work, written)
+                await database.run(work, written)
                 return rows / (perf_counter() - began)
 
     return trio.run(main)
 
 
-class House:
-    """The addresses of one round."""
+class DatabaseActors:
+    """The actors of one round, and the ways to write through them."""
 
     def __init__(self) -> None:
         self.writer: Address[Write] = Address("db_writer", capacity=1000)
         self.journal: Address[JournalMessage] = Address("journal", capacity=1000)
 
     async def run(
-        self, work: Callable[[House, list[RecordSession]], object], rows: list[RecordSession]
+        self, work: Callable[[DatabaseActors, list[RecordSession]], object], rows: list[RecordSession]
     ) -> None:
         result = work(self, rows)
         assert hasattr(result, "__await__")
         await result
 
     async def in_batches(self, rows: list[RecordSession]) -> None:
-        """As the journal does after an outage."""
+        """Write batches, as the journal does after an outage."""
         for batch in batches(rows):
-            await self.writer.ask(RecordEntries(facts=tuple(batch)), timeout=30)
+            await self.writer.ask(RecordEntries(entries=tuple(batch)), timeout=30)
 
     async def one_by_one(self, rows: list[RecordSession]) -> None:
-        """Many callers, each waiting for its own commit."""
+        """Write from many callers, each of which waits for its own commit."""
         waiting = iter(rows)
 
         async def caller() -> None:
@@ -133,13 +134,13 @@ class House:
             for _ in range(CALLERS):
                 nursery.start_soon(caller)
 
-    async def kept(self, rows: list[RecordSession]) -> None:
-        """Many callers, each answered after the journal's flush; until all of it is on record."""
+    async def through_journal(self, rows: list[RecordSession]) -> None:
+        """Append from many callers, then flush the journal to the database."""
         waiting = iter(rows)
 
         async def caller() -> None:
             for row in waiting:
-                await self.journal.ask(AppendEvent(fact=row), timeout=30)
+                await self.journal.ask(AppendEvent(entry=row), timeout=30)
 
         async with trio.open_nursery() as nursery:
             for _ in range(CALLERS):
@@ -151,14 +152,14 @@ COLUMNS = 'id, session_id, type, data, "timestamp"'
 
 
 def bare(dsn: str, send: Callable[[psycopg.Connection, list[tuple[object, ...]]], None]) -> float:
-    """Rows a second, over a connection that is open already."""
+    """Rows a second, over an open connection."""
     with psycopg.connect(dsn) as connection:
         session = uuid4()
         connection.execute(
             "insert into bot_sessions (id, session_name, portal) values (%s, 'bench', 'bench')", [session]
         )
         connection.commit()
-        written = batches(facts(session, ROWS))
+        written = batches(updates(session, ROWS))
         began = perf_counter()
         for batch in written:
             send(connection, [row_of(write) for write in batch])
@@ -167,8 +168,8 @@ def bare(dsn: str, send: Callable[[psycopg.Connection, list[tuple[object, ...]]]
 
 
 def row_of(write: RecordSession) -> tuple[object, ...]:
-    (fact,) = write.facts
-    return fact.id, write.id, fact.type, json.dumps(fact.data), fact.timestamp
+    (entry,) = write.events
+    return entry.id, write.id, entry.type, json.dumps(entry.data), entry.timestamp
 
 
 def by_copy(connection: psycopg.Connection, rows: list[tuple[object, ...]]) -> None:
@@ -185,19 +186,19 @@ def by_executemany(connection: psycopg.Connection, rows: list[tuple[object, ...]
 def measure() -> list[Figure]:
     with TemporaryDirectory(prefix="bench") as folder, open_data_dir(Path(folder) / "data") as data_dir:
         Path(folder).chmod(0o755)
-        with in_the_background(lambda: PostgresServer(data_dir)):
+        with run_in_background(lambda: PostgresServer(data_dir)):
             return _measure(PostgresServer(data_dir).dsn)
 
 
 def _measure(dsn: str) -> list[Figure]:
-    through_actors(dsn, House.in_batches, BATCH)  # makes the tables
+    through_actors(dsn, DatabaseActors.in_batches, BATCH)  # creates the tables
     rounds = Rounds(
         {
-            "batches": lambda: through_actors(dsn, House.in_batches),
+            "batches": lambda: through_actors(dsn, DatabaseActors.in_batches),
             "copy": lambda: bare(dsn, by_copy),
             "executemany": lambda: bare(dsn, by_executemany),
-            "callers": lambda: through_actors(dsn, House.one_by_one, ROWS // 5),
-            "journal": lambda: through_actors(dsn, House.kept, ROWS // 2),
+            "callers": lambda: through_actors(dsn, DatabaseActors.one_by_one, ROWS // 5),
+            "journal": lambda: through_actors(dsn, DatabaseActors.through_journal, ROWS // 2),
         },
         rounds=ROUNDS,
     )

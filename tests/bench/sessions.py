@@ -1,10 +1,10 @@
-"""Many bot sessions at once: twenty in a browser, and five hundred on the http engine, beside bare scripts.
+"""Many bot sessions at once: 20 in a browser and 500 on the http engine, against bare scripts.
 
-Ours is a whole botvisor, and its sessions keep what they do on record. The
-scripts are of Playwright and of httpx alone, as many sessions at the same
-portal, as many of them at work at once; they read the same table, decide by the
-same rules and press the same buttons, and the portal counts what both ask of
-it. The two take turns: while one works the other waits.
+Ours is a whole botvisor, whose sessions write to the database. The scripts use
+Playwright or httpx alone, with as many sessions at the same portal and the same
+limit of sessions at work; they read the same table, decide by the same rules and
+press the same buttons. The portal counts the requests of both. The two take
+turns: one waits while the other works.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import trio
 from actors.settings import load_settings
 
 from .figures import Figure
-from .sessions_application import LONGEST, SHORTEST, Hands, idle_lags, open_hands
-from .sessions_processes import Talker, memory, processor
+from .sessions_application import LONGEST, SHORTEST, Operator, idle_lags, open_operator
+from .sessions_processes import JsonProcess, memory, processor
 
 SESSIONS: Final = {"http": 500, "browser": 20}
 ROUNDS: Final = 3
@@ -32,35 +32,35 @@ SECONDS: Final = 6.0
 """Of each round."""
 WARM_UP: Final = 2.0
 QUIET: Final = 0.3
-"""Seconds without a request after which nobody works."""
+"""Seconds without a request after which no session is at work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one of the two did in its turn."""
+    """Measurements of one side in one turn."""
 
     rate: float
     """Cycles a second."""
     times: tuple[float, ...]
     """Seconds from the end of one cycle of a session to the end of its next."""
     requests: float
-    """That the portal got, for each cycle."""
+    """Requests to the portal for each cycle."""
     processor: float
-    """Milliseconds, for each cycle."""
+    """Processor time for each cycle, in milliseconds."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
-    """All that was measured of one engine."""
+    """All measurements of one engine."""
 
     ours: list[Round] = field(default_factory=list[Round])
     bare: list[Round] = field(default_factory=list[Round])
     status: list[float] = field(default_factory=list[float])
     lags: list[float] = field(default_factory=list[float])
     idle_lags: list[float] = field(default_factory=list[float])
-    """Of an event loop beside it that has next to nothing to do: what the machine alone adds."""
+    """Of an idle event loop in the benchmark's own process: the machine's share."""
     our_memory: tuple[float, float] = (0.0, 0.0)
-    """MB before there was a session, and at the end."""
+    """MB before the first session, and at the end."""
     bare_memory: tuple[float, float] = (0.0, 0.0)
 
 
@@ -73,24 +73,26 @@ async def _measure(engine: str) -> Measured:
     sessions, measured = SESSIONS[engine], Measured()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        async with Talker("sessions_portal", str(folder)) as portal:
-            url = str(await portal.hear())
-            async with open_hands(folder, engine, url, sessions) as hands:
-                pid = hands.application.process.pid
+        async with JsonProcess("sessions_portal", str(folder)) as portal:
+            url = str(await portal.receive())
+            async with open_operator(folder, engine, url, sessions) as operator:
+                pid = operator.application.process.pid
                 before = memory(pid)
-                await hands.start_sessions(sessions)
+                await operator.start_sessions(sessions)
                 script = (engine, url, str(sessions), str(_most_active(engine)))
-                async with Talker("sessions_bare", *script, json.dumps(dict(await hands.rules()))) as bare:
-                    await bare.hear()
+                async with JsonProcess(
+                    "sessions_bare", *script, json.dumps(dict(await operator.rules()))
+                ) as bare:
+                    await bare.receive()
                     bare_before = memory(bare.pid)
-                    await bare.hear()
+                    await bare.receive()
                     for turn in range(ROUNDS):
-                        # Back and forth, so that nobody always comes first.
+                        # Alternate the order.
                         for ours in (True, False) if turn % 2 == 0 else (False, True):
                             await (
-                                _our_turn(hands, portal, measured)
+                                _measure_ours(operator, portal, measured)
                                 if ours
-                                else _their_turn(bare, portal, measured)
+                                else _measure_bare(bare, portal, measured)
                             )
                     measured.our_memory = (before, memory(pid))
                     measured.bare_memory = (bare_before, memory(bare.pid))
@@ -99,26 +101,26 @@ async def _measure(engine: str) -> Measured:
 
 def _most_active(engine: str) -> int:
     settings = load_settings(None, {}, ())
-    return settings.browser.max_active if engine == "browser" else SESSIONS[engine]
+    return settings.browser.max_active_pages if engine == "browser" else SESSIONS[engine]
 
 
-async def _our_turn(hands: Hands, portal: Talker, measured: Measured) -> None:
-    pid = hands.application.process.pid
-    all_cycles = await hands.checks()
+async def _measure_ours(operator: Operator, portal: JsonProcess, measured: Measured) -> None:
+    pid = operator.application.process.pid
+    all_cycles = await operator.checks()
     await _requests(portal)
-    await hands.pace(SHORTEST)
+    await operator.set_interval(SHORTEST)
     await trio.sleep(WARM_UP)
-    began, cycles, busy = trio.current_time(), await hands.checks(), processor(pid)
+    began, cycles, busy = trio.current_time(), await operator.checks(), processor(pid)
     ends: list[list[float]] = []
 
     async def listen() -> None:
-        ends.extend(await hands.cycle_ends(SECONDS))
+        ends.extend(await operator.cycle_ends(SECONDS))
 
     async def ask_status() -> None:
-        measured.status.extend(await hands.status_times(SECONDS))
+        measured.status.extend(await operator.status_times(SECONDS))
 
     async def ask_lag() -> None:
-        measured.lags.extend(await hands.lags(SECONDS))
+        measured.lags.extend(await operator.lags(SECONDS))
 
     async def measure_idle_lag() -> None:
         measured.idle_lags.extend(await idle_lags(SECONDS))
@@ -126,26 +128,26 @@ async def _our_turn(hands: Hands, portal: Talker, measured: Measured) -> None:
     async with trio.open_nursery() as nursery:
         for work in (listen, ask_status, ask_lag, measure_idle_lag):
             nursery.start_soon(work)
-    cycles, busy = await hands.checks() - cycles, processor(pid) - busy
+    cycles, busy = await operator.checks() - cycles, processor(pid) - busy
     rate = cycles / (trio.current_time() - began)
-    await hands.pace(LONGEST)
+    await operator.set_interval(LONGEST)
     requests = await _requests(portal)
     with trio.move_on_after(SECONDS):
         while more := await _requests(portal):
             requests += more
             await trio.sleep(QUIET)
-    # Begun and ended with nobody at work, so that each request belongs to a cycle that counts.
-    requests_each = requests / (await hands.checks() - all_cycles)
+    # No session is at work before and after, so that each request belongs to a counted cycle.
+    requests_each = requests / (await operator.checks() - all_cycles)
     measured.ours.append(
         Round(rate=rate, times=_times(ends), requests=requests_each, processor=1000 * busy / cycles)
     )
 
 
-async def _their_turn(bare: Talker, portal: Talker, measured: Measured) -> None:
-    await bare.ask(str(WARM_UP))
+async def _measure_bare(bare: JsonProcess, portal: JsonProcess, measured: Measured) -> None:
+    await bare.request(str(WARM_UP))
     await _requests(portal)
     busy = processor(bare.pid)
-    ends = cast("list[list[float]]", await bare.ask(str(SECONDS)))
+    ends = cast("list[list[float]]", await bare.request(str(SECONDS)))
     cycles, busy = sum(map(len, ends)), processor(bare.pid) - busy
     in_time = [[end for end in each if end <= SECONDS] for each in ends]
     measured.bare.append(
@@ -158,9 +160,9 @@ async def _their_turn(bare: Talker, portal: Talker, measured: Measured) -> None:
     )
 
 
-async def _requests(portal: Talker) -> int:
-    """What the portal was asked since the last time."""
-    return sum(cast("dict[str, int]", await portal.ask("")).values())
+async def _requests(portal: JsonProcess) -> int:
+    """Number of requests to the portal since the last call."""
+    return sum(cast("dict[str, int]", await portal.request("")).values())
 
 
 def _times(ends: Iterable[Sequence[float]]) -> tuple[float, ...]:
@@ -170,7 +172,7 @@ def _times(ends: Iterable[Sequence[float]]) -> tuple[float, ...]:
 def _figures(engine: str, measured: Measured) -> Iterator[Figure]:
     sessions = SESSIONS[engine]
 
-    def beside(
+    def compared(
         name: str, value: Callable[[Round], float], unit: str, *, goal: float | None = None, less: bool = True
     ) -> Figure:
         mine, theirs = ([value(one) for one in side] for side in (measured.ours, measured.bare))
@@ -189,11 +191,11 @@ def _figures(engine: str, measured: Measured) -> Iterator[Figure]:
     ) -> Figure:
         return Figure(name=f"{engine}, {sessions}: {name}", ours=value, unit=unit, goal=goal, peer=peer)
 
-    yield beside("cycles", lambda one: one.rate, "/s", goal=0.8, less=False)
-    yield beside("cycle p50 (faster)", lambda one: _percentile(one.times, 50), "s")
-    yield beside("cycle p99 (faster)", lambda one: _percentile(one.times, 99), "s")
-    yield beside("requests a cycle (fewer)", lambda one: one.requests, "")
-    yield beside("processor a cycle (less)", lambda one: one.processor, "ms")
+    yield compared("cycles", lambda one: one.rate, "/s", goal=0.8, less=False)
+    yield compared("cycle p50 (faster)", lambda one: _percentile(one.times, 50), "s")
+    yield compared("cycle p99 (faster)", lambda one: _percentile(one.times, 99), "s")
+    yield compared("requests a cycle (fewer)", lambda one: one.requests, "")
+    yield compared("processor a cycle (less)", lambda one: one.processor, "ms")
     (before, after), (bare_before, bare_after) = measured.our_memory, measured.bare_memory
     yield alone("memory of all processes", after, "MB", peer=bare_after)
     grown, bare_grown = (after - before) / sessions, (bare_after - bare_before) / sessions
@@ -206,5 +208,5 @@ def _figures(engine: str, measured: Measured) -> Iterator[Figure]:
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:
-    # On a machine so slow that no session ended two cycles in a round, each takes longer than that.
+    # Without values no session ended two cycles in a round, so a cycle takes longer than a round.
     return sorted(values)[len(values) * percent // 100] if values else SECONDS

@@ -1,4 +1,4 @@
-"""Our side of the sessions benchmark: a whole botvisor, worked through its own REST, WebSocket and record."""
+"""Our side of the sessions benchmark: a whole botvisor, used through REST, WebSocket and SQL."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ import httpx
 import trio
 from trio_websocket import open_websocket_url
 
-from ..system.application import HANG, House, open_house
+from ..system.application import TIME_LIMIT, Application, open_application
 
 SAMPLED: Final = 20
 """Sessions whose cycles are timed."""
 STARTERS: Final = 4
-"""Requests for one more session at once."""
+"""Concurrent requests that start sessions."""
 SHORTEST: Final = 0.1
-"""Seconds from the beginning of a look to that of the next, the fewest that a configuration can have. With
-so many sessions each look takes longer, so work is the limit, and not waiting."""
+"""The shortest check interval of a configuration, in seconds. With so many sessions each check takes longer,
+so the work is the limit, not the interval."""
 LONGEST: Final = 86_400.0
-BEGINNING: Final = 20.0
-"""While sessions are started; one whose first look fails looks again."""
+START_INTERVAL: Final = 20.0
+"""Check interval while sessions start, so that a failed first check is repeated."""
 ASK_PERIOD: Final = 0.05
 LAG_PERIOD: Final = 0.5
-"""How often the house measures the lag of its event loop."""
+"""How often botvisor measures the lag of its event loop, in seconds."""
 
 
-class Hands:
-    """What an operator does with a house, on connections that stay open."""
+class Operator:
+    """Uses a botvisor as an operator does, over connections that stay open."""
 
-    def __init__(self, application: House, client: httpx.AsyncClient) -> None:
+    def __init__(self, application: Application, client: httpx.AsyncClient) -> None:
         self.application = application
         self._client = client
         self.sampled: list[str] = []
 
     async def rules(self) -> Mapping[str, object]:
-        """What the bare script is to decide by."""
+        """The rules for the bare scripts."""
         configured = (await self._client.get("/api/bot/configuration")).json()
         names = ("job_type_filter", "exclude_types", "max_accept_per_run")
         return {name: configured[name] for name in names} | {"check_interval": SHORTEST}
 
     async def start_sessions(self, number: int) -> None:
-        """Start them, wait until all are signed in and have looked, and let them rest."""
-        await self.pace(BEGINNING)
+        """Start sessions, wait until all have logged in and ended a check, and pause them."""
+        await self.set_interval(START_INTERVAL)
         left = iter(range(number))
 
         async def start_some() -> None:
@@ -58,22 +58,22 @@ class Hands:
             for _ in range(STARTERS):
                 nursery.start_soon(start_some)
         query = "select count(*) from bot_sessions where login_status = 'success' and total_checks > 0"
-        with trio.fail_after(2 * HANG):
-            while (await self._sql(query)) < number:  # noqa: ASYNC110 - a table tells nobody
+        with trio.fail_after(2 * TIME_LIMIT):
+            while (await self._sql(query)) < number:  # noqa: ASYNC110 - a table has no event
                 await trio.sleep(0.2)
-        await self.pace(LONGEST)
+        await self.set_interval(LONGEST)
 
-    async def pace(self, seconds: float) -> None:
-        """So long is between two looks from now on."""
-        wish = {"check_interval_seconds": seconds, "enable_quick_check": False}
-        (await self._client.put("/api/bot/configuration", json=wish)).raise_for_status()
+    async def set_interval(self, seconds: float) -> None:
+        """Set the check interval of all sessions."""
+        changes = {"check_interval_seconds": seconds, "enable_quick_check": False}
+        (await self._client.put("/api/bot/configuration", json=changes)).raise_for_status()
 
     async def checks(self) -> int:
-        """Looks of all sessions, as the record has them."""
+        """Number of checks of all sessions, from the database."""
         return await self._sql("select coalesce(sum(total_checks), 0)::bigint from bot_sessions")
 
     async def status_times(self, seconds: float) -> list[float]:
-        """How long the status took, asked for now and then for so long."""
+        """Durations of status requests, sent regularly for so many seconds."""
         times: list[float] = []
         with trio.move_on_after(seconds):
             while True:
@@ -84,7 +84,7 @@ class Hands:
         return times
 
     async def lags(self, seconds: float) -> list[float]:
-        """How late the event loop was, each time that the house looked, for so long."""
+        """Lags of botvisor's event loop, as it measures them, for so many seconds."""
         lags: list[float] = []
         with trio.move_on_after(seconds):
             while True:
@@ -93,7 +93,7 @@ class Hands:
         return lags
 
     async def cycle_ends(self, seconds: float) -> list[list[float]]:
-        """When the cycles of some sessions ended, for so long, as a WebSocket client hears of them."""
+        """Ends of the sampled sessions' cycles, received over WebSocket for so many seconds."""
         ends: dict[str, list[float]] = {session: [] for session in self.sampled}
         url = self.application.instance.web_url.replace("http", "ws", 1) + "/ws?topics=sessions&session="
         async with open_websocket_url(url + ",".join(self.sampled)) as socket:
@@ -108,7 +108,7 @@ class Hands:
     async def _start(self) -> str:
         while True:
             answer = await self._client.post("/api/sessions", json={})
-            if answer.status_code != 503:  # the monitor has not seen all services yet
+            if answer.status_code != 503:  # the monitor has not checked all services yet
                 session: str = answer.raise_for_status().json()["id"]
                 return session
             await trio.sleep(0.2)
@@ -119,7 +119,7 @@ class Hands:
 
 
 async def idle_lags(seconds: float) -> list[float]:
-    """How late this process's own event loop was, measured as the house does."""
+    """Lags of this process's event loop, measured as botvisor does."""
     lags: list[float] = []
     with trio.move_on_after(seconds):
         while True:
@@ -130,13 +130,13 @@ async def idle_lags(seconds: float) -> list[float]:
 
 
 @asynccontextmanager
-async def open_hands(
+async def open_operator(
     folder: Path, engine: str, portal: str, sessions: int, *settings: str
-) -> AsyncGenerator[Hands, None]:
-    """A house for so many sessions at a portal, none of which is started yet."""
+) -> AsyncGenerator[Operator, None]:
+    """Run a botvisor for so many sessions at a portal, without starting any."""
     async with (
-        open_house(
-            folder / "house",
+        open_application(
+            folder / "botvisor",
             "practice.enabled=false",
             "sessions.autostart=false",
             f"sessions.portal_url={portal}",
@@ -148,4 +148,4 @@ async def open_hands(
         ) as application,
         httpx.AsyncClient(base_url=application.instance.web_url, timeout=30) as client,
     ):
-        yield Hands(application, client)
+        yield Operator(application, client)

@@ -1,10 +1,10 @@
-"""What the sessions of the benchmark are compared with: scripts of httpx, or of Playwright, and nothing else.
+"""The peer of the sessions benchmark: sessions as bare scripts of httpx or Playwright.
 
-``python -m tests.bench.sessions_bare ENGINE URL SESSIONS MAX_ACTIVE RULES`` says
-when it is up and when so many sessions are signed in. Then each line of stdin
-is a number of seconds to work for, answered with what was done: as many
-sessions as may read the table at once, decide by the same rules, and press the
-same buttons.
+``python -m tests.bench.sessions_bare ENGINE URL SESSIONS MAX_ACTIVE RULES`` prints
+a line when it is up and one when all sessions are logged in. Then each line of
+stdin is a number of seconds to work, and its reply has the times of the cycles: at
+most MAX_ACTIVE sessions at once read the table, decide by the rules, and press the
+buttons.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from actors.database.rows import Decision
 from actors.portals.browser.chromium import find_chromium
-from actors.portals.job import Job
+from actors.portals.portal import Job
 from actors.sessions.session.rules import Rules, Verdict, decide
 
 ACCOUNT: Final = {"username": "operator", "password": "practice"}
@@ -53,22 +53,22 @@ class Script(Protocol):
         ...
 
     async def press(self, ref: str, verdict: Verdict) -> None:
-        """Press the button of a job, and see that the portal has understood."""
+        """Press the button of a job, and check the portal's confirmation."""
         ...
 
 
 NewScript: TypeAlias = Callable[[], Awaitable[Script]]
-"""Signs one session more in."""
+"""Logs in one more session."""
 
 
 class HttpScript:
-    """With httpx and selectolax."""
+    """A session with httpx and selectolax."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
         self._rows: dict[str, LexborNode] = {}
 
-    async def sign_in(self) -> None:
+    async def log_in(self) -> None:
         page = LexborHTMLParser((await self._client.get("/login")).text)
         answer = await self._client.post("/login", data=_hidden(page.css_first("form#login")) | ACCOUNT)
         assert 'form id="logout"' in answer.text
@@ -94,13 +94,13 @@ class HttpScript:
 
 
 class BrowserScript:
-    """With Playwright."""
+    """A session with Playwright."""
 
     def __init__(self, page: Page, url: str) -> None:
         self._page = page
         self._url = url
 
-    async def sign_in(self) -> None:
+    async def log_in(self) -> None:
         await self._page.goto(self._url + "/login", wait_until="domcontentloaded")
         for name, value in ACCOUNT.items():
             await self._page.locator(f"form#login [name={name}]").fill(value)
@@ -123,18 +123,18 @@ class BrowserScript:
         assert await self._page.locator(f".flash.{kind}ed").count()
 
 
-class Crew:
+class ScriptPool:
     """All sessions of a script."""
 
-    def __init__(self, rules: Rules, max_active: int) -> None:
+    def __init__(self, rules: Rules, max_active_pages: int) -> None:
         self.scripts: list[Script] = []
         self._rules = rules
-        self._turn = asyncio.Semaphore(max_active)
+        self._limit = asyncio.Semaphore(max_active_pages)
         self._claimed: set[str] = set()
-        """No two sessions press the same button."""
+        """Jobs that a session decides, so that no other one does."""
 
     async def work(self, seconds: float) -> list[list[float]]:
-        """Return when each session's cycles ended, since the beginning; some may have ended late."""
+        """Work for so many seconds; return the end of each cycle by session, in seconds since the start."""
         began = perf_counter()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._cycles(script, began, seconds)) for script in self.scripts]
@@ -143,7 +143,7 @@ class Crew:
     async def _cycles(self, script: Script, began: float, seconds: float) -> list[float]:
         ends: list[float] = []
         while True:
-            async with self._turn:
+            async with self._limit:
                 if perf_counter() - began > seconds:
                     return ends
                 await self._cycle(script)
@@ -161,14 +161,14 @@ class Crew:
 
 @asynccontextmanager
 async def open_http(url: str) -> AsyncGenerator[NewScript, None]:
-    """Each session with a client, and so with cookies, of its own."""
+    """Sessions with a client, and so with cookies, of their own."""
     tls = httpx.create_ssl_context()
     async with AsyncExitStack() as stack:
 
         async def new_script() -> Script:
             client = httpx.AsyncClient(base_url=url, verify=tls, follow_redirects=True, timeout=60)
             script = HttpScript(await stack.enter_async_context(client))
-            await script.sign_in()
+            await script.log_in()
             return script
 
         yield new_script
@@ -176,27 +176,27 @@ async def open_http(url: str) -> AsyncGenerator[NewScript, None]:
 
 @asynccontextmanager
 async def open_browser(url: str) -> AsyncGenerator[NewScript, None]:
-    """Each session with a context of one browser."""
+    """Sessions with a context of their own in one browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_chromium(), chromium_sandbox=False)
 
         async def new_script() -> Script:
             context = await browser.new_context()
             script = BrowserScript(await context.new_page(), url)
-            await script.sign_in()
+            await script.log_in()
             return script
 
         yield new_script
 
 
-async def main(engine: str, url: str, sessions: int, crew: Crew) -> None:
+async def main(engine: str, url: str, sessions: int, pool: ScriptPool) -> None:
     async with (open_http if engine == "http" else open_browser)(url) as new_script:
-        _say("up")
+        _send("up")
         for _ in range(sessions):
-            crew.scripts.append(await new_script())
-        _say("signed in")
+            pool.scripts.append(await new_script())
+        _send("logged in")
         while line := await asyncio.to_thread(sys.stdin.readline):
-            _say(await crew.work(float(line)))
+            _send(await pool.work(float(line)))
 
 
 def _hidden(form: LexborNode | None) -> dict[str, str]:
@@ -210,11 +210,11 @@ def _text(node: LexborNode | None) -> str:
     return node.text().strip()
 
 
-def _say(what: object) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
+def _send(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
     name, address, number, most, configured = sys.argv[1:]
-    asyncio.run(main(name, address, int(number), Crew(Rules(**json.loads(configured)), int(most))))
+    asyncio.run(main(name, address, int(number), ScriptPool(Rules(**json.loads(configured)), int(most))))

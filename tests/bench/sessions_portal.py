@@ -1,7 +1,7 @@
-"""The portal of the sessions benchmark: the practice portal with its quirks off, counting what it is asked.
+"""The portal of the sessions benchmark: the practice portal without faults, which counts its requests.
 
 ``python -m tests.bench.sessions_portal FOLDER`` prints its address as one line of
-JSON; each further line of stdin is answered with what was asked since the last.
+JSON; the reply to each line of stdin has the requests since the last one.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from web.practice.settings import read_settings
 from web.practice.site import Site
 from web.practice.world import World
 
-from ..web.practice.portal_process import QUIET, told
+from ..web.practice.portal_process import QUIET, portal_settings
 
 ARRIVAL_SECONDS: Final = 2.0
-"""Between two jobs, as the practice portal has it by default."""
+"""Between two jobs, as by default."""
 
 
 async def main(folder: Path) -> None:
     """Serve until stdin ends."""
-    # Ours and the bare script's sessions are signed in side by side.
+    # Our sessions and those of the bare scripts are logged in at the same time.
     ledger.MAX_SESSIONS = 10_000
     settings = read_settings(
-        json.dumps(told(folder / "portal.sqlite", **QUIET | {"arrival_seconds": ARRIVAL_SECONDS}))
+        json.dumps(portal_settings(folder / "portal.sqlite", **QUIET | {"arrival_seconds": ARRIVAL_SECONDS}))
     )
     market = Market(
         seed=settings.seed,
@@ -45,31 +45,31 @@ async def main(folder: Path) -> None:
         taken_share=settings.taken_share,
         taken_after_seconds=settings.taken_after_seconds,
     )
-    asked: Counter[str] = Counter()
-    with ledger.open_ledger(Path(settings.state_file)) as books:
-        site = Site(World(books, market, monotonic=trio.current_time), settings)
+    requests: Counter[str] = Counter()
+    with ledger.open_ledger(Path(settings.state_file)) as opened:
+        site = Site(World(opened, market, monotonic=trio.current_time), settings)
 
         @site.app.before_request
         async def count() -> None:
-            asked[f"{request.method} {request.endpoint}"] += 1
+            requests[f"{request.method} {request.endpoint}"] += 1
 
         config = Config()
         config.bind = ["127.0.0.1:0"]
         config.backlog = 1024
-        # A script that presses a button on a connection that is just being closed has no answer.
+        # A request on a connection that the server just closes fails.
         config.keep_alive_timeout = 3600
         config.errorlog = logging.getLogger("hypercorn.error")
         async with trio.open_nursery() as nursery:
             (url,) = await nursery.start(serve, site.app, config)
-            _say(url)
+            _send(url)
             async for _ in trio.wrap_file(sys.stdin):
-                _say(dict(asked))
-                asked.clear()
+                _send(dict(requests))
+                requests.clear()
             nursery.cancel_scope.cancel()
 
 
-def _say(what: object) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
+def _send(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""The processes of the sessions benchmark, and what they take of the machine."""
+"""Processes of the sessions benchmark, and their use of memory and processor."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..system.application import descendants
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Talker:
-    """A process of this package that answers each line with one of JSON."""
+class JsonProcess:
+    """A module of this package in a process that replies to each line with a line of JSON."""
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._process = subprocess.Popen(
@@ -40,22 +40,22 @@ class Talker:
     def pid(self) -> int:
         return self._process.pid
 
-    async def hear(self) -> object:
-        """Return what it says next."""
+    async def receive(self) -> object:
+        """Return the next line from the process."""
         assert self._process.stdout is not None
         line = await trio.to_thread.run_sync(self._process.stdout.readline)
         assert line, "the process ended"
         return json.loads(line)
 
-    async def ask(self, line: str) -> object:
-        """Say a line, and return the answer."""
+    async def request(self, line: str) -> object:
+        """Send a line, and return the reply."""
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
-        return await self.hear()
+        return await self.receive()
 
 
 def memory(pid: int) -> float:
-    """MB that a process and all below it have; what several share is counted once."""
+    """MB of a process and all below it; shared memory counts once."""
     kilobytes = 0
     for each in _all(pid):
         for line in _read(f"/proc/{each}/smaps_rollup").splitlines():
@@ -65,7 +65,7 @@ def memory(pid: int) -> float:
 
 
 def processor(pid: int) -> float:
-    """Seconds of processor time that a process and all below it have had."""
+    """Processor time of a process and all below it, in seconds."""
     fields = [_read(f"/proc/{each}/stat").rpartition(")")[2].split() for each in _all(pid)]
     return sum(int(one[11]) + int(one[12]) for one in fields if one) / TICKS
 
@@ -78,5 +78,5 @@ def _read(path: str) -> str:
     try:
         with open(path) as file:
             return file.read()
-    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+    except (FileNotFoundError, ProcessLookupError):  # the process has ended
         return ""

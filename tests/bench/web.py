@@ -1,8 +1,9 @@
-"""The front end: the status over REST, and a thousand WebSocket clients.
+"""The web server: the status route, and a thousand WebSocket clients.
 
-REST beside a hello-world route on the same server, and beside the same status
-read from PostgreSQL for each request; WebSockets beside a broadcast of the
-same frames on Hypercorn alone. Servers and clients have a process each.
+The status route is compared with a hello-world route on the same server, and with
+a route that reads the status from PostgreSQL for each request; WebSockets with a
+broadcast of the same frames on bare Hypercorn. Each server and each group of
+clients has a process of its own.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ from .figures import Figure
 
 ROUNDS: Final = 3
 SECONDS: Final = 1.0
-ASKERS: Final = 16
-"""Clients that ask for the status at once."""
+REQUESTERS: Final = 16
+"""Concurrent clients of the status route."""
 LISTENERS: Final = 1000
 BURST: Final = 20
-"""Events at once, to see how many frames a second go out."""
+"""Events at once, to measure frames a second."""
 
 Times = Mapping[str, float]
 
 
 def measure() -> list[Figure]:
-    """All figures of the front end."""
+    """All figures of the web server."""
     with Server("ours") as ours:
-        asked = _ask(ours)
-    # Another one, whose memory has held nothing else.
+        measured = _measure_requests(ours)
+    # A new process, for the memory figures.
     with Server("ours") as ours, Server("bare") as bare:
-        return [*_status(asked), *_broadcast(ours, bare)]
+        return [*_status(measured), *_broadcast(ours, bare)]
 
 
 class Server:
@@ -44,7 +45,7 @@ class Server:
         self._process = _start("web_server", name)
         self.ports: dict[str, int] = json.loads(self._line())
         self.memory = self.ports.pop("memory")
-        """Bytes, before anybody came."""
+        """Bytes, before the first client."""
 
     def __enter__(self) -> Self:
         return self
@@ -54,14 +55,14 @@ class Server:
         self._process.stdin.close()
         self._process.wait(30)
 
-    def order(self, command: str) -> dict[str, float]:
-        """Give a command, and return what it says."""
-        _tell(self._process, command)
-        answer: dict[str, float] = json.loads(self._line())
-        return answer
+    def request(self, command: str) -> dict[str, float]:
+        """Send a command, and return the reply."""
+        _send(self._process, command)
+        reply: dict[str, float] = json.loads(self._line())
+        return reply
 
     def _line(self) -> str:
-        return _hear(self._process)
+        return _receive(self._process)
 
 
 def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
@@ -74,12 +75,12 @@ def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def _tell(process: subprocess.Popen[str], text: str) -> None:
+def _send(process: subprocess.Popen[str], text: str) -> None:
     assert process.stdin is not None
     process.stdin.write(text + "\n")
 
 
-def _hear(process: subprocess.Popen[str]) -> str:
+def _receive(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, "the process ended"
@@ -89,39 +90,39 @@ def _hear(process: subprocess.Popen[str]) -> str:
 # REST
 
 
-def _ask(server: Server) -> dict[str, list[Times]]:
-    """For each contestant what each round measured: rate and p99 with many clients, p50 with one."""
-    contestants = {"ours": "/api/bot/status", "hello": "/", "postgres": "/"}
-    asked: dict[str, list[Times]] = {name: [] for name in contestants}
+def _measure_requests(server: Server) -> dict[str, list[Times]]:
+    """Results of each round by candidate: rate and p99 with many clients, p50 with one."""
+    candidates = {"ours": "/api/bot/status", "hello": "/", "postgres": "/"}
+    measured: dict[str, list[Times]] = {name: [] for name in candidates}
     for turn in range(ROUNDS):
-        # Back and forth, so that nobody is always measured after the same neighbour.
-        for name in contestants if turn % 2 == 0 else reversed(contestants):
-            many, one = (_load(server.ports[name], contestants[name], clients) for clients in (ASKERS, 1))
-            # With many the median is that of the queue, not that of the answer.
-            asked[name].append({**many, "p50": one["p50"]})
-    return asked
+        # Alternate the order, so that no candidate always follows the same one.
+        for name in candidates if turn % 2 == 0 else reversed(candidates):
+            many, one = (_load(server.ports[name], candidates[name], clients) for clients in (REQUESTERS, 1))
+            # With many clients the median is that of the queue, not of the route.
+            measured[name].append({**many, "p50": one["p50"]})
+    return measured
 
 
 def _load(port: int, path: str, clients: int) -> Times:
     load = _start("web_load", "requests", str(port), path, str(clients), str(SECONDS))
-    times: Times = json.loads(_hear(load))
+    times: Times = json.loads(_receive(load))
     load.wait(10)
     return times
 
 
-def _status(asked: Mapping[str, list[Times]]) -> list[Figure]:
-    def beside(name: str, peer: str, what: str, unit: str, goal: float | None) -> Figure:
-        mine, theirs = ([times[what] for times in asked[whose]] for whose in ("ours", peer))
-        # Of a rate more is better, of a time less.
+def _status(measured: Mapping[str, list[Times]]) -> list[Figure]:
+    def compared(name: str, peer: str, what: str, unit: str, goal: float | None) -> Figure:
+        mine, theirs = ([times[what] for times in measured[whose]] for whose in ("ours", peer))
+        # A higher rate is better, a shorter time is better.
         ratios = [a / b if what == "rate" else b / a for a, b in zip(mine, theirs, strict=True)]
         return Figure(
             name=name, ours=median(mine), unit=unit, peer=median(theirs), ratio=median(ratios), goal=goal
         )
 
     return [
-        beside("status, beside hello-world", "hello", "rate", "/s", 0.8),
-        beside("status p99, beside hello-world's (faster)", "hello", "p99", "ms", None),
-        beside("status p50, beside PostgreSQL's (faster)", "postgres", "p50", "ms", 5.0),
+        compared("status, vs. hello-world", "hello", "rate", "/s", 0.8),
+        compared("status p99, vs. hello-world's (faster)", "hello", "p99", "ms", None),
+        compared("status p50, vs. PostgreSQL's (faster)", "postgres", "p50", "ms", 5.0),
     ]
 
 
@@ -132,7 +133,7 @@ def _broadcast(ours: Server, bare: Server) -> list[Figure]:
     with _listeners(ours.ports["ours"]) as our_clients, _listeners(bare.ports["bare"]) as their_clients:
         sides = {"ours": (ours, our_clients), "bare": (bare, their_clients)}
         grown = {
-            name: (server.order("memory")["memory"] - server.memory) / LISTENERS / 1024
+            name: (server.request("memory")["memory"] - server.memory) / LISTENERS / 1024
             for name, (server, _) in sides.items()
         }
         one: dict[str, list[float]] = {name: [] for name in sides}
@@ -140,7 +141,7 @@ def _broadcast(ours: Server, bare: Server) -> list[Figure]:
         for turn in range(ROUNDS + 1):
             for name in sides if turn % 2 == 0 else reversed(sides):
                 seconds = _time(*sides[name], 1), _time(*sides[name], BURST)
-                if turn:  # the first time pays for caches
+                if turn:  # the first round pays for caches
                     one[name].append(1000 * seconds[0])
                     many[name].append(BURST * LISTENERS / seconds[1])
     return [
@@ -153,7 +154,7 @@ def _broadcast(ours: Server, bare: Server) -> list[Figure]:
             goal=0.9,
         ),
         Figure(
-            name="frames to 1,000 clients, beside Hypercorn",
+            name="frames to 1,000 clients, vs. Hypercorn",
             ours=median(many["ours"]),
             unit="/s",
             peer=median(many["bare"]),
@@ -168,7 +169,7 @@ def _broadcast(ours: Server, bare: Server) -> list[Figure]:
 def _listeners(port: int) -> Generator[subprocess.Popen[str], None, None]:
     load = _start("web_load", "listen", str(port), str(LISTENERS))
     try:
-        assert _hear(load) == "ready\n"
+        assert _receive(load) == "ready\n"
         yield load
     finally:
         load.communicate(timeout=30)
@@ -176,7 +177,7 @@ def _listeners(port: int) -> Generator[subprocess.Popen[str], None, None]:
 
 def _time(server: Server, clients: subprocess.Popen[str], frames: int) -> float:
     """Seconds from the first event to the last frame at the last client."""
-    _tell(clients, str(frames))
-    assert _hear(clients) == "waiting\n"
-    began = server.order(f"burst {frames}")["began"]
-    return float(_hear(clients)) - began
+    _send(clients, str(frames))
+    assert _receive(clients) == "waiting\n"
+    began = server.request(f"burst {frames}")["began"]
+    return float(_receive(clients)) - began

@@ -1,7 +1,7 @@
 """The clients of the web benchmark, in a process of their own.
 
-Plain sockets and epoll, so that the clients are no slower than what they
-measure: ``python -m tests.bench.web_load KIND PORT ...``.
+Plain sockets and epoll, so that the clients are faster than the servers that
+they measure: ``python -m tests.bench.web_load KIND PORT ...``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
 
-WORD = b'"type":"job_processed"'
-"""Is once in each frame that counts."""
+MARK = b'"type":"job_processed"'
+"""Occurs once in each frame that counts."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,30 +25,30 @@ class Client:
 
     socket: socket.socket
     content: bytes = b""
-    asked: float = 0.0
-    heard: int = 0
+    sent_at: float = 0.0
+    frames: int = 0
 
 
 def requests(port: int, path: str, clients: int, seconds: float) -> dict[str, float]:
-    """Ask again as soon as the answer is there, on so many connections; rate a second and times in ms."""
+    """Send a request again after each response, on so many connections; rate a second and times in ms."""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\n\r\n".encode()
     times: list[float] = []
     with ExitStack() as stack:
         selector = selectors.DefaultSelector()
         for client in _connect(stack, port, clients):
             client.socket.sendall(request)
-            client.asked = perf_counter()
+            client.sent_at = perf_counter()
             selector.register(client.socket, selectors.EVENT_READ, client)
         began = now = perf_counter()
         while now < began + seconds:
             for key, _ in selector.select(1):
                 client = key.data
                 client.content += client.socket.recv(65_536)
-                if not _is_answered(client.content):
+                if not _is_complete(client.content):
                     continue
                 now = perf_counter()
-                times.append(now - client.asked)
-                client.content, client.asked = b"", now
+                times.append(now - client.sent_at)
+                client.content, client.sent_at = b"", now
                 client.socket.sendall(request)
     times.sort()
     return {
@@ -58,7 +58,7 @@ def requests(port: int, path: str, clients: int, seconds: float) -> dict[str, fl
     }
 
 
-def _is_answered(content: bytes) -> bool:
+def _is_complete(content: bytes) -> bool:
     head, end, body = content.partition(b"\r\n\r\n")
     if not end:
         return False
@@ -67,7 +67,7 @@ def _is_answered(content: bytes) -> bool:
 
 
 def listen(port: int, clients: int) -> None:
-    """Open so many WebSockets; for each number read, say when all of them have heard so many frames more."""
+    """Open so many WebSockets; for each number read, print when all have received so many more frames."""
     handshake = (
         f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -81,10 +81,10 @@ def listen(port: int, clients: int) -> None:
             assert client.content.startswith(b"HTTP/1.1 101"), client.content
             client.socket.setblocking(False)
             selector.register(client.socket, selectors.EVENT_READ, client)
-        _say("ready")
+        _send("ready")
         for line in sys.stdin:
-            _say("waiting")
-            _say(_wait_for(selector, clients, int(line)))
+            _send("waiting")
+            _send(_wait_for(selector, clients, int(line)))
 
 
 def _wait_for(selector: selectors.BaseSelector, clients: int, frames: int) -> float:
@@ -94,11 +94,11 @@ def _wait_for(selector: selectors.BaseSelector, clients: int, frames: int) -> fl
             client: Client = key.data
             received = client.socket.recv(262_144)
             assert received, "the server closed the connection"
-            content = client.content[1 - len(WORD) :] + received
-            before, client.heard = client.heard, client.heard + content.count(WORD)
-            client.content = content[1 - len(WORD) :]
-            if before < frames <= client.heard:
-                client.heard -= frames
+            content = client.content[1 - len(MARK) :] + received
+            before, client.frames = client.frames, client.frames + content.count(MARK)
+            client.content = content[1 - len(MARK) :]
+            if before < frames <= client.frames:
+                client.frames -= frames
                 done += 1
     return perf_counter()
 
@@ -110,16 +110,16 @@ def _connect(stack: ExitStack, port: int, clients: int) -> Iterator[Client]:
         yield Client(plain)
 
 
-def _say(what: object) -> None:
-    sys.stdout.write(f"{what}\n")
+def _send(message: object) -> None:
+    sys.stdout.write(f"{message}\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["requests", port, path, clients, seconds]:
-            _say(json.dumps(requests(int(port), path, int(clients), float(seconds))))
+            _send(json.dumps(requests(int(port), path, int(clients), float(seconds))))
         case ["listen", port, clients]:
             listen(int(port), int(clients))
         case other:
-            sys.exit(f"what is {other}?")
+            sys.exit(f"unknown arguments: {other}")

@@ -1,8 +1,8 @@
 """The servers of the web benchmark, in a process of their own: ours and a peer of each kind.
 
 ``python -m tests.bench.web_server NAME`` prints its ports and its memory as one
-line of JSON, and then obeys one command a line: ``burst N`` tells all
-WebSocket clients N times, ``memory`` prints its memory.
+line of JSON, and then reads one command a line: ``burst N`` sends N frames to all
+WebSocket clients, ``memory`` prints its memory.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ from web.live.frames import Position, encode
 from web.live.messages import messages_of
 from web.server.listener import serve
 
-from ..web.parts.application import House, living
-from ..web.parts.views import job_processed, session_view, web_settings
+from ..builders import job_processed, session_view, web_settings
+from ..web.fakes.application import FakeApplication, serving
 
 SESSION = UUID(int=7)
 CONNECTIONS = 4
-# The clients take no time for pings.
+# The clients do not answer pings.
 SETTINGS = web_settings(max_clients=10_000, ping_interval_seconds=3600.0)
 
 
-def news(number: int) -> object:
-    """What is told: one frame each, of the usual size."""
+def event(number: int) -> object:
+    """An event of the usual size, which becomes one frame."""
     return job_processed(session_id=SESSION, job_number=number, status=JobStatus.FAILED)
 
 
-class Bare:
-    """A broadcast as one would write it on Hypercorn alone: a queue and two tasks for each client."""
+class BareBroadcast:
+    """A minimal broadcast on Hypercorn: a queue and two tasks for each client."""
 
     def __init__(self) -> None:
         self._clients: set[trio.MemorySendChannel[str]] = set()
@@ -82,14 +82,16 @@ class Bare:
 
     def burst(self, frames: int) -> None:
         for number in range(frames):
-            told = next(messages_of(news(number)))
-            text = encode(told.type, told.data, Position(epoch="0" * 32, seq=number), told.timestamp).text
+            message = next(messages_of(event(number)))
+            text = encode(
+                message.type, message.data, Position(epoch="0" * 32, seq=number), message.timestamp
+            ).text
             for client in self._clients:
                 client.send_nowait(text)
 
 
 def hello_app() -> QuartTrio:
-    """The least that Quart can answer."""
+    """The smallest Quart application."""
     app = QuartTrio("tests.bench.hello")
 
     @app.get("/")
@@ -100,7 +102,7 @@ def hello_app() -> QuartTrio:
 
 
 def postgres_app(dsn: str) -> QuartTrio:
-    """The status, read for each request, on connections that stay open."""
+    """The status, read for each request over connections that stay open."""
     app = QuartTrio("tests.bench.postgres")
     idle = [
         psycopg.Connection[DictRow].connect(dsn, autocommit=True, row_factory=dict_row)
@@ -130,13 +132,13 @@ def postgres_app(dsn: str) -> QuartTrio:
 
 
 async def serve_ours(stack: AsyncExitStack) -> tuple[dict[str, int], Callable[[int], None]]:
-    """Our house, and beside it what its routes are compared with, on the same listener."""
+    """Our application, and the peers of its routes on the same kind of listener."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
     postgres = PostgresServer(stack.enter_context(open_data_dir(folder)))
     await stack.enter_async_context(run_actor(lambda: postgres, Address("postgres")))
     await trio.to_thread.run_sync(_fill, postgres.dsn)
-    application = House(sessions=[session_view()], settings=SETTINGS)
-    await stack.enter_async_context(living(application))
+    application = FakeApplication(sessions=[session_view()], settings=SETTINGS)
+    await stack.enter_async_context(serving(application))
     nursery = await stack.enter_async_context(trio.open_nursery())
     stack.callback(nursery.cancel_scope.cancel)
     ports = {"ours": application.port}
@@ -146,7 +148,7 @@ async def serve_ours(stack: AsyncExitStack) -> tuple[dict[str, int], Callable[[i
 
     def burst(frames: int) -> None:
         for number in range(frames):
-            application.bus.publish(news(number))
+            application.bus.publish(event(number))
 
     return ports, burst
 
@@ -168,7 +170,7 @@ def _fill(dsn: str) -> None:
 
 async def serve_bare(stack: AsyncExitStack) -> tuple[dict[str, int], Callable[[int], None]]:
     """A broadcast on Hypercorn's own server."""
-    bare, config = Bare(), Config()
+    bare, config = BareBroadcast(), Config()
     config.bind = ["127.0.0.1:0"]
     config.backlog = 1024
     config.errorlog = logging.getLogger("hypercorn.error")
@@ -181,23 +183,23 @@ async def serve_bare(stack: AsyncExitStack) -> tuple[dict[str, int], Callable[[i
 async def main(name: str) -> None:
     async with AsyncExitStack() as stack:
         ports, burst = await (serve_ours if name == "ours" else serve_bare)(stack)
-        _say({**ports, "memory": memory()})
+        _send({**ports, "memory": memory()})
         async for line in trio.wrap_file(sys.stdin):
             match line.split():
                 case ["burst", frames]:
-                    _say({"began": perf_counter()})
+                    _send({"began": perf_counter()})
                     burst(int(frames))
                 case _:
-                    _say({"memory": memory()})
+                    _send({"memory": memory()})
 
 
 def memory() -> int:
-    """Bytes that this process has in memory."""
+    """Resident memory of this process, in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-def _say(what: object) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
+def _send(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 

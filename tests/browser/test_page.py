@@ -5,33 +5,41 @@ import trio
 from playwright.sync_api import expect
 from pydantic import SecretStr
 
-from actors.database.rows import Desired, JobStatus, LogRow
+from actors.database.rows import Desired, JobStatus
 from actors.queue.messages import TaskState
 from actors.sessions.events import SessionDegraded
 from actors.sessions.screenshots.messages import SaveScreenshot
 
-from ..web.parts.actors import Break
-from ..web.parts.application import House, living
-from ..web.parts.views import NOON, job_processed, job_row, session_row, session_view, task_view, web_settings
-from .looking import SIZES, card, check_readable, go, looking, opened
-from .pixel import PIXEL
+from ..builders import (
+    NOON,
+    job_processed,
+    job_row,
+    log_row,
+    session_row,
+    session_view,
+    task_view,
+    web_settings,
+)
+from ..web.fakes.actors import Fail
+from ..web.fakes.application import FakeApplication, serving
+from .chromium_page import PIXEL, SIZES, card, check_readable, checking, go, opened
 
 PAGES = {
     "Overview": ["Bot", "Services", "Live events"],
-    "Sessions": ["On duty", "Start another", "Past"],
+    "Sessions": ["Running", "Start a session", "Past"],
     "Tasks": ["Tasks"],
-    "Analytics": ["Jobs", "By the hour", "Languages"],
-    "Configuration": ["Which rules", "Rules", "Another set of rules"],
+    "Analytics": ["Jobs", "By hour", "Languages"],
+    "Configuration": ["Configuration", "Rules", "New configuration"],
     "Health": ["Services"],
     "Tree": ["Supervisor tree"],
 }
 
 
-async def test_every_page_is_one_step_away(chromium):
-    """The address names it, the navigation says which it is, and back goes back."""
-    application = House(sessions=[session_view()])
+async def test_every_page_is_in_the_navigation(chromium):
+    """The URL names the page, the navigation marks it, and the back button returns."""
+    application = FakeApplication(sessions=[session_view()])
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, f"{application.url}/#/nowhere") as page:
             links = page.get_by_role("navigation", name="Pages").get_by_role("link")
             for name, titles in PAGES.items():
@@ -44,7 +52,7 @@ async def test_every_page_is_one_step_away(chromium):
             assert page.title() == "Supervisor tree · botvisor"
             page.go_back()
             expect(page.get_by_role("main", name="Health")).to_be_focused()
-            # The way past the navigation leaves the page where it is.
+            # The skip link does not change the page.
             page.reload()
             page.keyboard.press("Tab")
             expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -52,16 +60,16 @@ async def test_every_page_is_one_step_away(chromium):
             expect(page.get_by_role("main", name="Health")).to_be_focused()
             assert page.url == f"{application.url}/#/health"
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass
 
 
-async def test_the_page_comes_back_after_a_restart(chromium):
-    """It says that it lost the server and how old it is, connects by itself and goes on with the new one."""
-    first = House(sessions=[session_view(session_name="Before")])
+async def test_the_page_reconnects_after_a_restart(chromium):
+    """It shows since when the connection is lost, reconnects, and continues with the new server."""
+    first = FakeApplication(sessions=[session_view(session_name="Before")])
     live, lost, over = trio.Event(), trio.Event(), trio.Event()
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, first.url, allowed=("ERR_CONNECTION", "WebSocket")) as page:
             expect(page.locator(".session-name")).to_have_text("Before")
             expect(page.locator("bv-stale")).to_have_text("")
@@ -76,23 +84,25 @@ async def test_the_page_comes_back_after_a_restart(chromium):
         trio.from_thread.run_sync(over.set)
 
     async with trio.open_nursery() as nursery:
-        async with living(first):
-            nursery.start_soon(trio.to_thread.run_sync, look)
+        async with serving(first):
+            nursery.start_soon(trio.to_thread.run_sync, check)
             with trio.fail_after(30):
                 await live.wait()
-        second = House(settings=web_settings(port=first.port), sessions=[session_view(session_name="After")])
+        second = FakeApplication(
+            settings=web_settings(port=first.port), sessions=[session_view(session_name="After")]
+        )
         with trio.fail_after(30):
             await lost.wait()
-        async with living(second):
+        async with serving(second):
             with trio.fail_after(30):
                 await over.wait()
 
 
-async def test_a_person_with_the_token_gets_in(chromium):
-    """The form takes it, the address bar forgets it, and the page works with the cookie."""
-    application = House(settings=web_settings(token=SecretStr("open sesame".replace(" ", "-"))))
+async def test_the_token_opens_the_page(chromium):
+    """The form accepts it, the URL drops it, and the page works with the cookie."""
+    application = FakeApplication(settings=web_settings(token=SecretStr("open sesame".replace(" ", "-"))))
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, application.url, allowed=("401 (",)) as page:
             page.get_by_label("Access token").fill("wrong")
             page.keyboard.press("Enter")
@@ -104,31 +114,24 @@ async def test_a_person_with_the_token_gets_in(chromium):
             page.get_by_role("button", name="Start").click()
             expect(page.locator("bv-switch .state")).to_have_text("running")
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path):
-    """However long the texts are, and also by those who do not see it."""
+    """With long texts, too, and with a screen reader."""
     name, reason = "S" * 200, "because " * 30
     row = session_row(session_name=name)
-    application = House(
+    application = FakeApplication(
         sessions=[session_view(id=row.id, session_name=name, message="slow " * 60)],
         session_rows=[row, session_row(session_name=name, desired=Desired.STOPPED, end_time=NOON)],
         job_rows=[job_row(job_ref="J" * 100, rejection_reason=reason, status=JobStatus.REJECTED), job_row()],
         log_rows=[
-            LogRow(
-                id=row.id,
-                session_id=row.id,
-                log_level="warning",
-                message="m" * 300,
-                component="session",
-                created_at=NOON,
-            )
+            log_row(session_id=row.id, message="m" * 300),
         ],
-        pictures=tmp_path,
+        screenshots_dir=tmp_path,
         tasks=[
             task_view(
                 type="t" * 100, group="g" * 100, state=TaskState.FAILED, error=reason, finished_at=NOON
@@ -140,12 +143,12 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
     there = trio.Event()
 
     def happen() -> None:
-        application.mirror.tell_nowait(Break(reason="power cut " * 30))
+        application.mirror.tell_nowait(Fail(reason="power cut " * 30))
         application.bus.publish(SessionDegraded(session_id=row.id, timestamp=NOON, message="x" * 300))
         for status in (JobStatus.ACCEPTED, JobStatus.REJECTED, JobStatus.FAILED):
             application.bus.publish(job_processed(session_id=row.id, status=status, reason=reason))
 
-    def look() -> None:
+    def check() -> None:
         viewport = {"width": width, "height": height}
         with opened(chromium, application.url, viewport=viewport, color_scheme=scheme) as page:
             expect(page.locator("bv-switch .state")).to_have_text("running")
@@ -161,7 +164,7 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
             check_readable(page, width)
             page.get_by_role("link", name=name).first.click()
             expect(page.get_by_role("img", name="Screenshot of")).to_be_visible()
-            expect(page.get_by_role("table", name="Jobs decided")).to_contain_text("because")
+            expect(page.get_by_role("table", name="Jobs")).to_contain_text("because")
             expect(page.locator("bv-session-log")).to_contain_text("mmm")
             check_readable(page, width)
             go(page, "Tasks")
@@ -170,8 +173,8 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
             expect(page.locator(".task-reasons > li")).to_have_count(1)
             check_readable(page, width)
             go(page, "Analytics")
-            page.get_by_text("The same as a table").click()
-            expect(page.get_by_role("table", name="Jobs by the hour")).to_be_visible()
+            page.get_by_text("Show as a table").click()
+            expect(page.get_by_role("table", name="Jobs by hour")).to_be_visible()
             check_readable(page, width)
             go(page, "Configuration")
             expect(page.get_by_label("Job type")).to_have_value("Telephone interpreting")
@@ -185,19 +188,19 @@ async def test_every_page_fits_and_can_be_read(chromium, size, scheme, tmp_path)
             check_readable(page, width)
         trio.from_thread.run_sync(there.set)
 
-    async with living(application):
+    async with serving(application):
         await application.screenshot_store.ask(
             SaveScreenshot(session_id=row.id, label="page", png=PIXEL), timeout=5
         )
-        async with looking(look):
+        async with checking(check):
             with trio.fail_after(120):
                 await there.wait()
 
 
-async def test_the_api_is_drawn_without_the_internet(chromium):
-    """/docs shows each route, and a try of one shows its answer; nothing comes from elsewhere."""
+async def test_the_api_documentation_works_offline(chromium):
+    """/docs shows each route and runs one, without a request to another host."""
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, application.url, color_scheme="dark") as page:
             go(page, "API")
             expect(page.locator(".opblock").first).to_be_visible(timeout=20_000)
@@ -206,5 +209,5 @@ async def test_the_api_is_drawn_without_the_internet(chromium):
             page.get_by_role("button", name="Execute").click()
             expect(page.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
 
-    async with living(House()) as application:
-        await trio.to_thread.run_sync(look)
+    async with serving(FakeApplication()) as application:
+        await trio.to_thread.run_sync(check)

@@ -6,53 +6,45 @@ from uuid import uuid4
 import trio
 from playwright.sync_api import expect
 
-from actors.database.rows import Desired, EventRow, JobStatus, LogRow
+from actors.database.rows import Desired, JobStatus
 from actors.queue.events import TaskRetried
 from actors.queue.messages import TaskState
 from actors.sessions.screenshots.messages import SaveScreenshot
 
-from ..web.parts.application import House, living
-from ..web.parts.views import NOON, job_processed, job_row, session_row, session_view
-from .looking import answer, card, looking, opened
-from .pixel import PIXEL
+from ..builders import NOON, event_row, job_processed, job_row, log_row, session_row, session_view
+from ..web.fakes.application import FakeApplication, serving
+from .chromium_page import PIXEL, answer, card, checking, opened
 
 
-async def test_what_a_session_did_and_does(chromium, tmp_path):
-    """Its jobs, its log, its pictures; and what is told of it while others are told of, too."""
+async def test_a_session_with_its_jobs_and_log(chromium, tmp_path):
+    """With its screenshots and its own live events; those of other sessions are left out."""
     view = session_view(session_name="Night shift", message="The portal is slow")
     about = {"session_id": view.id, "timestamp": NOON}
-    line = LogRow(
-        id=uuid4(),
-        session_id=view.id,
-        log_level="warning",
-        message="the portal is unavailable",
-        component="session",
-        created_at=NOON,
-    )
-    application = House(
+    line = log_row(session_id=view.id)
+    application = FakeApplication(
         sessions=[view],
         session_rows=[session_row(id=view.id, session_name="Night shift", owner="here")],
         job_rows=[job_row(status=JobStatus.REJECTED, rejection_reason="excluded type: Onsite")],
-        event_rows=[EventRow(id=uuid4(), type="job_accepted", data={"job_ref": "J-1"}, **about)],
+        event_rows=[event_row(data={"job_ref": "J-1"}, **about)],
         log_rows=[line],
-        pictures=tmp_path,
+        screenshots_dir=tmp_path,
     )
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, f"{application.url}/#/sessions/{view.id}") as page:
             session = card(page, "Night shift")
             expect(session).to_contain_text("The portal is slow")
-            expect(session).to_contain_text("log-in success")
+            expect(session).to_contain_text("login success")
             expect(session.locator(".facts")).to_contain_text(str(view.id))
-            jobs = page.get_by_role("table", name="Jobs decided").get_by_role("row")
+            jobs = page.get_by_role("table", name="Jobs").get_by_role("row")
             expect(jobs.last).to_contain_text("J-1001")
             expect(jobs.last).to_contain_text("2026-03-02 09:30")
             expect(jobs.last).to_contain_text("excluded type: Onsite")
-            expect(card(page, "Log")).to_contain_text("the portal is unavailable")
+            expect(card(page, "Log")).to_contain_text("portal unavailable")
             expect(card(page, "Log")).to_contain_text("job ref: J-1")
-            picture = card(page, "Screenshots").get_by_role("img")
-            expect(picture).to_have_js_property("naturalWidth", 1)
-            # What becomes of a job of its own is shown, and its jobs are read again; others are none of its.
+            screenshot = card(page, "Screenshots").get_by_role("img")
+            expect(screenshot).to_have_js_property("naturalWidth", 1)
+            # Its jobs are read again after an event of its own; events of other sessions are not shown.
             application.job_rows.append(job_row(job_ref="J-2"))
             trio.from_thread.run_sync(application.bus.publish, job_processed(job_ref="J-3"))
             trio.from_thread.run_sync(
@@ -65,48 +57,50 @@ async def test_what_a_session_did_and_does(chromium, tmp_path):
             with page.expect_response("**/stop"):
                 answer(page, "Stop it")
 
-    async with living(application):
+    async with serving(application):
         await application.screenshot_store.ask(
             SaveScreenshot(session_id=view.id, label="page", png=PIXEL), timeout=5
         )
-        async with looking(look):
+        async with checking(check):
             pass
     assert application.sessions == []
 
 
-async def test_a_screenshot_that_cannot_be_taken_is_said_to_be_none(chromium):
-    """It is a task like any other; the page hears of its end by the queue's frames, and then asks."""
+async def test_a_failed_screenshot_is_shown_as_an_error(chromium):
+    """The page reads the screenshot task again after each queue update."""
     view = session_view()
-    application = House(sessions=[view], session_rows=[session_row(id=view.id)])
+    application = FakeApplication(sessions=[view], session_rows=[session_row(id=view.id)])
 
     def fail() -> None:
         (task,) = application.tasks
-        application.tasks = [replace(task, state=TaskState.FAILED, error="the http engine has no pictures")]
+        application.tasks = [
+            replace(task, state=TaskState.FAILED, error="the http engine takes no screenshots")
+        ]
         application.bus.publish(TaskRetried(ids=(task.id,)))
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, f"{application.url}/#/sessions/{view.id}") as page:
-            pictures = card(page, "Screenshots")
-            expect(pictures).to_contain_text("There is no screenshot of this session.")
-            pictures.get_by_role("button", name="Take one now").click()
-            expect(pictures).to_contain_text("A screenshot is being taken.")
+            screenshots = card(page, "Screenshots")
+            expect(screenshots).to_contain_text("This session has no screenshots.")
+            screenshots.get_by_role("button", name="Take one now").click()
+            expect(screenshots).to_contain_text("Taking a screenshot.")
             with page.expect_response("**/api/tasks/*"):
                 pass
             trio.from_thread.run_sync(fail)
-            said = "No screenshot was taken: the http engine has no pictures."
-            expect(page.locator("bv-notices")).to_contain_text(said)
+            text = "Screenshot failed: the http engine takes no screenshots."
+            expect(page.locator("bv-notices")).to_contain_text(text)
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass
     assert application.tasks[0].data == {"session_id": str(view.id), "label": "page"}
 
 
-async def test_a_session_that_is_past_can_be_resumed(chromium):
-    """And not stopped; one that never was is said not to be."""
+async def test_a_past_session_can_be_resumed(chromium):
+    """And not stopped; an unknown session is an error."""
     row = session_row(desired=Desired.STOPPED, status="stopped", end_time=NOON)
-    application = House(session_rows=[row])
+    application = FakeApplication(session_rows=[row])
 
-    def look() -> None:
+    def check() -> None:
         address = f"{application.url}/#/sessions/{row.id}"
         with opened(chromium, address, allowed=("404 (",)) as page:
             expect(page.locator("bv-session .state").first).to_have_text("stopped")
@@ -118,5 +112,5 @@ async def test_a_session_that_is_past_can_be_resumed(chromium):
             page.get_by_role("link", name="All sessions").click()
             expect(page.get_by_role("table", name="Past sessions")).to_be_visible()
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass

@@ -9,54 +9,54 @@ from actors.database.rows import Desired
 from actors.sessions.events import SessionChanged
 from actors.sessions.messages import LoginStatus
 
-from ..web.parts.application import House, living
-from ..web.parts.views import CONFIGURATION, NOON, session_row, session_view
-from .looking import answer, looking, opened
+from ..builders import CONFIGURATION, NOON, session_row, session_view
+from ..web.fakes.application import FakeApplication, serving
+from .chromium_page import answer, checking, opened
 
 
-async def test_sessions_on_duty_and_past(chromium):
-    """What each does is there as it is told; those that another instance has are named with it."""
+async def test_running_and_past_sessions(chromium):
+    """Running sessions change with their events; sessions of another instance show its name."""
     view = session_view(session_name="Night shift", message="All is quiet")
-    application = House(
+    application = FakeApplication(
         sessions=[view],
         session_rows=[
             session_row(id=view.id, session_name="Night shift"),
-            session_row(session_name="Far away", owner="the-other-one"),
+            session_row(session_name="Remote", owner="another-instance"),
             session_row(session_name="Day shift", desired=Desired.STOPPED, status="stopped", end_time=NOON),
         ],
     )
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, f"{application.url}/#/sessions") as page:
-            duty = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
-            night = duty.filter(has_text="Night shift")
+            running = page.get_by_role("table", name="Running sessions").get_by_role("row")
+            night = running.filter(has_text="Night shift")
             expect(night).to_contain_text("practice · http")
             expect(night).to_contain_text("All is quiet")
-            expect(duty.filter(has_text="Far away")).to_contain_text("on the-other-one")
-            expect(duty).to_have_count(3)
+            expect(running.filter(has_text="Remote")).to_contain_text("on another-instance")
+            expect(running).to_have_count(3)
             past = page.get_by_role("table", name="Past sessions").get_by_role("row")
             expect(past).to_have_count(2)
             expect(past.last).to_contain_text("Day shift")
             changed = replace(view, total_checks=1234, login_status=LoginStatus.FAILED)
-            news = SessionChanged(session_id=view.id, timestamp=NOON, session=changed)
-            trio.from_thread.run_sync(application.bus.publish, news)
+            event = SessionChanged(session_id=view.id, timestamp=NOON, session=changed)
+            trio.from_thread.run_sync(application.bus.publish, event)
             expect(night).to_contain_text("1,234")
             expect(night.locator(".state").last).to_have_text("failed")
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass
 
 
-async def test_one_session_is_stopped_or_reset_after_a_question(chromium):
-    """The others stay; nothing happens where the answer is no."""
+async def test_one_session_is_stopped_or_reset_after_a_confirmation(chromium):
+    """The others keep running; Cancel changes nothing."""
     views = [session_view(session_name=name) for name in ("First", "Second", "Third")]
     rows = [session_row(id=view.id, session_name=view.session_name) for view in views]
-    application = House(sessions=list(views), session_rows=rows)
+    application = FakeApplication(sessions=list(views), session_rows=rows)
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, f"{application.url}/#/sessions") as page:
-            duty = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
-            expect(duty).to_have_count(4)
+            running = page.get_by_role("table", name="Running sessions").get_by_role("row")
+            expect(running).to_have_count(4)
             page.get_by_role("button", name="Stop First").click()
             answer(page, "Cancel")
             page.get_by_role("button", name="Stop Second").click()
@@ -66,16 +66,16 @@ async def test_one_session_is_stopped_or_reset_after_a_question(chromium):
             with page.expect_response("**/reset"):
                 answer(page, "Reset it")
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass
     assert application.sessions == [views[0]]
 
 
-async def test_a_session_is_started_with_a_name_a_portal_and_rules(chromium):
-    """What the server says against a field is said beside it, and the field has the focus."""
-    application = House(sessions=[session_view(session_name="First")])
+async def test_a_session_is_started_with_a_name_a_portal_and_a_configuration(chromium):
+    """An error of the server is shown at its field, and the field has the focus."""
+    application = FakeApplication(sessions=[session_view(session_name="First")])
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, f"{application.url}/#/sessions", allowed=("422 (",)) as page:
             page.get_by_label("Configuration").select_option("default")
             page.get_by_label("Name").fill("N" * 300)
@@ -91,10 +91,10 @@ async def test_a_session_is_started_with_a_name_a_portal_and_rules(chromium):
             expect(page.locator(".field-error").first).to_have_text("")
             page.get_by_label("Portal").fill("practice")
             page.get_by_role("button", name="Start session").click()
-            expect(page.locator("bv-notices")).to_contain_text("Second was started.")
-            expect(page.get_by_role("table", name="Sessions on duty").get_by_role("row")).to_have_count(3)
+            expect(page.locator("bv-notices")).to_contain_text("Second started.")
+            expect(page.get_by_role("table", name="Running sessions").get_by_role("row")).to_have_count(3)
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass
     assert (application.sessions[1].session_name, application.sessions[1].config_id) == (
         "Second",
@@ -103,13 +103,13 @@ async def test_a_session_is_started_with_a_name_a_portal_and_rules(chromium):
 
 
 async def test_many_sessions_are_shown_a_page_at_a_time(chromium):
-    """However many work, the page has no more rows than a person can look through."""
-    application = House(sessions=[session_view(session_name=f"Session {n}") for n in range(120)])
+    """The table never has more rows than one page."""
+    application = FakeApplication(sessions=[session_view(session_name=f"Session {n}") for n in range(120)])
 
-    def look() -> None:
+    def check() -> None:
         with opened(chromium, f"{application.url}/#/sessions") as page:
-            rows = page.get_by_role("table", name="Sessions on duty").get_by_role("row")
-            pages = page.get_by_role("navigation", name="Pages of sessions on duty")
+            rows = page.get_by_role("table", name="Running sessions").get_by_role("row")
+            pages = page.get_by_role("navigation", name="Pages of running sessions")
             expect(rows).to_have_count(51)
             expect(pages).to_contain_text("1 to 50")
             pages.get_by_role("button", name="Older").click()
@@ -120,5 +120,5 @@ async def test_many_sessions_are_shown_a_page_at_a_time(chromium):
             pages.get_by_role("button", name="Newer").click()
             expect(rows.nth(1)).to_contain_text("Session 50")
 
-    async with living(application), looking(look):
+    async with serving(application), checking(check):
         pass

@@ -1,4 +1,4 @@
-"""What the Compatibility API says of each WebSocket message, in its ``data``."""
+"""The ``data`` of every WebSocket message, by the Compatibility API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from . import rest
 
 ENVELOPE: Final = {"type": "str", "data": "object", "timestamp": "datetime", "epoch": "str", "seq": "int"}
 
-_DECIDED: Final = {
+_JOB_DECISION: Final = {
     "session_id": "uuid",
     "job_number": "int",
     "language": "str",
@@ -16,7 +16,7 @@ _DECIDED: Final = {
     "duration": "str",
     "message": "str",
 }
-_TOLD: Final = {"session_id": "uuid", "message": "str"}
+_SESSION_MESSAGE: Final = {"session_id": "uuid", "message": "str"}
 
 MESSAGES: Final[dict[str, object]] = {
     "connection_established": {"message": "str", "client_id": "str", "seq": "int", "epoch": "str"},
@@ -51,8 +51,8 @@ MESSAGES: Final[dict[str, object]] = {
     },
     "config_refresh_requested": {"message": "str"},
     "error": {"message": "str"},
-    "job_accepted": _DECIDED,
-    "job_rejected": {**_DECIDED, "reason": "str?"},
+    "job_accepted": _JOB_DECISION,
+    "job_rejected": {**_JOB_DECISION, "reason": "str?"},
     "status_change": {"session_id": "uuid", "bot_status": "object"},
     "analytics_update": {"message": "str", "period_start": "datetime", "period_end": "datetime"},
     "connection_check": {"status": "str", "message": "str", "session_id": "uuid?"},
@@ -66,20 +66,20 @@ MESSAGES: Final[dict[str, object]] = {
         "total_rejected": "int",
         "message": "str",
     },
-    "bot_starting": _TOLD,
-    "bot_started": _TOLD,
-    "bot_stopping": _TOLD,
-    "bot_stopped": {**_TOLD, "terminated_processes": ["str"]},
-    "bot_error": _TOLD,
-    "login_attempt": _TOLD,
-    "login_attempting": _TOLD,
-    "login_success": _TOLD,
-    "login_failed": _TOLD,
-    "starting": _TOLD,
-    "running": _TOLD,
-    "stopped": _TOLD,
-    "no_jobs": _TOLD,
-    "processing_jobs": _TOLD,
+    "bot_starting": _SESSION_MESSAGE,
+    "bot_started": _SESSION_MESSAGE,
+    "bot_stopping": _SESSION_MESSAGE,
+    "bot_stopped": {**_SESSION_MESSAGE, "terminated_processes": ["str"]},
+    "bot_error": _SESSION_MESSAGE,
+    "login_attempt": _SESSION_MESSAGE,
+    "login_attempting": _SESSION_MESSAGE,
+    "login_success": _SESSION_MESSAGE,
+    "login_failed": _SESSION_MESSAGE,
+    "starting": _SESSION_MESSAGE,
+    "running": _SESSION_MESSAGE,
+    "stopped": _SESSION_MESSAGE,
+    "no_jobs": _SESSION_MESSAGE,
+    "processing_jobs": _SESSION_MESSAGE,
     "metric_update": {"session_id": "uuid"},
     "database_update": {},
 }

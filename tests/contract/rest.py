@@ -1,4 +1,4 @@
-"""What the Compatibility API says of each answer, of the bot's routes and those of health."""
+"""The response of every route of the bot and of health, by the Compatibility API."""
 
 from __future__ import annotations
 

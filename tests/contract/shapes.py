@@ -1,9 +1,9 @@
-"""The shapes of JSON that the Compatibility API names, and what of a value does not fit them.
+"""Shapes of JSON values, and a check of values against them.
 
 A shape is the name of a type (with ``?`` where it may be null), a set of the
 texts that are allowed, a list with the shape of its items, a dict with the
 shape of each field, or ``Each`` for an object whose keys are data. Fields that
-the Compatibility API does not name may be there: its clients pass over them.
+the Compatibility API does not name are allowed: its clients ignore them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _reads(parse: Callable[[str], object]) -> Callable[[Any], bool]:
 def _moment(text: str) -> object:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a moment without a zone is read differently by each client")
+        raise ValueError("a timestamp needs a time zone")
     return moment
 
 
@@ -58,7 +58,7 @@ TYPES: Final[dict[str, Callable[[Any], bool]]] = {
 
 
 def misfits(value: Any, shape: object, where: str = "$") -> Iterator[str]:
-    """What is wrong with a value, a line for each place; nothing where it fits."""
+    """Yield a line for each part of a value that does not fit its shape."""
     match shape:
         case str():
             if not (shape.endswith("?") and value is None) and not TYPES[shape.rstrip("?")](value):
@@ -96,6 +96,6 @@ def misfits(value: Any, shape: object, where: str = "$") -> Iterator[str]:
 
 
 def check(value: Any, shape: object) -> None:
-    """Fail with every misfit at once."""
+    """Fail with all misfits."""
     found = list(misfits(value, shape))
     assert not found, "\n".join(found)

@@ -1,4 +1,4 @@
-"""Real clients, with the lines that the source documents give them: curl, Node, a trio-websocket client."""
+"""Real clients with the lines of the source documents: curl, Node, trio-websocket."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import trio
 from trio_websocket import open_websocket_url
 
 from ..conftest import missing
-from ..system.application import HANG
+from ..system.application import TIME_LIMIT
 from . import rest
 from .shapes import check
 
-# As they stand in the documents; only the port is the test's.
+# As in the documents; the test replaces the port.
 CURL_LINES = {
     "curl http://localhost:8000/health": rest.HEALTH,
     "curl http://localhost:8000/health/detailed": rest.HEALTH_DETAILED,
@@ -49,8 +49,8 @@ ws.onmessage = function(event) {
     console.log('Received:', data.type, data.data);
 };
 """
-# What a page around the snippet does: it stays open for a while.
-UNTIL_HEARD = """
+# Keeps Node running until the messages are received.
+UNTIL_RECEIVED = """
 const seen = new Set();
 ws.addEventListener('message', (event) => {
     seen.add(JSON.parse(event.data).type);
@@ -68,7 +68,7 @@ def tool(name: str) -> str:
 
 @pytest.mark.parametrize("line", CURL_LINES)
 def test_curl(application, client, line) -> None:
-    """Each line that the documents tell people to type is answered as they were told."""
+    """Every documented line has its documented response."""
     tool("curl")
     session = client.get("/api/bot/status").json()["session_id"]
     if line.startswith("curl -X POST http://localhost:8000/api/bot/start"):
@@ -79,36 +79,38 @@ def test_curl(application, client, line) -> None:
         [*shlex.split(typed), "--silent", "--show-error", "--max-time", "30"],
         capture_output=True,
         check=True,
-        timeout=HANG,
+        timeout=TIME_LIMIT,
     )
     check(json.loads(answer.stdout), CURL_LINES[line])
 
 
 def test_the_javascript_of_the_documents(application, client, tmp_path: Path) -> None:
-    """The snippet, unchanged, in Node with its own WebSocket."""
+    """The unchanged snippet runs in Node."""
     node = tool("node")
     port = application.instance.web_url.rpartition(":")[2]
     script = tmp_path / "client.js"
-    script.write_text((SNIPPET + UNTIL_HEARD).replace(":8000", f":{port}"))
-    version = subprocess.run([node, "--version"], capture_output=True, check=True, text=True, timeout=HANG)
+    script.write_text((SNIPPET + UNTIL_RECEIVED).replace(":8000", f":{port}"))
+    version = subprocess.run(
+        [node, "--version"], capture_output=True, check=True, text=True, timeout=TIME_LIMIT
+    )
     flags = ["--experimental-websocket"] if int(version.stdout[1:].partition(".")[0]) < 22 else []
     answer = subprocess.run(
-        [node, *flags, str(script)], capture_output=True, check=False, text=True, timeout=HANG
+        [node, *flags, str(script)], capture_output=True, check=False, text=True, timeout=TIME_LIMIT
     )
     assert answer.returncode == 0, answer.stderr
     assert "Received: connection_established {" in answer.stdout
     assert "Received: job_accepted {" in answer.stdout
 
 
-async def test_a_client_that_comes_back(application, client) -> None:
-    """A client that was cut off says where it was, and hears what it missed, each message once."""
+async def test_a_client_that_reconnects(application, client) -> None:
+    """With its position it receives what it missed, each message once."""
     url = application.instance.web_url.replace("http", "ws", 1) + "/ws"
-    with trio.fail_after(HANG):
-        heard = []
+    with trio.fail_after(TIME_LIMIT):
+        messages = []
         async with open_websocket_url(url) as socket:
-            while len(heard) < 10:
-                heard.append(json.loads(await socket.get_message()))
-        last = heard[-1]
+            while len(messages) < 10:
+                messages.append(json.loads(await socket.get_message()))
+        last = messages[-1]
         async with open_websocket_url(f"{url}?since={last['epoch']}:{last['seq']}") as socket:
             hello = json.loads(await socket.get_message())
             assert (hello["type"], hello["data"]["resumed"], hello["data"]["gap"]) == (

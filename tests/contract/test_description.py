@@ -1,4 +1,4 @@
-"""What the API says of itself is what it answers."""
+"""Responses match their OpenAPI models."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from runtime import Address
 from web.api.addresses import ActorAddresses
 from web.api.app import create_app
 from web.api.docs import Description
+from web.capabilities import WEB_CAPABILITIES
 
-from ..web.parts.views import web_settings
+from ..builders import web_settings
+
+TAGS = {capability.name: capability.description for capability in WEB_CAPABILITIES}
 
 
 def models() -> dict[str, Any]:
-    """The routes that read, each with the model of its answer."""
-    doors = ActorAddresses(**{door.name: Address(door.name) for door in fields(ActorAddresses)})
-    app = create_app(doors, web_settings())
+    """GET routes, each with the model of its response."""
+    actors = ActorAddresses(**{address.name: Address(address.name) for address in fields(ActorAddresses)})
+    app = create_app(actors, web_settings())
     return {
         rule.rule: getattr(app.view_functions[rule.endpoint], QUART_SCHEMA_RESPONSE_ATTRIBUTE)[200][0]
-        for rule in Description(app).generate_rules()
+        for rule in Description(app, TAGS).generate_rules()
         if "GET" in rule.methods
         and hasattr(app.view_functions[rule.endpoint], QUART_SCHEMA_RESPONSE_ATTRIBUTE)
     }
@@ -39,23 +42,23 @@ FILLED = {
 }
 
 
-def strays(answer: Any, read: Any, where: str = "$") -> Iterator[str]:
-    """Fields of an answer that reading it by its model passed over."""
+def undescribed(answer: Any, read: Any, where: str = "$") -> Iterator[str]:
+    """Yield the fields of a response that its model lacks."""
     if isinstance(answer, dict):
         known = {str(key): value for key, value in read.items()}
         for key, value in answer.items():
             if key in known:
-                yield from strays(value, known[key], f"{where}.{key}")
+                yield from undescribed(value, known[key], f"{where}.{key}")
             else:
                 yield f"{where}.{key}"
     elif isinstance(answer, list):
         for place, value in enumerate(answer):
-            yield from strays(value, read[place], f"{where}[{place}]")
+            yield from undescribed(value, read[place], f"{where}[{place}]")
 
 
 @pytest.mark.parametrize("rule", MODELS)
 def test_an_answer_fits_its_description(client, rule) -> None:
-    """It has the fields of its model with their types, and no others."""
+    """Exactly the fields of the model, with their types."""
     path = rule
     for gap, what in FILLED.items():
         if gap in path:
@@ -64,11 +67,11 @@ def test_an_answer_fits_its_description(client, rule) -> None:
     assert answer.status_code == 200, answer.text
     adapter = TypeAdapter(MODELS[rule])
     read = adapter.dump_python(adapter.validate_json(answer.content), mode="json")
-    assert list(strays(answer.json(), read)) == []
+    assert list(undescribed(answer.json(), read)) == []
 
 
 def known(client, what: str) -> str:
-    """Something that is there to be asked about."""
+    """The id or name of an existing object."""
     match what:
         case "session":
             return client.get("/api/bot/status").json()["session_id"]

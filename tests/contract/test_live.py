@@ -1,4 +1,4 @@
-"""Every WebSocket message that clients of the Compatibility API read, heard from a house at work."""
+"""Every WebSocket message of the Compatibility API, received from a running instance."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from ..system.application import HANG, House, open_house
-from ..web.wire import websocket
+from ..system.application import TIME_LIMIT, Application, open_application
+from ..web.raw_client import websocket
 from . import live
 from .conftest import SETTINGS
 from .shapes import check, misfits
 
-# Heard from a bot that was let work, stopped and started again.
-FROM_WORK = (
+# Received from a bot that runs, is stopped and is started again.
+FROM_A_RUNNING_BOT = (
     "connection_established",
     "status_update",
     "checking_jobs",
@@ -49,115 +49,131 @@ FROM_WORK = (
     "database_update",
 )
 FROM_A_WRONG_PASSWORD = ("login_failed", "bot_error", "error")
-FROM_A_DEAD_PORTAL = ("connection_check", "error")
+FROM_AN_UNAVAILABLE_PORTAL = ("connection_check", "error")
 
 
 @dataclass
-class Ear:
-    """A client that keeps what it heard."""
+class Client:
+    """A WebSocket client that keeps the messages received."""
 
     socket: WebSocketConnection
-    heard: list[dict] = field(default_factory=list)
+    messages: list[dict] = field(default_factory=list)
 
-    async def listen_for(self, *kinds: str) -> None:
-        """Wait until each of the kinds was heard."""
-        missing = set(kinds) - {message["type"] for message in self.heard}
-        with trio.move_on_after(HANG):
+    async def receive(self, *types: str) -> None:
+        """Receive until there is a message of each type."""
+        missing = set(types) - {message["type"] for message in self.messages}
+        with trio.move_on_after(TIME_LIMIT):
             while missing:
                 message = json.loads(await self.socket.get_message())
-                self.heard.append(message)
+                self.messages.append(message)
                 missing.discard(message["type"])
-        assert not missing, f"never heard: {sorted(missing)}"
+        assert not missing, f"not received: {sorted(missing)}"
 
     def check_all(self) -> None:
-        """Whatever was heard has the envelope, and the fields of its type."""
+        """Check the envelope, the fields and the order of all messages received."""
         wrong: dict[str, None] = {}
-        for message in self.heard:
+        for message in self.messages:
             for line in misfits(message, live.ENVELOPE, message.get("type", "?")):
                 wrong[line] = None
             shape = live.MESSAGES.get(message["type"])
             for line in misfits(message["data"], shape, message["type"]) if shape is not None else ():
                 wrong[line] = None
         assert not wrong, "\n".join(wrong)
-        numbers = [message["seq"] for message in self.heard]
-        assert numbers == sorted(numbers), "messages came out of their order"
+        numbers = [message["seq"] for message in self.messages]
+        assert numbers == sorted(numbers), "messages are out of order"
 
 
 @asynccontextmanager
-async def listening(application: House) -> AsyncGenerator[Ear]:
+async def connected(application: Application) -> AsyncGenerator[Client]:
+    """A connected client."""
     async with websocket(int(application.instance.web_url.rpartition(":")[2])) as socket:
-        yield Ear(socket)
+        yield Client(socket)
 
 
 async def test_messages_of_a_bot_at_work(tmp_path: Path) -> None:
-    """A client that only listens hears everything that the Compatibility API names, as it names it."""
-    async with open_house(tmp_path / "data", *SETTINGS) as application, listening(application) as ear:
-        await ear.listen_for("connection_established", "status_update", "job_accepted", "job_rejected")
+    """A client receives every message type of the Compatibility API."""
+    async with (
+        open_application(tmp_path / "data", *SETTINGS) as application,
+        connected(application) as client,
+    ):
+        await client.receive("connection_established", "status_update", "job_accepted", "job_rejected")
         assert (await application.post("/api/bot/stop")).status_code == 200
-        await ear.listen_for("bot_stopping", "bot_stopped")
+        await client.receive("bot_stopping", "bot_stopped")
         assert (await application.post("/api/bot/start")).status_code == 200
-        async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=20) as client:
-            change = await client.put("/api/bot/configuration", json={"enable_quick_check": False})
+        async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=20) as http:
+            change = await http.put("/api/bot/configuration", json={"enable_quick_check": False})
             assert change.status_code == 200, change.text
-            assert (await client.post("/api/bot/configuration/refresh")).status_code == 200
-            # Reports come as often as the configuration says.
+            assert (await http.post("/api/bot/configuration/refresh")).status_code == 200
+            # The configuration sets the interval of reports.
             faster = {"results_report_interval_seconds": 1, "enable_results_reporting": True}
-            assert (await client.put("/api/bot/configuration", json=faster)).status_code == 200
-            news = {"type": "database_update", "data": {}, "timestamp": "2026-03-01T12:00:00+00:00"}
-            assert (await client.post("/api/bot/realtime-update", json=news)).status_code == 200
-        await ear.listen_for(*FROM_WORK)
-        ear.check_all()
+            assert (await http.put("/api/bot/configuration", json=faster)).status_code == 200
+            update = {"type": "database_update", "data": {}, "timestamp": "2026-03-01T12:00:00+00:00"}
+            assert (await http.post("/api/bot/realtime-update", json=update)).status_code == 200
+        await client.receive(*FROM_A_RUNNING_BOT)
+        client.check_all()
 
 
-async def test_messages_of_a_bot_that_is_not_let_in(tmp_path: Path) -> None:
-    """A refused log-in is told by its own name and as an error."""
+async def test_messages_of_a_refused_login(tmp_path: Path) -> None:
+    """By their own type and as an error."""
     settings = (*SETTINGS, "sessions.password=wrong")
-    async with open_house(tmp_path / "data", *settings) as application, listening(application) as ear:
+    async with (
+        open_application(tmp_path / "data", *settings) as application,
+        connected(application) as client,
+    ):
         if (await application.get("/api/bot/status")).json()["login_status"] == "failed":
             await application.post("/api/bot/force-reset")
             await application.post("/api/bot/start")
-        await ear.listen_for(*FROM_A_WRONG_PASSWORD)
-        ear.check_all()
+        await client.receive(*FROM_A_WRONG_PASSWORD)
+        client.check_all()
 
 
-async def test_messages_of_a_portal_that_died(tmp_path: Path) -> None:
-    """A service that changes its mind is told, and so is a session that cannot work."""
+async def test_messages_of_an_unavailable_portal(tmp_path: Path) -> None:
+    """The service check and the session report it."""
     settings = (*SETTINGS, "practice.enabled=false", "sessions.portal_url=http://127.0.0.1:9")
-    async with open_house(tmp_path / "data", *settings) as application, listening(application) as ear:
+    async with (
+        open_application(tmp_path / "data", *settings) as application,
+        connected(application) as client,
+    ):
         await application.post("/health/force-check")
-        await ear.listen_for(*FROM_A_DEAD_PORTAL)
-        ear.check_all()
+        await client.receive(*FROM_AN_UNAVAILABLE_PORTAL)
+        client.check_all()
 
 
-async def test_status_comes_by_itself(tmp_path: Path) -> None:
-    """Where nothing happens a client hears ``status_update`` all the same."""
+async def test_status_is_sent_periodically(tmp_path: Path) -> None:
+    """``status_update`` arrives without any event."""
     settings = (*SETTINGS, "sessions.autostart=false", "web.status_interval_seconds=0.3")
-    async with open_house(tmp_path / "data", *settings) as application, listening(application) as ear:
-        await ear.listen_for("status_update")
-        first = len(ear.heard)
-        with trio.fail_after(HANG):
-            while sum(message["type"] == "status_update" for message in ear.heard[first:]) < 3:
-                ear.heard.append(json.loads(await ear.socket.get_message()))
-        status = ear.heard[-1]["data"]["bot_status"]
+    async with (
+        open_application(tmp_path / "data", *settings) as application,
+        connected(application) as client,
+    ):
+        await client.receive("status_update")
+        first = len(client.messages)
+        with trio.fail_after(TIME_LIMIT):
+            while sum(message["type"] == "status_update" for message in client.messages[first:]) < 3:
+                client.messages.append(json.loads(await client.socket.get_message()))
+        status = client.messages[-1]["data"]["bot_status"]
         assert (status["is_running"], status["session_name"]) == (False, "No active session")
-        ear.check_all()
+        client.check_all()
 
 
-async def test_a_stop_says_goodbye(tmp_path: Path) -> None:
-    """Clients do not come back after code 1001, so that is what they get, and only at the end."""
-    async with open_house(tmp_path / "data", *SETTINGS) as application, listening(application) as ear:
-        await ear.listen_for("connection_established")
+async def test_a_stop_closes_with_1001(tmp_path: Path) -> None:
+    """After this code clients do not reconnect."""
+    async with (
+        open_application(tmp_path / "data", *SETTINGS) as application,
+        connected(application) as client,
+    ):
+        await client.receive("connection_established")
         assert await application.stop() == 0
-        with trio.fail_after(HANG), pytest.raises(ConnectionClosed):
-            await ear.listen_for("nothing more")
-        assert ear.socket.closed is not None
-        assert ear.socket.closed.code == 1001
+        with trio.fail_after(TIME_LIMIT), pytest.raises(ConnectionClosed):
+            await client.receive("no such type")
+        assert client.socket.closed is not None
+        assert client.socket.closed.code == 1001
 
 
 @pytest.mark.parametrize("kind", sorted(live.MESSAGES))
-def test_each_message_is_heard_somewhere(kind) -> None:
-    """No type of the Compatibility API is left without a test that hears it."""
-    assert kind in {*FROM_WORK, *FROM_A_WRONG_PASSWORD, *FROM_A_DEAD_PORTAL}
+def test_every_message_type_is_received_by_a_test(kind) -> None:
+    """Every type of the Compatibility API."""
+    assert kind in {*FROM_A_RUNNING_BOT, *FROM_A_WRONG_PASSWORD, *FROM_AN_UNAVAILABLE_PORTAL}
     check(
         {"type": kind, "data": {}, "timestamp": "2026-03-01T12:00:00+00:00", "epoch": "e", "seq": 1},
         live.ENVELOPE,

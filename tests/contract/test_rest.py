@@ -1,4 +1,4 @@
-"""Every route of the Compatibility API: fields, their types, and each status."""
+"""Every route of the Compatibility API: fields, types and statuses."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
     ],
 )
 def test_what_is_read(client, path, shape) -> None:
-    """Each route that reads answers 200 with the Compatibility API's fields."""
+    """Every GET route answers 200 with the fields of the Compatibility API."""
     answer = client.get(path)
     assert answer.status_code == 200, answer.text
     check(answer.json(), shape)
 
 
 def test_events_and_metrics_of_a_session(client) -> None:
-    """The session on duty has told of itself."""
+    """Of the running session."""
     session = client.get("/api/bot/status").json()["session_id"]
     events = client.get(f"/api/bot/events/{session}", params={"limit": 5}).json()
     check(events, rest.EVENTS)
@@ -65,7 +65,7 @@ def test_events_and_metrics_of_a_session(client) -> None:
 
 
 def test_start_stop_and_toggle(client) -> None:
-    """The life of a session as the Compatibility API tells it, with its refusals."""
+    """Start, stop, toggle and reset, with their errors."""
     again = client.post("/api/bot/start")
     assert (again.status_code, again.json()["detail"]) == (400, "Bot is already running")
     check(again.json(), rest.PROBLEM)
@@ -110,7 +110,7 @@ def test_start_stop_and_toggle(client) -> None:
 
 
 def test_a_subset_of_the_configuration_is_changed(client) -> None:
-    """Three fields go in, the whole model comes out, and the rest is as it was."""
+    """Three fields are changed; the response has all, the others unchanged."""
     before = client.get("/api/bot/configuration").json()
     change = {"check_interval_seconds": 0.4, "max_accept_per_run": 4, "job_type_filter": "Telephone"}
     answer = client.put("/api/bot/configuration", json=change)
@@ -143,7 +143,7 @@ def test_a_subset_of_the_configuration_is_changed(client) -> None:
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(client, field, value) -> None:
-    """One sentence that names the field, and nothing is changed, the good fields beside it included."""
+    """One sentence names the field, and nothing is changed."""
     before = client.get("/api/bot/configuration").json()
     answer = client.put(
         "/api/bot/configuration", json={field: value, "max_accept_per_run": 3} | {field: value}
@@ -155,7 +155,7 @@ def test_a_configuration_that_makes_no_sense_is_refused(client, field, value) ->
 
 
 def test_realtime_update(client) -> None:
-    """What a bot's own process tells is taken, and nonsense is not."""
+    """Valid updates are accepted, invalid ones rejected."""
     body = {
         "type": "database_update",
         "data": {"message": "hello"},
@@ -170,7 +170,7 @@ def test_realtime_update(client) -> None:
 
 
 def test_tasks_are_added(client) -> None:
-    """A known type is taken with its priority, an unknown one is refused by the Compatibility API's words."""
+    """A known type is accepted with its priority, an unknown one rejected with the documented sentence."""
     for kind in ("login", "job_check", "job_accept", "job_reject", "navigation", "screenshot"):
         answer = client.post(
             "/api/bot/tasks/add", params={"task_type": kind, "priority": 1}, json={"job_ref": "none"}
@@ -182,7 +182,7 @@ def test_tasks_are_added(client) -> None:
 
 
 def test_force_check(client) -> None:
-    """All services are looked at now."""
+    """All services are checked now."""
     answer = client.post("/health/force-check")
     assert answer.status_code == 200, answer.text
     check(answer.json(), rest.FORCED)
@@ -193,7 +193,7 @@ def test_force_check(client) -> None:
 
 
 def test_health_as_health_json(client) -> None:
-    """Who asks for the media type of health gets it."""
+    """By ``Accept``."""
     answer = client.get("/health", headers={"Accept": "application/health+json"})
     assert answer.headers["Content-Type"].startswith("application/health+json")
     check(answer.json(), rest.HEALTH)
@@ -219,7 +219,7 @@ def test_health_as_health_json(client) -> None:
     ],
 )
 def test_refusals(client, method, path, status) -> None:
-    """A bad request is told so in one sentence, under both keys that clients read."""
+    """An invalid request is one sentence, under both keys that clients read."""
     answer = client.request(method, path)
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -228,7 +228,7 @@ def test_refusals(client, method, path, status) -> None:
 
 
 def test_a_body_that_is_no_json(client) -> None:
-    """Broken JSON is the client's fault and nothing happens."""
+    """Invalid JSON is a 400 and changes nothing."""
     for path in ("/api/bot/start", "/api/bot/realtime-update"):
         answer = client.post(path, content=b'{"session_name": ', headers={"Content-Type": "application/json"})
         assert answer.status_code == 400, answer.text
@@ -238,7 +238,7 @@ def test_a_body_that_is_no_json(client) -> None:
 
 
 def test_the_api_describes_itself(client) -> None:
-    """OpenAPI names every route of the Compatibility API, and /docs draws it without the internet."""
+    """OpenAPI lists every route of the Compatibility API, and /docs loads nothing from other hosts."""
     paths = client.get("/openapi.json").json()["paths"]
     for path, method in [
         ("/api/bot/status", "get"),

@@ -1,4 +1,4 @@
-"""The checker of shapes finds what does not fit."""
+"""``shapes`` finds values that do not fit."""
 
 from __future__ import annotations
 

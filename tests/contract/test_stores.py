@@ -1,4 +1,4 @@
-"""The tables and keys of the Compatibility API, which clients read past REST."""
+"""The tables and Redis keys of the Compatibility API, which clients read directly."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_tables(application, table) -> None:
 
 
 def test_the_defaults_of_a_configuration(application) -> None:
-    """A client that inserts only a name gets the Compatibility API's values."""
+    """A row inserted with only a name gets the values of the Compatibility API."""
     (row,) = application.sql(
         "select check_interval_seconds, results_report_interval_seconds, rejected_report_interval_seconds,"
         " quick_check_interval_seconds, enable_quick_check, enable_results_reporting,"
@@ -101,7 +101,7 @@ def test_the_defaults_of_a_configuration(application) -> None:
 
 
 def test_keys(application, client) -> None:
-    """What the Redis document's own commands print."""
+    """The output of the documented Redis commands."""
     session = client.get("/api/bot/status").json()["session_id"]
     client.post("/api/bot/tasks/add?task_type=job_check", json={}).raise_for_status()
     redis = application.redis()

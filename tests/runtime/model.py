@@ -1,7 +1,7 @@
-"""What a supervisor under a supervisor does, worked out with nothing but lists and numbers.
+"""A model of a supervisor under a supervisor, made of lists and numbers only.
 
-An independent account of OTP's rules with a constant backoff, against which the
-real tree is held. ``root`` (one for one) keeps ``mid``, whose children are workers.
+An independent implementation of OTP's rules with a constant backoff, to compare
+the real tree with. ``root`` (one for one) supervises ``mid``, whose children are workers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runtime import Restart, Strategy
 DELAY = 0.7
 PERIOD = 5.0
 LATE = 1e-6
-"""How long after it is due something is looked at."""
+"""How long after a due time the states are compared."""
 
 
 class State(Enum):
@@ -38,15 +38,15 @@ class Worker:
     waiting: list[int] = field(default_factory=list)
     handled: list[int] = field(default_factory=list)
     broken: int = 0
-    """Starts to come that will fail."""
+    """Number of next starts that fail."""
 
-    def tell(self, note: int) -> bool:
-        """Whether the note is accepted."""
+    def receive(self, number: int) -> bool:
+        """Whether the message is accepted."""
         if not self.closed:
-            (self.handled if self.state is State.RUNNING else self.waiting).append(note)
+            (self.handled if self.state is State.RUNNING else self.waiting).append(number)
         return not self.closed
 
-    def starts(self) -> bool:
+    def start(self) -> bool:
         """Whether a start succeeds."""
         self.closed = False
         if self.broken:
@@ -63,11 +63,13 @@ class Worker:
 
 
 class Window:
+    """A restart intensity."""
+
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
         self.times: list[float] = []
 
-    def allows(self, now: float) -> bool:
+    def add_restart(self, now: float) -> bool:
         self.times.append(now)
         return len([time for time in self.times if time > now - PERIOD]) <= self.maximum
 
@@ -76,43 +78,43 @@ class Window:
 
 
 class Model:
-    def __init__(self, strategy: Strategy, restarts: list[Restart], most_mid: int, most_root: int) -> None:
+    def __init__(self, strategy: Strategy, restarts: list[Restart], max_mid: int, max_root: int) -> None:
         self.strategy = strategy
         self.now = 0.0
         self.spec = [Worker(name, restart, True) for name, restart in zip("abc", restarts, strict=False)]
         self.workers = list(self.spec)
-        self.everybody = list(self.spec)
-        self.most_mid = most_mid
-        self.mid = Window(most_mid)
-        self.root = Window(most_root)
+        self.all_workers = list(self.spec)
+        self.max_mid = max_mid
+        self.mid = Window(max_mid)
+        self.root = Window(max_root)
         self.mid_due: float | None = None
-        """When mid is started again; None while it runs."""
+        """When mid is restarted; None while it runs."""
         for worker in self.workers:
-            worker.starts()
+            worker.start()
 
     def find(self, name: str) -> Worker | None:
         return next((worker for worker in self.workers if worker.name == name), None)
 
-    # What happens to a worker
+    # Ends of workers
 
-    def fails(self, worker: Worker) -> None:
+    def fail(self, worker: Worker) -> None:
         if worker.restart is Restart.TEMPORARY:
             self.remove(worker)
         else:
-            self.comes_back(worker)
+            self.restart(worker)
 
-    def leaves(self, worker: Worker) -> None:
+    def stop_itself(self, worker: Worker) -> None:
         match worker.restart:
             case Restart.PERMANENT:
-                self.comes_back(worker)
+                self.restart(worker)
             case Restart.TRANSIENT:
                 worker.close()
             case Restart.TEMPORARY:
                 self.remove(worker)
 
-    def comes_back(self, worker: Worker) -> None:
-        if not self.mid.allows(self.now):
-            self.mid_ends()
+    def restart(self, worker: Worker) -> None:
+        if not self.mid.add_restart(self.now):
+            self.end_mid()
             return
         at = self.workers.index(worker)
         group = {
@@ -130,25 +132,25 @@ class Model:
         worker.close()
         self.workers.remove(worker)
 
-    # What happens to mid
+    # Ends and starts of mid
 
-    def mid_ends(self) -> None:
+    def end_mid(self) -> None:
         for worker in self.workers:
             if worker.from_spec:
                 worker.state = State.DOWN
             else:
                 worker.close()
-        if not self.root.allows(self.now):
+        if not self.root.add_restart(self.now):
             raise TreeEnded
         self.mid_due = self.now + DELAY
 
-    def mid_starts(self) -> None:
+    def start_mid(self) -> None:
         self.mid_due = None
-        self.mid = Window(self.most_mid)
+        self.mid = Window(self.max_mid)
         self.workers = list(self.spec)
         for worker in self.workers:
-            if not worker.starts():
-                self.mid_ends()
+            if not worker.start():
+                self.end_mid()
                 return
 
     # Time
@@ -158,13 +160,13 @@ class Model:
             return self.mid_due
         return min((worker.due for worker in self.workers if worker.state is State.BACKOFF), default=None)
 
-    def happens(self) -> None:
-        """What is due now."""
+    def run_due(self) -> None:
+        """Do what is due now."""
         if self.mid_due is not None:
-            self.mid_starts()
+            self.start_mid()
             return
         due = self.next_due()
         for worker in list(self.workers):
-            if worker.state is State.BACKOFF and worker.due == due and not worker.starts():
-                self.comes_back(worker)
+            if worker.state is State.BACKOFF and worker.due == due and not worker.start():
+                self.restart(worker)
                 return

@@ -1,4 +1,4 @@
-"""Actors that write down what happens to them, and specs of them."""
+"""Actors that log what happens to them, and specs for them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quit:
-    """Let a background task end the actor with an error."""
+class FailInBackground:
+    """Fail in a background task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leave:
+class StopItself:
     """End without an error."""
 
 
 class Ping(Request[int]):
-    """Answered with the incarnation's number."""
+    """The reply is the number of the incarnation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poison(Repeatable):
-    """Crashes incarnations up to the ``last`` one; others write down that they handled it."""
+    """Crashes incarnations up to the ``last`` one; later ones log that they handled it."""
 
     last: int
 
@@ -41,21 +41,21 @@ class PoisonRequest(Poison, Request[int]):
     pass
 
 
-class Away(Exception):
-    pass
+class Unavailable(Exception):
+    """A dependency of :class:`Probe` is unavailable."""
 
 
 class Probe(Actor[object]):
-    """Writes down what happens to it."""
+    """Logs what happens to it."""
 
-    absences = (Away,)
+    dependency_errors = (Unavailable,)
 
     def __init__(
-        self, name: str, log: list[str], *, life: int = 1, start_error: Exception | None = None
+        self, name: str, log: list[str], *, incarnation: int = 1, start_error: Exception | None = None
     ) -> None:
         self.name = name
         self.log = log
-        self.life = life
+        self.incarnation = incarnation
         self.start_error = start_error
         self.ended: Exit | None = None
 
@@ -67,20 +67,20 @@ class Probe(Actor[object]):
     async def handle(self, message: object) -> object:
         match message:
             case Ping():
-                return self.life
+                return self.incarnation
             case Crash(error=error):
                 raise error
-            case Quit():
+            case FailInBackground():
                 self.context.nursery.start_soon(self.fail)
                 return None
-            case Leave():
+            case StopItself():
                 self.context.stop()
                 return None
-            case Poison(last=last) if self.life <= last:
+            case Poison(last=last) if self.incarnation <= last:
                 raise ValueError("poison")
             case Poison():
                 self.log.append(f"{self.name} handled")
-                return self.life
+                return self.incarnation
             case _:
                 self.log.append(f"{self.name} got {message}")
                 return None
@@ -94,7 +94,7 @@ class Probe(Actor[object]):
 
 
 class Stubborn(Actor[object]):
-    """Does not end when asked to: its last words never end."""
+    """Does not end when it is stopped: its cleanup never ends."""
 
     async def stopped(self, reason: Exit) -> None:
         await trio.sleep_forever()
@@ -105,8 +105,8 @@ AT_ONCE = Backoff(minimum=0, maximum=0)
 
 def probes(name: str, log: list[str]) -> Callable[[], Probe]:
     """A factory that numbers the incarnations it makes."""
-    lives = iter(range(1, 10_000))
-    return lambda: Probe(name, log, life=next(lives))
+    incarnations = iter(range(1, 10_000))
+    return lambda: Probe(name, log, incarnation=next(incarnations))
 
 
 def child(name: str, log: list[str], **options) -> ChildSpec:

@@ -20,22 +20,22 @@ BACKOFFS = st.builds(
 
 
 @given(backoff=BACKOFFS, failures=st.integers(1, 10_000), seed=st.integers())
-def test_a_wait_stays_within_its_bounds(backoff: Backoff, failures: int, seed: int) -> None:
+def test_delay_stays_within_its_bounds(backoff: Backoff, failures: int, seed: int) -> None:
     """From the minimum to the maximum, lengthened by the share of jitter at most."""
     delay = backoff.delay(failures, Random(seed))
-    least = backoff.least(failures)
-    assert backoff.minimum <= least <= backoff.maximum
-    assert least <= delay <= least * (1 + backoff.jitter) * (1 + 1e-9)
+    base = backoff.base_delay(failures)
+    assert backoff.minimum <= base <= backoff.maximum
+    assert base <= delay <= base * (1 + backoff.jitter) * (1 + 1e-9)
 
 
 @given(backoff=BACKOFFS, failures=st.integers(1, 200))
-def test_waits_never_shrink_in_a_row(backoff: Backoff, failures: int) -> None:
+def test_delays_never_shrink_in_a_row(backoff: Backoff, failures: int) -> None:
     """Each further failure waits at least as long."""
-    assert backoff.least(failures) <= backoff.least(failures + 1)
+    assert backoff.base_delay(failures) <= backoff.base_delay(failures + 1)
 
 
 @pytest.mark.parametrize(
-    ("backoff", "lived", "failures"),
+    ("backoff", "uptime", "failures"),
     [
         (Backoff(minimum=1, maximum=9), 4.9, 4),
         (Backoff(minimum=1, maximum=9), 5.0, 1),
@@ -44,12 +44,12 @@ def test_waits_never_shrink_in_a_row(backoff: Backoff, failures: int) -> None:
         (Backoff(minimum=0, maximum=0), None, 4),
     ],
 )
-def test_a_spell_of_health_begins_a_new_row(backoff: Backoff, lived, failures: int) -> None:
-    """Akka's default is the middle of minimum and maximum; a start that failed was no health at all."""
-    assert backoff.failures(3, lived) == failures
+def test_enough_uptime_resets_the_backoff(backoff: Backoff, uptime, failures: int) -> None:
+    """Akka's default is the middle of minimum and maximum; a failed start has no uptime."""
+    assert backoff.failures(3, uptime) == failures
 
 
-def test_waits_double_up_to_the_maximum() -> None:
+def test_delays_double_up_to_the_maximum() -> None:
     """Without jitter they are what the formula says."""
     backoff = Backoff(minimum=1, maximum=8, jitter=0)
     assert [backoff.delay(n, Random(0)) for n in range(1, 7)] == [1, 2, 4, 8, 8, 8]

@@ -8,7 +8,7 @@ from runtime import Bus, InvalidSpec, SubscriberLagged, WhenSlow
 from runtime.testing import next_event
 
 
-async def test_listeners_get_what_they_asked_for_in_order() -> None:
+async def test_subscribers_get_events_of_their_types_in_order() -> None:
     """By type; no type means all."""
     bus = Bus()
     with bus.subscribe(int) as numbers, bus.subscribe() as everything:
@@ -18,8 +18,8 @@ async def test_listeners_get_what_they_asked_for_in_order() -> None:
         assert everything.drain() == [1, "a", 2]
 
 
-async def test_who_comes_later_hears_what_was_told_before_to_others() -> None:
-    """Who listens is not fixed by the first event of a type; a subtype counts as its type."""
+async def test_a_later_subscription_gets_types_published_before() -> None:
+    """Subscriptions to a type can be added after its first event; a subtype counts as its type."""
     bus = Bus()
     with bus.subscribe(int) as first:
         bus.publish(1)
@@ -30,7 +30,7 @@ async def test_who_comes_later_hears_what_was_told_before_to_others() -> None:
         assert second.drain() == [True]
 
 
-async def test_a_slow_listener_loses_the_oldest_and_knows_it() -> None:
+async def test_a_slow_subscriber_loses_the_oldest_and_counts_it() -> None:
     """Publishing never waits and never grows without bound."""
     bus = Bus()
     with bus.subscribe(int, capacity=2) as numbers:
@@ -40,7 +40,7 @@ async def test_a_slow_listener_loses_the_oldest_and_knows_it() -> None:
         assert numbers.drain() == [3, 4]
 
 
-async def test_a_waiting_listener_is_woken() -> None:
+async def test_a_waiting_subscriber_is_resumed() -> None:
     """The iterator waits without polling."""
     bus = Bus()
     with bus.subscribe(str) as words:
@@ -54,7 +54,7 @@ async def test_a_waiting_listener_is_woken() -> None:
             bus.publish("now")
 
 
-async def test_who_left_hears_nothing() -> None:
+async def test_a_closed_subscription_gets_nothing() -> None:
     """Leaving the block ends the subscription."""
     bus = Bus()
     with bus.subscribe(int) as numbers:
@@ -69,8 +69,8 @@ def test_a_subscription_needs_room() -> None:
         raise AssertionError("never entered")
 
 
-async def test_a_listener_may_keep_the_beginning() -> None:
-    """DROP_NEWEST loses what has no room."""
+async def test_drop_newest_keeps_the_first_events() -> None:
+    """DROP_NEWEST loses events that find no room."""
     bus = Bus()
     with bus.subscribe(int, capacity=2, when_slow=WhenSlow.DROP_NEWEST) as numbers:
         for number in range(5):
@@ -80,8 +80,8 @@ async def test_a_listener_may_keep_the_beginning() -> None:
         assert numbers.drain() == [5]
 
 
-async def test_a_listener_that_may_miss_nothing_is_ended() -> None:
-    """It gets what waited, then the word that it fell behind, and never a gap."""
+async def test_end_raises_after_the_waiting_events() -> None:
+    """It gets the waiting events, then the error, and never a gap."""
     bus = Bus()
     with bus.subscribe(int, capacity=2, when_slow=WhenSlow.END) as numbers:
         for number in range(3):

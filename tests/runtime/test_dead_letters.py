@@ -38,7 +38,7 @@ async def test_a_message_that_crashed_its_actor_does_not_run_again(autojump_cloc
 
 
 async def test_a_repeatable_message_runs_again(autojump_clock) -> None:
-    """First of all after the restart, and its asker gets the answer of the next incarnation."""
+    """First of all after the restart, and the ask gets the reply of the next incarnation."""
     log: list[str] = []
     spec = child("a", log, backoff=AT_ONCE)
     async with open_system(root(spec)) as system:
@@ -59,7 +59,7 @@ async def test_a_repeatable_message_that_always_crashes_is_quarantined(autojump_
 
 
 async def test_crashes_are_counted_beyond_the_tracebacks_that_are_kept(autojump_clock) -> None:
-    """Of many the last tracebacks are kept, and all of them count, also after it was sent again."""
+    """The last tracebacks are kept, and all crashes count, also after the message was resent."""
     spec = child("a", [], backoff=AT_ONCE, poison_after=12)
     async with open_system(root(spec, max_restarts=100)) as system:
         with pytest.raises(ActorCrashed, match="poison"):
@@ -73,20 +73,20 @@ async def test_crashes_are_counted_beyond_the_tracebacks_that_are_kept(autojump_
         assert (again.crashes, len(again.tracebacks)) == (13, 10)
 
 
-async def test_the_failure_of_a_background_task_is_not_the_messages_fault(autojump_clock) -> None:
-    """A repeatable message in hand is not blamed, however often that happens."""
+async def test_a_background_failure_does_not_count_against_the_message(autojump_clock) -> None:
+    """A repeatable message is not quarantined for it, however often that happens."""
 
     class Interrupted(Probe):
         async def handle(self, message: object) -> object:
-            if isinstance(message, Poison) and self.life < 4:
+            if isinstance(message, Poison) and self.incarnation < 4:
                 self.context.nursery.start_soon(self.fail)
                 await trio.sleep_forever()
             return await super().handle(message)
 
-    lives = iter(range(1, 9))
+    incarnations = iter(range(1, 9))
     spec = ChildSpec(
         address=Address("a"),
-        start=lambda: Interrupted("a", [], life=next(lives)),
+        start=lambda: Interrupted("a", [], incarnation=next(incarnations)),
         backoff=AT_ONCE,
         poison_after=1,
     )
@@ -95,20 +95,20 @@ async def test_the_failure_of_a_background_task_is_not_the_messages_fault(autoju
         assert system.dead_letters.quarantine() == ()
 
 
-async def test_blame_outlasts_a_failure_that_was_not_the_messages_fault(autojump_clock) -> None:
-    """What a message did before still counts after a background task failed with it in hand."""
+async def test_crash_history_survives_a_background_failure(autojump_clock) -> None:
+    """Earlier crashes of a message still count after a background task failed while it was handled."""
 
     class Interrupted(Probe):
         async def handle(self, message: object) -> object:
-            if isinstance(message, Poison) and self.life == 2:
+            if isinstance(message, Poison) and self.incarnation == 2:
                 self.context.nursery.start_soon(self.fail)
                 await trio.sleep_forever()
             return await super().handle(message)
 
-    lives = iter(range(1, 9))
+    incarnations = iter(range(1, 9))
     spec = ChildSpec(
         address=Address("a"),
-        start=lambda: Interrupted("a", [], life=next(lives)),
+        start=lambda: Interrupted("a", [], incarnation=next(incarnations)),
         backoff=AT_ONCE,
         poison_after=2,
     )
@@ -118,23 +118,23 @@ async def test_blame_outlasts_a_failure_that_was_not_the_messages_fault(autojump
         assert await spec.address.ask(Ping(), timeout=1) == 4
         (letter,) = system.dead_letters.quarantine()
         assert ["poison" in trace for trace in letter.tracebacks] == [True, True]
-        assert system.dead_letters.histories == {}
+        assert system.dead_letters.crash_histories == {}
 
 
-async def test_what_a_message_did_is_forgotten_with_its_asker(autojump_clock) -> None:
-    """One that is on its way again when its asker gives up is never handled, and leaves nothing behind."""
+async def test_crash_history_is_discarded_when_the_ask_times_out(autojump_clock) -> None:
+    """A requeued message whose ask times out is never handled, and its history is removed."""
     spec = child("a", [], poison_after=3)
     async with open_system(root(spec)) as system:
         with pytest.raises(AskTimeout):
             await spec.address.ask(PoisonRequest(last=100), timeout=0.5)
-        assert len(system.dead_letters.histories) == 1
+        assert len(system.dead_letters.crash_histories) == 1
         assert await spec.address.ask(Ping(), timeout=5) == 2
         assert system.snapshot().children[0].mailbox.expired == 1
-        assert system.dead_letters.histories == {}
+        assert system.dead_letters.crash_histories == {}
 
 
-async def test_what_a_message_did_is_forgotten_when_a_newer_takes_its_place(autojump_clock) -> None:
-    """One that was sent again and is replaced before its turn leaves nothing behind."""
+async def test_crash_history_is_discarded_when_a_newer_message_replaces_it(autojump_clock) -> None:
+    """The history of a resent message that is replaced before it is handled is removed."""
     address: Address[object] = Address("a", overflow=Overflow.COALESCE, key=type)
     log: list[str] = []
     spec = ChildSpec(address=address, start=probes("a", log), backoff=AT_ONCE, poison_after=1)
@@ -143,15 +143,15 @@ async def test_what_a_message_did_is_forgotten_when_a_newer_takes_its_place(auto
         assert await address.ask(Ping(), timeout=1) == 2
         (letter,) = system.dead_letters.quarantine()
         system.dead_letters.resend(letter.number)
-        assert len(system.dead_letters.histories) == 1
+        assert len(system.dead_letters.crash_histories) == 1
         address.tell_nowait(Poison(last=0))
-        assert system.dead_letters.histories == {}
+        assert system.dead_letters.crash_histories == {}
         assert await address.ask(Ping(), timeout=1) == 2
         assert log.count("a handled") == 1
 
 
-async def test_a_quarantined_message_can_be_sent_again(autojump_clock) -> None:
-    """When the bug is fixed it is handled; when it is not, it comes back with one traceback more."""
+async def test_a_quarantined_message_can_be_resent(autojump_clock) -> None:
+    """When the bug is fixed it is handled; else it is quarantined again with another traceback."""
     log: list[str] = []
     spec = child("a", log, backoff=AT_ONCE, poison_after=2)
     tree = root(spec, max_restarts=10)
@@ -174,12 +174,12 @@ async def test_a_quarantined_message_can_be_sent_again(autojump_clock) -> None:
 
 
 def test_letters_are_bounded_and_counted() -> None:
-    """The oldest go; a flood of dead letters does not push out those in quarantine."""
+    """The oldest are dropped; a flood of dead letters does not displace quarantined ones."""
     sent: list[str] = []
     letters = DeadLetters(capacity=2, quarantine=1)
 
     def add(message: str, reason: Undelivered) -> None:
-        letters.add(message, reason, to="a", at=0, send=lambda: sent.append(message))
+        letters.add(message, reason, to="a", at=0, resend=lambda: sent.append(message))
 
     add("poison", Undelivered.POISON)
     for message in ("b", "c", "d"):
@@ -194,8 +194,8 @@ def test_letters_are_bounded_and_counted() -> None:
 
 
 @pytest.mark.parametrize("capacity", [1, 2, 3])
-async def test_a_letter_can_be_sent_again_although_all_is_full(capacity) -> None:
-    """The message that makes room in the mailbox takes the place of the one that went there."""
+async def test_a_letter_can_be_resent_when_everything_is_full(capacity) -> None:
+    """The message dropped from the mailbox takes the place of the letter that is resent."""
     letters = DeadLetters(capacity=capacity)
     address: Address[int] = Address("a", capacity=1, overflow=Overflow.DROP_OLDEST)
     address.mailbox.open(letters)
@@ -211,8 +211,8 @@ async def test_a_letter_can_be_sent_again_although_all_is_full(capacity) -> None
     assert [letter.message for letter in letters.letters()] == [capacity] + [capacity + 1] * (capacity - 1)
 
 
-async def test_the_tree_goes_on_when_a_letter_is_sent_again_although_all_is_full(autojump_clock) -> None:
-    """The supervisor that is asked for it answers."""
+async def test_the_supervisor_resends_when_everything_is_full(autojump_clock) -> None:
+    """The supervisor replies to the request and keeps running."""
 
     class Busy(Probe):
         async def handle(self, message: object) -> object:
@@ -221,7 +221,7 @@ async def test_the_tree_goes_on_when_a_letter_is_sent_again_although_all_is_full
     address: Address[object] = Address("a", capacity=1, overflow=Overflow.DROP_OLDEST)
     tree = root(ChildSpec(address=address, start=lambda: Busy("a", [])))
     async with open_system(tree) as system:
-        await address.tell("in hand")
+        await address.tell("current")
         await trio.testing.wait_all_tasks_blocked()
         for number in range(1002):
             await address.tell(number)
@@ -231,18 +231,18 @@ async def test_the_tree_goes_on_when_a_letter_is_sent_again_although_all_is_full
         assert system.dead_letters.letters()[-1].message == 1001
 
 
-async def test_a_letter_that_cannot_be_sent_again_stays(autojump_clock) -> None:
-    """In its place, and it is not there twice."""
+async def test_a_letter_that_cannot_be_resent_stays(autojump_clock) -> None:
+    """It stays in its place, once."""
     rejecting: Address[object] = Address("a", capacity=1, overflow=Overflow.REJECT)
     letters = DeadLetters(capacity=3)
     rejecting.mailbox.open(letters)
     ended: Address[object] = Address("b")
     ended.mailbox.open(letters)
     rejecting.tell_nowait("waits")
-    rejecting.mailbox.bury("first", Undelivered.DROPPED)
+    rejecting.mailbox.dead_letter("first", Undelivered.DROPPED)
     ended.tell_nowait("second")
     ended.mailbox.close("b ended")
-    rejecting.mailbox.bury("third", Undelivered.DROPPED)
+    rejecting.mailbox.dead_letter("third", Undelivered.DROPPED)
     kept = letters.letters()
     assert [letter.message for letter in kept] == ["first", "second", "third"]
     for letter, error in zip(kept, [MailboxFull, ActorStopped, MailboxFull], strict=True):

@@ -20,11 +20,11 @@ from runtime import (
     traceback_hash,
 )
 
-from .probes import AT_ONCE, Away, Crash, Probe, child, crash, root
+from .probes import AT_ONCE, Crash, Probe, Unavailable, child, crash, root
 
 
-async def test_a_restart_is_written_down(autojump_clock) -> None:
-    """When, which child, why, with what in hand, the delay, and what came of it; as events too."""
+async def test_a_restart_is_recorded(autojump_clock) -> None:
+    """Time, child, cause, current message, delay and outcome; as events too."""
     spec = child("a", [])
     tree = root(spec)
     bus = Bus()
@@ -46,11 +46,11 @@ async def test_a_restart_is_written_down(autojump_clock) -> None:
 
 
 async def test_outcomes(autojump_clock) -> None:
-    """Failed again, stopped, not restarted and given up are told apart."""
-    troubles = iter([None, ValueError("start"), None])
+    """Failed again, stopped, not restarted and gave up are distinguished."""
+    errors = iter([None, ValueError("start"), None])
     flaky = ChildSpec(
         address=Address("flaky"),
-        start=lambda: Probe("flaky", [], start_error=next(troubles)),
+        start=lambda: Probe("flaky", [], start_error=next(errors)),
         backoff=AT_ONCE,
     )
     once, slow = child("once", [], restart=Restart.TEMPORARY), child("slow", [])
@@ -58,7 +58,7 @@ async def test_outcomes(autojump_clock) -> None:
     tree = root(flaky, once, slow, last, max_restarts=3)
     entries = ()
 
-    async def live() -> None:
+    async def run_until_it_gives_up() -> None:
         nonlocal entries
         async with open_system(tree) as system:
             await crash(flaky)
@@ -69,7 +69,7 @@ async def test_outcomes(autojump_clock) -> None:
             await trio.sleep(0.1)
             await tree.address.ask(TerminateChild(id="slow"), timeout=1)
             try:
-                await last.address.tell(Crash(error=Away("gone")))
+                await last.address.tell(Crash(error=Unavailable("gone")))
                 await trio.sleep(0.1)
                 await crash(last)
                 await trio.sleep_forever()
@@ -77,31 +77,31 @@ async def test_outcomes(autojump_clock) -> None:
                 entries = system.ledger.entries()
 
     with pytest.raises(IntensityReached):
-        await live()
+        await run_until_it_gives_up()
     assert [(entry.path.split("/")[1], entry.cause, entry.outcome) for entry in entries] == [
         ("flaky", Cause.CRASH, Outcome.FAILED_AGAIN),
         ("flaky", Cause.CRASH, Outcome.RESTARTED),
         ("once", Cause.CRASH, Outcome.NOT_RESTARTED),
         ("slow", Cause.CRASH, Outcome.STOPPED),
-        ("last", Cause.ABSENCE, Outcome.RESTARTED),
+        ("last", Cause.DEPENDENCY_UNAVAILABLE, Outcome.RESTARTED),
         ("last", Cause.CRASH, Outcome.GAVE_UP),
     ]
 
 
 async def test_the_ledger_is_bounded() -> None:
-    """The oldest entries go; settling what is gone changes nothing."""
+    """The oldest entries are dropped; resolving a dropped one changes nothing."""
     ledger = Ledger(lambda _: None, capacity=2)
     reason = Exit(cause=Cause.CRASH, error=ValueError("no"))
-    numbers = [ledger.write("a", reason, message=None, delay=1, outcome=Outcome.WAITING) for _ in range(3)]
-    ledger.settle(numbers[0], Outcome.RESTARTED)
-    ledger.settle(numbers[2], Outcome.RESTARTED)
-    ledger.settle(numbers[2], Outcome.STOPPED)
+    numbers = [ledger.append("a", reason, message=None, delay=1, outcome=Outcome.WAITING) for _ in range(3)]
+    ledger.resolve(numbers[0], Outcome.RESTARTED)
+    ledger.resolve(numbers[2], Outcome.RESTARTED)
+    ledger.resolve(numbers[2], Outcome.STOPPED)
     outcomes = [(entry.number, entry.outcome) for entry in ledger.entries()]
     assert outcomes == [(2, Outcome.WAITING), (3, Outcome.RESTARTED)]
 
 
 def test_failures_from_the_same_place_have_the_same_hash() -> None:
-    """Whatever their text; other places have others."""
+    """Whatever their text; errors from other places have another hash."""
 
     def fail(text: str) -> Exception:
         try:
@@ -126,7 +126,7 @@ async def test_the_budget_is_visible(autojump_clock) -> None:
     async with open_system(root(spec, max_restarts=3, period=60)) as system:
         await crash(spec)
         await trio.sleep(2)
-        await spec.address.tell(Crash(error=Away("gone")))
+        await spec.address.tell(Crash(error=Unavailable("gone")))
         await trio.sleep(3)
         node = system.snapshot()
         assert node.budget is not None

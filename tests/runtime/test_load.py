@@ -38,7 +38,7 @@ async def test_the_slowest_handlers_are_known(autojump_clock) -> None:
 
 
 async def test_a_handler_that_computes_delays_the_loop() -> None:
-    """The lag is measured where it is asked for."""
+    """The lag is measured with ``lag_period``."""
     spec = ChildSpec(address=Address("a"), start=Mixed)
     async with open_system(root(spec), lag_period=0.01) as system:
         await trio.sleep(0.025)

@@ -31,11 +31,11 @@ class Notes(Request[list[str]]):
 
 
 class Block(Request[None]):
-    """Handled until the gate opens."""
+    """Takes until the gate opens."""
 
 
 class Later(Request[str]):
-    """Answered by the next Note."""
+    """The reply is the next Note."""
 
 
 class No(Request[None]):
@@ -97,12 +97,12 @@ async def test_messages_arrive_in_order(address, system: System) -> None:
 
 
 async def test_a_full_mailbox_makes_the_sender_wait(address, gate, nursery, system: System) -> None:
-    """tell waits for room, tell_nowait refuses; nothing is lost and nothing overtakes."""
+    """tell waits for room, tell_nowait raises; messages keep their order and none is lost."""
     nursery.start_soon(lambda: address.ask(Block(), timeout=5))
     await trio.testing.wait_all_tasks_blocked()
     for text in "abc":
         address.tell_nowait(Note(text=text))
-    with pytest.raises(MailboxFull, match="3 messages wait already"):
+    with pytest.raises(MailboxFull, match="3 messages wait"):
         address.tell_nowait(Note(text="d"))
     nursery.start_soon(address.tell, Note(text="d"))
     await trio.testing.wait_all_tasks_blocked()
@@ -127,7 +127,7 @@ async def test_an_expired_ask_is_never_handled(
 
 
 async def test_a_deferred_reply_comes_later(address, nursery, system: System) -> None:
-    """An actor may answer after it has handled other messages."""
+    """An actor may reply after it has handled other messages."""
     replies: list[str] = []
 
     async def ask() -> None:
@@ -141,8 +141,8 @@ async def test_a_deferred_reply_comes_later(address, nursery, system: System) ->
     assert replies == ["now"]
 
 
-async def test_a_crash_breaks_the_replies_that_are_owed(address, nursery, system: System) -> None:
-    """Nobody waits for an incarnation that is gone."""
+async def test_a_crash_fails_deferred_replies(address, nursery, system: System) -> None:
+    """Asks to an incarnation that has ended fail at once."""
     caught: list[BaseException] = []
 
     async def ask() -> None:
@@ -157,8 +157,8 @@ async def test_a_crash_breaks_the_replies_that_are_owed(address, nursery, system
     assert isinstance(caught[0].__cause__, ValueError)
 
 
-async def test_a_refusal_is_an_answer(address, system: System) -> None:
-    """The asker gets the actor's own error and the actor lives on."""
+async def test_a_refusal_is_a_reply(address, system: System) -> None:
+    """The ask gets the actor's own error and the actor keeps running."""
     await address.tell(Note(text="kept"))
     with pytest.raises(Denied, match="not today"):
         await address.ask(No(), timeout=1)
@@ -166,14 +166,14 @@ async def test_a_refusal_is_an_answer(address, system: System) -> None:
 
 
 async def test_messages_survive_a_crash(address, gate, system: System) -> None:
-    """Only the message in hand is lost with its incarnation."""
+    """Only the current message is lost with its incarnation."""
     address.tell_nowait(Note(text="crash"))
     address.tell_nowait(Note(text="after"))
     assert await address.ask(Notes(), timeout=1) == ["after"]
 
 
-async def test_a_stopped_actor_answers_at_once(address, gate, autojump_clock) -> None:
-    """Who was being served, who waited in the mailbox and who comes later: all hear of the end."""
+async def test_asks_to_a_stopped_actor_fail_at_once(address, gate, autojump_clock) -> None:
+    """The current ask, waiting asks and later ones."""
     errors: list[type[BaseException]] = []
 
     async def ask(request: Request[object]) -> None:

@@ -61,7 +61,7 @@ def log() -> list[object]:
 
 
 async def busy(address: Address[object]) -> None:
-    """Put one message in the actor's hand, so that others wait."""
+    """Keep the actor busy with one message, so that others wait."""
     await address.tell("first")
     await trio.testing.wait_all_tasks_blocked()
 
@@ -70,14 +70,14 @@ def values(log: list[object]) -> list[object]:
     return [message.value for message in log if isinstance(message, Price)]
 
 
-async def test_reject_answers_at_once(gate, log) -> None:
-    """A tell that would wait anywhere else gets MailboxFull, and it is counted."""
+async def test_reject_raises_at_once(gate, log) -> None:
+    """A tell that would otherwise wait raises MailboxFull, and is counted."""
     address: Address[object] = Address("ticker", capacity=2, overflow=Overflow.REJECT)
     async with run_actor(lambda: Ticker(gate, log), address):
         await busy(address)
         for value in (1, 2):
             await address.tell(Price(of="a", value=value))
-        with pytest.raises(MailboxFull, match="ticker: 2 messages wait already"):
+        with pytest.raises(MailboxFull, match="ticker: mailbox full, 2 messages wait"):
             await address.tell(Price(of="a", value=3))
         with pytest.raises(MailboxFull):
             await address.ask(Sum(), timeout=1)
@@ -85,8 +85,8 @@ async def test_reject_answers_at_once(gate, log) -> None:
         gate.set()
 
 
-async def test_drop_oldest_keeps_the_news(gate, log, nursery) -> None:
-    """The oldest goes to the dead letters; whoever waits for its answer hears of it."""
+async def test_drop_oldest_keeps_the_newest_messages(gate, log, nursery) -> None:
+    """The oldest message becomes a dead letter; an ask gets MessageDropped."""
     address: Address[object] = Address("ticker", capacity=2, overflow=Overflow.DROP_OLDEST)
     errors: list[BaseException] = []
 
@@ -111,7 +111,7 @@ async def test_drop_oldest_keeps_the_news(gate, log, nursery) -> None:
 
 
 async def test_coalesce_keeps_the_latest_of_each_key(gate, log) -> None:
-    """In the place of the first, so that a busy key is not put off; asks are left alone."""
+    """In the place of the first, so that a busy key is not delayed; asks are not replaced."""
     address: Address[object] = Address(
         "ticker",
         capacity=3,
@@ -133,8 +133,8 @@ async def test_coalesce_keeps_the_latest_of_each_key(gate, log) -> None:
         assert values(log) == [3, 4, 5, 7]
 
 
-async def test_what_waits_for_room_is_not_overtaken(gate, log, nursery) -> None:
-    """A sender that waits goes before one that comes when there is room again."""
+async def test_a_waiting_sender_is_not_overtaken(gate, log, nursery) -> None:
+    """A waiting sender goes before one that arrives when there is room again."""
     address: Address[object] = Address("ticker", capacity=1)
     async with run_actor(lambda: Ticker(gate, log), address):
         await busy(address)
@@ -148,7 +148,7 @@ async def test_what_waits_for_room_is_not_overtaken(gate, log, nursery) -> None:
         assert values(log) == [1, 2, 3, 4]
 
 
-async def test_a_sender_that_gives_up_sends_nothing(gate, log, autojump_clock) -> None:
+async def test_a_cancelled_send_queues_nothing(gate, log, autojump_clock) -> None:
     """Cancelled while it waits for room: the message is not queued. An ask has its deadline."""
     address: Address[object] = Address("ticker", capacity=1)
     async with run_actor(lambda: Ticker(gate, log), address):
@@ -201,10 +201,10 @@ async def test_statistics(gate, log, autojump_clock) -> None:
 
 
 async def test_dead_letters_of_a_stopped_actor(gate, log) -> None:
-    """What waited, what was in hand, and what comes later: all are kept, in order."""
+    """The current message and the waiting ones are kept, in order."""
     address: Address[object] = Address("ticker")
 
-    def told(system: System) -> list[tuple[str, object, Undelivered]]:
+    def rows(system: System) -> list[tuple[str, object, Undelivered]]:
         def row(letter: DeadLetter) -> tuple[str, object, Undelivered]:
             return letter.to, letter.message, letter.reason
 
@@ -213,7 +213,7 @@ async def test_dead_letters_of_a_stopped_actor(gate, log) -> None:
     async with run_actor(lambda: Ticker(gate, log), address, shutdown=0.01) as system:
         await busy(address)
         await address.tell("second")
-    assert told(system) == [
+    assert rows(system) == [
         ("ticker", "first", Undelivered.STOPPED),
         ("ticker", "second", Undelivered.STOPPED),
     ]

@@ -8,7 +8,7 @@ README = Path(__file__).parents[2] / "runtime" / "README.md"
 
 
 def test_every_proof_in_the_readme_is_a_test() -> None:
-    """A table that names tests names real ones."""
+    """Every test that a table names exists."""
     named = re.findall(r"`(test_\w+\.py)::(\w+)`", README.read_text())
     assert len(named) > 60
     for file, test in named:

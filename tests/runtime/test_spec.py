@@ -78,26 +78,30 @@ def transient(name: str, **options) -> ChildSpec:
             "a: capacity must be at least 1, not 0",
             "invalid_child_spec",
         ),
-        (lambda: Address("a", overflow=Overflow.COALESCE), "a: a key goes with", "invalid_child_spec"),
-        (lambda: Address("a", key=str), "a: a key goes with overflow 'coalesce'", "invalid_child_spec"),
+        (
+            lambda: Address("a", overflow=Overflow.COALESCE),
+            "a: overflow 'coalesce' needs a key",
+            "invalid_child_spec",
+        ),
+        (lambda: Address("a", key=str), "a: overflow 'coalesce' needs a key", "invalid_child_spec"),
     ],
 )
 def test_specs_that_cannot_work_are_refused(make, sentence, term) -> None:
-    """The offender and the value are named, with OTP's term, before anything starts."""
+    """The error names the child and the value, with OTP's term, before anything starts."""
     with pytest.raises(InvalidSpec, match=sentence) as caught:
         make()
     assert caught.value.term == term
 
 
-async def test_a_factory_of_something_else_fails_the_start() -> None:
-    """What a function makes is only known when it is called."""
+async def test_a_start_function_that_makes_no_actor_fails_the_start() -> None:
+    """The result of the function is checked when it is called."""
     spec = root(ChildSpec(address=Address("a"), start=lambda: 3))
     with pytest.raises(StartFailed, match="root/a did not start: root/a: start made 3, which is no actor"):
         async with open_system(spec):
             raise AssertionError("never entered")
 
 
-def test_child_specs_can_be_checked_by_themselves() -> None:
+def test_child_specs_can_be_checked_without_a_supervisor() -> None:
     """OTP's check_childspecs, with and without the supervisor's auto_shutdown."""
     specs = [transient("a", significant=True), transient("b")]
     check_child_specs(specs)
@@ -111,8 +115,8 @@ def test_child_specs_can_be_checked_by_themselves() -> None:
 @pytest.mark.parametrize(
     ("shutdown", "limit"), [(5.0, 6.0), (Shutdown.BRUTAL, 0.0), (Shutdown.UNLIMITED, float("inf"))]
 )
-def test_a_supervisor_may_take_as_long_as_its_children(shutdown, limit) -> None:
-    """One after the other, with their last words; all at once where it is dynamic."""
+def test_the_shutdown_limit_of_a_supervisor_follows_from_its_children(shutdown, limit) -> None:
+    """Their limits and cleanup times in sum; the longest where it is dynamic."""
     spec = ChildSpec(address=Address("a"), start=Actor, shutdown=shutdown)
     other = ChildSpec(address=Address("b"), start=Actor, shutdown=shutdown)
     assert root(spec, other).shutdown == 1 + 2 * limit

@@ -11,10 +11,10 @@ from runtime import (
     Restart,
     RestartIntensity,
     Strategy,
-    affected,
-    comes_back,
     crashes_to_exit,
-    shuts_down,
+    restart_group,
+    should_restart,
+    should_shut_down,
 )
 
 
@@ -26,9 +26,9 @@ from runtime import (
         (Restart.TEMPORARY, set()),
     ],
 )
-def test_who_comes_back(restart, returning) -> None:
+def test_which_children_are_restarted(restart, returning) -> None:
     """OTP's table of restart types and exit reasons."""
-    assert {cause for cause in Cause if comes_back(restart, cause)} == returning
+    assert {cause for cause in Cause if should_restart(restart, cause)} == returning
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_who_comes_back(restart, returning) -> None:
         (Strategy.REST_FOR_ONE, ["b", "c"]),
     ],
 )
-def test_who_is_restarted_with_it(strategy, ids) -> None:
+def test_which_siblings_are_restarted_too(strategy, ids) -> None:
     """The strategy decides about the siblings, in start order."""
-    assert affected(strategy, ["a", "b", "c"], "b") == ids
+    assert restart_group(strategy, ["a", "b", "c"], "b") == ids
 
 
 @pytest.mark.parametrize(
@@ -56,35 +56,35 @@ def test_who_is_restarted_with_it(strategy, ids) -> None:
         (AutoShutdown.ALL_SIGNIFICANT, False, [], False),
     ],
 )
-def test_when_the_supervisor_ends_too(auto_shutdown, significant, others, ends) -> None:
+def test_when_the_supervisor_shuts_itself_down(auto_shutdown, significant, others, ends) -> None:
     """OTP's automatic shutdown."""
-    assert shuts_down(auto_shutdown, significant=significant, others=others) is ends
+    assert should_shut_down(auto_shutdown, significant=significant, others=others) is ends
 
 
 GAPS = st.lists(st.integers(min_value=0, max_value=20), max_size=40)
 
 
 @given(maximum=st.integers(0, 5), period=st.integers(1, 30), gaps=GAPS)
-def test_it_counts_what_lies_within_the_period(maximum: int, period: int, gaps: list[int]) -> None:
-    """Against the definition: restarts younger than the period, counted afresh each time."""
+def test_restarts_within_the_period_count(maximum: int, period: int, gaps: list[int]) -> None:
+    """Compared with the definition: restarts younger than the period, counted anew each time."""
     intensity = RestartIntensity(maximum, period)
     now, times = 0, []
     for gap in gaps:
         now += gap
         times.append(now)
         young = [time for time in times if time > now - period]
-        assert intensity.allows(now) is (len(young) <= maximum)
+        assert intensity.add_restart(now) is (len(young) <= maximum)
         assert intensity.used(now) == min(maximum, len(young))
         assert intensity.left(now) == max(0, maximum - len(young))
         assert intensity.frees_in(now) == young[0] + period - now
 
 
-def test_the_next_slot_frees_with_the_oldest() -> None:
-    """What is counted says when it is not counted any more."""
+def test_the_oldest_restart_frees_the_next_slot() -> None:
+    """``frees_in`` says when the oldest restart stops counting."""
     intensity = RestartIntensity(2, 10)
     assert intensity.frees_in(0) is None
-    intensity.allows(0)
-    intensity.allows(4)
+    intensity.add_restart(0)
+    intensity.add_restart(4)
     assert (intensity.left(5), intensity.frees_in(5)) == (0, 5)
     assert (intensity.left(10), intensity.frees_in(10)) == (1, 4)
 
@@ -102,7 +102,7 @@ def test_the_next_slot_frees_with_the_oldest() -> None:
     ],
 )
 def test_crashes_multiply_up_the_levels(levels, crashes) -> None:
-    """By hand; a temporary supervisor takes its crashes with it."""
+    """Examples by hand; crashes below a temporary supervisor do not escalate."""
     assert crashes_to_exit(levels) == crashes
 
 
@@ -110,19 +110,19 @@ def test_crashes_multiply_up_the_levels(levels, crashes) -> None:
     maxima=st.lists(st.integers(0, 3), min_size=1, max_size=4),
     used=st.lists(st.integers(0, 3), min_size=4, max_size=4),
 )
-def test_it_is_what_counting_crashes_gives(maxima: list[int], used: list[int]) -> None:
-    """Against a simulation with real windows in which nothing is ever forgotten."""
+def test_crashes_to_exit_agrees_with_a_simulation(maxima: list[int], used: list[int]) -> None:
+    """Compared with a simulation with intensities whose period never ends."""
     windows = [RestartIntensity(maximum, 1e9) for maximum in maxima]
-    for window, spent in zip(windows, used, strict=False):
-        for _ in range(min(spent, window.maximum)):
-            window.allows(0)
+    for window, used_up in zip(windows, used, strict=False):
+        for _ in range(min(used_up, window.maximum)):
+            window.add_restart(0)
     expected = crashes_to_exit(Level(window.left(0), window.maximum) for window in windows)
 
     def crash(level: int) -> bool:
         """Whether the whole process ends with it."""
         if level == len(windows):
             return True
-        if windows[level].allows(0):
+        if windows[level].add_restart(0):
             return False
         windows[level] = RestartIntensity(maxima[level], 1e9)
         return crash(level + 1)

@@ -34,11 +34,11 @@ from runtime import (
 )
 from runtime.testing import next_event
 
-from .probes import Away, Crash, Ping, Probe, Quit, Stubborn, child, root
+from .probes import Crash, FailInBackground, Ping, Probe, Stubborn, Unavailable, child, root
 
 
 async def test_children_start_in_order_and_stop_in_reverse() -> None:
-    """The order of the literal is the order of life, its reverse that of death."""
+    """They start in the order of the spec and stop in its reverse."""
     log: list[str] = []
     nested = SupervisorSpec(address=Address("nested"), children=(child("b", log), child("c", log)))
     async with open_system(root(child("a", log), nested, child("d", log))):
@@ -46,8 +46,8 @@ async def test_children_start_in_order_and_stop_in_reverse() -> None:
     assert log[4:] == ["d stopped", "c stopped", "b stopped", "a stopped"]
 
 
-async def test_a_crashed_child_comes_back_after_its_backoff(autojump_clock) -> None:
-    """Waits double, and a spell of health makes the next failure the first again."""
+async def test_a_crashed_child_is_restarted_after_its_backoff(autojump_clock) -> None:
+    """Waits double, and enough uptime makes the next failure the first again."""
     bus = Bus()
     spec = child("a", [])
     async with open_system(root(spec, max_restarts=100), bus=bus) as system:
@@ -69,7 +69,7 @@ async def test_a_crashed_child_comes_back_after_its_backoff(autojump_clock) -> N
         assert system.snapshot().children[0].last_error == "no"
 
 
-async def test_messages_wait_for_the_next_life(autojump_clock) -> None:
+async def test_messages_wait_for_the_next_incarnation(autojump_clock) -> None:
     """An ask to an actor in backoff is answered by its next incarnation."""
     spec = child("a", [])
     async with open_system(root(spec)):
@@ -77,8 +77,8 @@ async def test_messages_wait_for_the_next_life(autojump_clock) -> None:
         assert await spec.address.ask(Ping(), timeout=10) == 2
 
 
-async def test_the_asker_of_a_crashing_message_gets_the_cause() -> None:
-    """Nobody waits for an answer that cannot come."""
+async def test_the_ask_that_crashes_its_actor_gets_the_cause() -> None:
+    """It fails at once instead of at its deadline."""
     spec = child("a", [])
     cause = ValueError("no")
 
@@ -99,14 +99,14 @@ async def test_a_background_task_that_fails_is_the_actors_failure(autojump_clock
     bus = Bus()
     async with open_system(root(spec), bus=bus):
         with bus.subscribe(ChildFailed) as events:
-            await spec.address.tell(Quit())
+            await spec.address.tell(FailInBackground())
             assert str((await next_event(events, ChildFailed)).error) == "background"
         assert await spec.address.ask(Ping(), timeout=10) == 2
     assert log == ["a started", "a stopped", "a started", "a stopped"]
 
 
 async def test_too_many_crashes_end_the_tree(autojump_clock) -> None:
-    """A root that gives up says who crashed, and its neighbours are stopped in order."""
+    """A root that gives up names the crashed child, and its siblings are stopped in order."""
     log: list[str] = []
     spec = child("b", log, backoff=Backoff(minimum=0, maximum=0))
 
@@ -123,7 +123,7 @@ async def test_too_many_crashes_end_the_tree(autojump_clock) -> None:
     assert log[-1] == "a stopped"
 
 
-async def test_crashes_outside_the_period_are_forgotten(autojump_clock) -> None:
+async def test_crashes_outside_the_period_do_not_count(autojump_clock) -> None:
     """The intensity is a sliding window."""
     spec = child("a", [], backoff=Backoff(minimum=0, maximum=0))
     async with open_system(root(spec, max_restarts=1, period=5)) as system:
@@ -133,18 +133,18 @@ async def test_crashes_outside_the_period_are_forgotten(autojump_clock) -> None:
         assert system.snapshot().children[0].restarts == 5
 
 
-async def test_an_absent_dependency_spends_no_restart(autojump_clock) -> None:
-    """What an actor declares as an absence is retried for as long as it lasts."""
+async def test_an_unavailable_dependency_does_not_count_as_a_restart(autojump_clock) -> None:
+    """One of an actor's ``dependency_errors`` is retried as long as it lasts."""
     spec = child("a", [], backoff=Backoff(minimum=0.1, maximum=0.1))
     async with open_system(root(spec, max_restarts=0)) as system:
         for _ in range(20):
-            await spec.address.tell(Crash(error=Away("gone")))
+            await spec.address.tell(Crash(error=Unavailable("gone")))
             await spec.address.ask(Ping(), timeout=5)
         assert system.snapshot().children[0].restarts == 20
 
 
 async def test_a_nested_supervisor_that_gives_up_is_restarted_whole(autojump_clock) -> None:
-    """Escalation costs the parent one restart, and the children start afresh."""
+    """Escalation costs the parent one restart, and all children start again."""
     log: list[str] = []
     spec = child("b", log, backoff=Backoff(minimum=0, maximum=0))
     nested = SupervisorSpec(address=Address("nested"), children=(child("a", log), spec), max_restarts=0)
@@ -168,8 +168,8 @@ async def test_a_failed_start_stops_what_had_started() -> None:
     assert log == ["a started", "b stopped", "a stopped"]
 
 
-async def test_a_child_that_outlasts_its_limit_is_cancelled(autojump_clock) -> None:
-    """Nobody holds up a stop for longer than its spec says."""
+async def test_a_child_that_exceeds_its_shutdown_limit_is_cancelled(autojump_clock) -> None:
+    """A stop takes no longer than the spec says."""
     bus = Bus()
     spec = ChildSpec(address=Address("a"), start=Stubborn, shutdown=3)
     with bus.subscribe(ChildStopped) as events:
@@ -179,8 +179,8 @@ async def test_a_child_that_outlasts_its_limit_is_cancelled(autojump_clock) -> N
         assert (await next_event(events, ChildStopped)).path == "root/a"
 
 
-async def test_a_stop_is_heard_in_backoff(autojump_clock) -> None:
-    """A supervisor that waits to restart a child is not deaf."""
+async def test_a_stop_is_handled_during_a_backoff(autojump_clock) -> None:
+    """A supervisor that waits to restart a child still handles a stop."""
     spec = child("a", [], backoff=Backoff(minimum=1000, maximum=1000))
     began = trio.current_time()
     async with open_system(root(spec)):
@@ -189,8 +189,8 @@ async def test_a_stop_is_heard_in_backoff(autojump_clock) -> None:
     assert trio.current_time() - began < 10
 
 
-async def test_a_stop_is_heard_while_a_child_starts(autojump_clock) -> None:
-    """A start that takes for ever does not hold up the end; what had started stops in order."""
+async def test_a_stop_is_handled_while_a_child_starts(autojump_clock) -> None:
+    """A start that never ends does not delay the stop; children started before stop in order."""
     log: list[str] = []
 
     class Slow(Actor[object]):
@@ -210,7 +210,7 @@ async def test_a_stop_is_heard_while_a_child_starts(autojump_clock) -> None:
 
 
 async def test_a_cancelled_block_still_stops_in_order(autojump_clock) -> None:
-    """A cancellation from outside does not tear the tree down at once."""
+    """A cancellation from outside does not cancel the tree at once."""
     log: list[str] = []
     with trio.move_on_after(1):
         async with open_system(root(child("a", log), child("b", log))):
@@ -218,11 +218,11 @@ async def test_a_cancelled_block_still_stops_in_order(autojump_clock) -> None:
     assert log == ["a started", "b started", "b stopped", "a stopped"]
 
 
-async def test_the_blocks_own_error_comes_out_unwrapped() -> None:
-    """The tree's nursery is no business of the caller."""
+async def test_the_error_of_the_block_is_raised_without_a_group() -> None:
+    """The exception group of the tree's nursery is removed."""
     with pytest.raises(KeyError):
         async with open_system(root()):
-            raise KeyError("mine")
+            raise KeyError("own")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ async def test_restart_types(autojump_clock, restart, error, state) -> None:
                 await spec.address.ask(Ping(), timeout=1)
 
 
-async def test_children_come_and_go_by_message(autojump_clock) -> None:
+async def test_children_are_started_and_terminated_by_request(autojump_clock) -> None:
     """A dynamic supervisor starts and stops children while it runs."""
     log: list[str] = []
     fleet = SupervisorSpec(address=Address("fleet"), dynamic=True, max_children=2)
@@ -270,7 +270,7 @@ async def test_children_come_and_go_by_message(autojump_clock) -> None:
 
 
 async def test_a_dynamic_child_that_cannot_start_is_not_kept() -> None:
-    """The asker gets the cause, and no restart is tried or spent."""
+    """The ask gets the cause, and there is no restart."""
     fleet = SupervisorSpec(address=Address("fleet"), dynamic=True, max_restarts=0)
     bad = ChildSpec(address=Address("a"), start=lambda: Probe("a", [], start_error=ValueError("no")))
     async with open_system(root(fleet, max_restarts=0)):

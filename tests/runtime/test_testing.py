@@ -28,19 +28,19 @@ class Buyer(Actor[str]):
             await self.shop.tell(f"{message} for {price}")
 
 
-async def test_a_stand_plays_the_other_side(autojump_clock) -> None:
-    """It receives, answers and refuses for the actor that it stands in for."""
+async def test_a_test_probe_replaces_an_actor(autojump_clock) -> None:
+    """It receives, replies and refuses in place of the actor."""
     shop = TestProbe(Address[Price | str]("shop"))
     buyer: Address[str] = Address("buyer")
     async with run_actor(lambda: Buyer(shop.address), buyer):
         await buyer.tell("tea")
-        asked = await shop.receive()
-        assert (asked.message, asked.is_ask) == (Price(of="tea"), True)
-        asked.reply(3)
-        told = await shop.receive()
-        assert (told.message, told.is_ask) == ("tea for 3", False)
-        with pytest.raises(AssertionError, match="was told"):
-            told.reply(1)
+        first = await shop.receive()
+        assert (first.message, first.is_ask) == (Price(of="tea"), True)
+        first.reply(3)
+        second = await shop.receive()
+        assert (second.message, second.is_ask) == ("tea for 3", False)
+        with pytest.raises(AssertionError, match="was sent with tell"):
+            second.reply(1)
         await buyer.tell("gold")
         (await shop.receive()).refuse(Refusal("none left"))
         assert (await shop.receive()).message == "none left"
@@ -53,13 +53,13 @@ async def test_a_stand_plays_the_other_side(autojump_clock) -> None:
             shop.expect_nothing()
 
 
-async def test_a_crash_on_demand(autojump_clock) -> None:
-    """A test can let any actor fail."""
+async def test_crash_fails_a_running_actor(autojump_clock) -> None:
+    """A test can make any actor fail."""
     address: Address[str] = Address("buyer")
     async with run_actor(lambda: Buyer(Address("shop")), address) as system:
         crash(address, ValueError("now"))
         await trio.sleep(1)
         node = system.snapshot().children[0]
         assert (node.state, node.restarts, node.last_error) == (ChildState.RUNNING, 1, "now")
-    with pytest.raises(ActorStopped, match="nobody runs at buyer"):
+    with pytest.raises(ActorStopped, match="no actor runs at buyer"):
         crash(address, ValueError("late"))

@@ -1,7 +1,7 @@
-"""A tree under random crashes, stops, starts and clock steps, held against ``model.py``.
+"""A tree under random crashes, stops, starts and clock steps, compared with ``model.py``.
 
-Each rule asks the model what must come of it and notes that down; the real
-tree then goes through the same steps under a mock clock, and must agree after each.
+Each rule applies a step to the model and records the expected states; the real
+tree then runs the same steps under a mock clock, and must agree after each.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ STATES = {
 
 
 class Real:
-    """The real tree, and what its actors wrote down."""
+    """The real tree, and the starts, stops and messages that its actors recorded."""
 
-    def __init__(self, strategy: Strategy, restarts: list[Restart], most_mid: int, most_root: int) -> None:
-        self.story: list[tuple[str, str]] = []
+    def __init__(self, strategy: Strategy, restarts: list[Restart], max_mid: int, max_root: int) -> None:
+        self.log: list[tuple[str, str]] = []
         self.handled: dict[str, list[int]] = {}
         self.broken: dict[str, int] = {}
         self.addresses: dict[str, Address[object]] = {}
@@ -71,28 +71,28 @@ class Real:
                 self.spec(name, restart, name) for name, restart in zip("abc", restarts, strict=False)
             ),
             strategy=strategy,
-            max_restarts=most_mid,
+            max_restarts=max_mid,
             period=PERIOD,
             backoff=CONSTANT,
         )
         self.root = SupervisorSpec(
-            address=Address("root"), children=(self.mid,), max_restarts=most_root, period=PERIOD
+            address=Address("root"), children=(self.mid,), max_restarts=max_root, period=PERIOD
         )
 
     def spec(self, name: str, restart: Restart, key: str) -> ChildSpec:
-        """``key`` tells apart those who bear the same name one after the other."""
+        """``key`` distinguishes children that have the same name one after the other."""
         self.addresses[key] = Address(name)
         self.handled[key] = []
         return ChildSpec(
             address=self.addresses[key],
-            start=lambda: Diarist(self, key),
+            start=lambda: LoggingActor(self, key),
             restart=restart,
             backoff=CONSTANT,
         )
 
 
-class Diarist(Actor[object]):
-    """Notes down its starts, its ends and what it was told."""
+class LoggingActor(Actor[object]):
+    """Records its starts, its stops and its messages."""
 
     def __init__(self, real: Real, key: str) -> None:
         self.real = real
@@ -102,21 +102,21 @@ class Diarist(Actor[object]):
         if self.real.broken.get(self.key):
             self.real.broken[self.key] -= 1
             raise OSError("broken")
-        self.real.story.append((self.key, "started"))
+        self.real.log.append((self.key, "started"))
         self.ready = True
 
     async def handle(self, message: object) -> None:
         match message:
             case int():
                 self.real.handled[self.key].append(message)
-            case "leave":
+            case "stop":
                 self.context.stop()
             case _:
                 raise ValueError("crash")
 
     async def stopped(self, reason: Exit) -> None:
         if hasattr(self, "ready"):
-            self.real.story.append((self.key, "stopped"))
+            self.real.log.append((self.key, "stopped"))
 
 
 Step = Callable[[Real, System, trio.testing.MockClock], Awaitable[None]]
@@ -126,11 +126,11 @@ class TreeMachine(RuleBasedStateMachine):
     @initialize(
         strategy=st.sampled_from(list(Strategy)),
         restarts=st.lists(st.sampled_from(list(Restart)), min_size=1, max_size=3),
-        most_mid=st.integers(0, 3),
-        most_root=st.integers(0, 2),
+        max_mid=st.integers(0, 3),
+        max_root=st.integers(0, 2),
     )
-    def plant(self, strategy: Strategy, restarts: list[Restart], most_mid: int, most_root: int) -> None:
-        self.arguments = strategy, restarts, most_mid, most_root
+    def build(self, strategy: Strategy, restarts: list[Restart], max_mid: int, max_root: int) -> None:
+        self.arguments = strategy, restarts, max_mid, max_root
         self.model = Model(*self.arguments)
         self.steps: list[Step] = []
         self.numbers = count()
@@ -145,31 +145,31 @@ class TreeMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.ended)
     @rule(name=NAMES)
-    def tell(self, name: str) -> None:
+    def send(self, name: str) -> None:
         worker = self.model.find(name)
         if worker is None:
             return
-        self._pass(TICK)
+        self._advance(TICK)
         if self.ended:
             return
-        note, key = next(self.numbers), self.keys[id(worker)]
-        accepted = worker.tell(note)
+        number, key = next(self.numbers), self.keys[id(worker)]
+        accepted = worker.receive(number)
 
         async def step(real: Real, _: System, __: object) -> None:
             try:
-                real.addresses[key].tell_nowait(note)
+                real.addresses[key].tell_nowait(number)
             except ActorStopped:
                 assert not accepted
             else:
                 assert accepted
 
         self.steps.append(step)
-        self._agree()
+        self._compare()
 
     @precondition(lambda self: self.mid_runs)
-    @rule(name=NAMES, how=st.sampled_from(["crash", "leave"]))
+    @rule(name=NAMES, how=st.sampled_from(["crash", "stop"]))
     def end(self, name: str, how: str) -> None:
-        self._pass(TICK)
+        self._advance(TICK)
         worker = self.model.find(name) if self.mid_runs else None
         if worker is None or worker.state is not State.RUNNING:
             return
@@ -179,8 +179,8 @@ class TreeMachine(RuleBasedStateMachine):
             real.addresses[key].tell_nowait(how)
 
         self.steps.append(step)
-        self._happen(lambda: (self.model.fails if how == "crash" else self.model.leaves)(worker))
-        self._agree()
+        self._apply(lambda: (self.model.fail if how == "crash" else self.model.stop_itself)(worker))
+        self._compare()
 
     @precondition(lambda self: not self.ended)
     @rule(name=st.sampled_from("abc"), times=st.integers(1, 3))
@@ -215,7 +215,7 @@ class TreeMachine(RuleBasedStateMachine):
             if worker is None:
                 return NotFound
             if worker.state is State.DOWN:
-                started = worker.starts()
+                started = worker.start()
                 if not started:
                     worker.close()
                 return None if started else StartRefused
@@ -245,9 +245,9 @@ class TreeMachine(RuleBasedStateMachine):
             if worker is not None:
                 return AlreadyPresent if worker.state is State.DOWN else AlreadyStarted
             new = Worker(name, restart, False)
-            new.starts()
+            new.start()
             self.model.workers.append(new)
-            self.model.everybody.append(new)
+            self.model.all_workers.append(new)
             self.keys[id(new)] = key
             return None
 
@@ -255,23 +255,23 @@ class TreeMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.3, 1.0, 2.0, 6.0]))
     def wait(self, seconds: float) -> None:
-        self._pass(seconds)
+        self._advance(seconds)
 
-    # How a step is noted down
+    # Recording a step
 
-    def _happen(self, what: Callable[[], None]) -> None:
+    def _apply(self, what: Callable[[], None]) -> None:
         try:
             what()
         except TreeEnded:
             self.ended = True
 
-    def _pass(self, seconds: float) -> None:
-        """Let time pass, in the model and then in the tree, stopping wherever something is due."""
+    def _advance(self, seconds: float) -> None:
+        """Advance the time, in the model and then in the tree, stopping wherever something is due."""
         until = self.model.now + seconds
         while not self.ended:
             due = self.model.next_due()
-            happens = due is not None and due + LATE <= until
-            now = due + LATE if due is not None and happens else until
+            is_due = due is not None and due + LATE <= until
+            now = due + LATE if due is not None and is_due else until
             jump = now - self.model.now
             self.model.now = now
 
@@ -279,10 +279,10 @@ class TreeMachine(RuleBasedStateMachine):
                 clock.jump(jump)
 
             self.steps.append(step)
-            if not happens:
+            if not is_due:
                 return
-            self._happen(self.model.happens)
-            self._agree()
+            self._apply(self.model.run_due)
+            self._compare()
 
     def _ask(
         self,
@@ -290,7 +290,7 @@ class TreeMachine(RuleBasedStateMachine):
         request: Request[object] | Callable[[Real], Request[object]],
         expect: Callable[[Worker | None], type[Refusal] | None],
     ) -> None:
-        self._pass(TICK)
+        self._advance(TICK)
         if not self.mid_runs:
             return
         refusal = expect(self.model.find(name))
@@ -304,19 +304,19 @@ class TreeMachine(RuleBasedStateMachine):
                     await real.mid.address.ask(message, timeout=1)
 
         self.steps.append(step)
-        self._agree()
+        self._compare()
 
-    def _agree(self) -> None:
-        """The tree must look like this now."""
+    def _compare(self) -> None:
+        """Record that the tree must now be in the state of the model."""
         model, mid_runs = self.model, self.mid_runs
         states = [(worker.name, STATES[worker.state]) for worker in model.workers]
         used_mid, used_root = model.mid.used(model.now), model.root.used(model.now)
-        handled = {self.keys[id(worker)]: list(worker.handled) for worker in model.everybody}
+        handled = {self.keys[id(worker)]: list(worker.handled) for worker in model.all_workers}
         ended = self.ended
 
         async def step(real: Real, system: System, _: object) -> None:
             await trio.testing.wait_all_tasks_blocked()
-            assert {key: notes for key, notes in real.handled.items() if key in handled} == handled
+            assert {key: numbers for key, numbers in real.handled.items() if key in handled} == handled
             if ended:
                 return
             root = system.snapshot()
@@ -329,7 +329,7 @@ class TreeMachine(RuleBasedStateMachine):
             assert mid.state is ChildState.RUNNING
             assert mid.budget is not None
             assert mid.budget.used == used_mid
-            # A start on request that failed leaves the child failed, which is down all the same.
+            # A requested start that failed leaves the child in the state failed.
             down = {ChildState.FAILED: ChildState.STOPPED}
             assert [(node.id, down.get(node.state, node.state)) for node in mid.children] == states
 
@@ -338,7 +338,7 @@ class TreeMachine(RuleBasedStateMachine):
     @invariant()
     def restarts_stay_within_the_intensity(self) -> None:
         if hasattr(self, "model") and not self.ended:
-            assert self.model.mid.used(self.model.now) <= self.model.most_mid
+            assert self.model.mid.used(self.model.now) <= self.model.max_mid
 
     # The real tree
 
@@ -356,25 +356,25 @@ class TreeMachine(RuleBasedStateMachine):
                 for step in self.steps:
                     await step(real, system, clock)
                     await trio.testing.wait_all_tasks_blocked()
-                last = alive(real.story)
-                before = len(real.story)
+                last = alive(real.log)
+                before = len(real.log)
         except IntensityReached:
             gave_up = True
         assert gave_up is self.ended
-        # No orphan: whoever started has stopped.
-        assert alive(real.story) == []
+        # No orphan: every started actor has stopped.
+        assert alive(real.log) == []
         if not gave_up:
-            assert [key for key, _ in real.story[before:]] == self._stop_order(last)
+            assert [key for key, _ in real.log[before:]] == self._stop_order(last)
 
     def _stop_order(self, keys: list[str]) -> list[str]:
         order = [self.keys[id(worker)] for worker in self.model.workers]
         return sorted(keys, key=order.index, reverse=True)
 
 
-def alive(story: list[tuple[str, str]]) -> list[str]:
-    """Who runs after this story, in which nobody may run twice or end without having begun."""
+def alive(log: list[tuple[str, str]]) -> list[str]:
+    """The actors that run after this log; none may start twice or stop without a start."""
     running: list[str] = []
-    for key, what in story:
+    for key, what in log:
         if what == "started":
             assert key not in running
             running.append(key)

@@ -1,4 +1,4 @@
-"""That type checkers carry the reply's type from the message to whoever asks."""
+"""Type checkers infer the type of a reply from its request."""
 
 from __future__ import annotations
 

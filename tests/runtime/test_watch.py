@@ -19,11 +19,11 @@ from runtime import (
     open_system,
 )
 
-from .probes import Leave, child, crash, root
+from .probes import StopItself, child, crash, root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tie:
+class Connect:
     to: Address[object]
     how: str
 
@@ -34,11 +34,11 @@ class Watcher(Actor[object]):
 
     async def handle(self, message: object) -> None:
         match message:
-            case Tie(to=address, how="watch"):
+            case Connect(to=address, how="watch"):
                 self.context.watch(address)
-            case Tie(to=address, how="unwatch"):
+            case Connect(to=address, how="unwatch"):
                 self.context.unwatch(address)
-            case Tie(to=address):
+            case Connect(to=address):
                 self.context.link(address)
             case Down():
                 self.downs.append(message)
@@ -58,61 +58,61 @@ def watcher(downs) -> ChildSpec:
     )
 
 
-async def tie(watcher: ChildSpec, spec: ChildSpec, how: str) -> None:
-    await watcher.address.tell(Tie(to=spec.address, how=how))
+async def connect(watcher: ChildSpec, spec: ChildSpec, how: str) -> None:
+    await watcher.address.tell(Connect(to=spec.address, how=how))
     await trio.testing.wait_all_tasks_blocked()
 
 
 async def test_a_crash_is_reported_with_its_reason(autojump_clock, watcher, downs) -> None:
-    """Once, and with the word that it comes back."""
+    """Once, with the information that it restarts."""
     spec = child("a", [])
     async with open_system(root(watcher, spec)):
-        await tie(watcher, spec, "watch")
+        await connect(watcher, spec, "watch")
         await crash(spec)
         await trio.sleep(2)
         await crash(spec)
         await trio.sleep(2)
     (down,) = downs
-    assert (down.name, down.path, down.exit.cause, down.returns) == ("a", "root/a", Cause.CRASH, True)
+    assert (down.name, down.path, down.exit.cause, down.will_restart) == ("a", "root/a", Cause.CRASH, True)
     assert str(down.exit.error) == "no"
 
 
 async def test_a_stop_and_an_end_are_reported(autojump_clock, watcher, downs) -> None:
-    """Also of a child that its supervisor does not start again."""
+    """Also of a child that its supervisor does not restart."""
     spec, tree = child("a", [], restart=Restart.TRANSIENT), None
     other = child("b", [])
     tree = root(watcher, spec, other)
     async with open_system(tree):
         for each in (spec, other):
-            await tie(watcher, each, "watch")
-        await spec.address.tell(Leave())
+            await connect(watcher, each, "watch")
+        await spec.address.tell(StopItself())
         await tree.address.ask(TerminateChild(id="b"), timeout=1)
         await trio.sleep(1)
-    assert [(down.name, down.exit.cause, down.returns) for down in downs] == [
+    assert [(down.name, down.exit.cause, down.will_restart) for down in downs] == [
         ("a", Cause.NORMAL, False),
         ("b", Cause.SHUTDOWN, False),
     ]
 
 
-async def test_who_watches_what_is_gone_hears_at_once(autojump_clock, watcher, downs) -> None:
+async def test_watching_an_actor_that_has_ended_notifies_at_once(autojump_clock, watcher, downs) -> None:
     """Erlang's noproc."""
     spec = child("a", [])
     tree = root(watcher, spec)
     async with open_system(tree):
         await tree.address.ask(TerminateChild(id="a"), timeout=1)
-        await tie(watcher, spec, "watch")
+        await connect(watcher, spec, "watch")
         assert [down.exit.cause for down in downs] == [Cause.NOT_THERE]
 
 
-async def test_who_unwatched_hears_nothing(autojump_clock, watcher, downs) -> None:
-    """And neither does the next incarnation of a watcher that crashed."""
+async def test_unwatch_ends_the_notifications(autojump_clock, watcher, downs) -> None:
+    """So does the end of the watching incarnation."""
     spec = child("a", [])
     async with open_system(root(watcher, spec)):
-        await tie(watcher, spec, "watch")
-        await tie(watcher, spec, "unwatch")
+        await connect(watcher, spec, "watch")
+        await connect(watcher, spec, "unwatch")
         await crash(spec)
         await trio.sleep(2)
-        await tie(watcher, spec, "watch")
+        await connect(watcher, spec, "watch")
         await watcher.address.tell("crash")
         await trio.sleep(2)
         await crash(spec)
@@ -123,10 +123,10 @@ async def test_who_unwatched_hears_nothing(autojump_clock, watcher, downs) -> No
 
 @pytest.mark.parametrize("first", ["watcher", "a"])
 async def test_linked_actors_fail_together(autojump_clock, watcher, first) -> None:
-    """Whichever of the two it is; the link is gone then."""
+    """Whichever of the two fails first; the link ends with it."""
     spec = child("a", [])
     async with open_system(root(watcher, spec, max_restarts=10)) as system:
-        await tie(watcher, spec, "link")
+        await connect(watcher, spec, "link")
         if first == "a":
             await crash(spec)
         else:
@@ -142,22 +142,22 @@ async def test_linked_actors_fail_together(autojump_clock, watcher, first) -> No
         assert [node.restarts for node in system.snapshot().children] == [1, 2]
 
 
-async def test_an_orderly_end_breaks_no_link(autojump_clock, watcher) -> None:
-    """Only failures are carried on."""
+async def test_an_orderly_end_does_not_break_a_link(autojump_clock, watcher) -> None:
+    """Only failures propagate."""
     spec = child("a", [])
     tree = root(watcher, spec)
     async with open_system(tree) as system:
-        await tie(watcher, spec, "link")
+        await connect(watcher, spec, "link")
         await tree.address.ask(TerminateChild(id="a"), timeout=1)
         await trio.sleep(2)
         assert system.snapshot().children[0].restarts == 0
 
 
-async def test_a_link_to_what_is_gone_fails_at_once(autojump_clock, watcher) -> None:
+async def test_a_link_to_an_actor_that_has_ended_fails_at_once(autojump_clock, watcher) -> None:
     """As in Erlang."""
     spec = child("a", [])
     tree = root(watcher, spec)
     async with open_system(tree) as system:
         await tree.address.ask(TerminateChild(id="a"), timeout=1)
-        await tie(watcher, spec, "link")
+        await connect(watcher, spec, "link")
         assert system.snapshot().children[0].last_cause is Cause.LINK

@@ -1,4 +1,4 @@
-"""What one incarnation does that nobody else sees to: last words, hangs, fairness."""
+"""One incarnation of an actor: cleanup, hangs and expired asks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runtime import (
 )
 from runtime.testing import next_event
 
-from .probes import Away, Crash, Leave, Ping, Probe, child, root
+from .probes import Crash, Ping, Probe, StopItself, Unavailable, child, root
 
 
 class Hang(Request[None]):
@@ -31,9 +31,9 @@ class Hang(Request[None]):
 
 class Sleeper(Actor[object]):
     async def handle(self, message: object) -> None:
-        await self.fall_asleep(1000 if isinstance(message, Hang) else 1)
+        await self.sleep_for(1000 if isinstance(message, Hang) else 1)
 
-    async def fall_asleep(self, seconds: float) -> None:
+    async def sleep_for(self, seconds: float) -> None:
         await trio.sleep(seconds)
 
 
@@ -41,21 +41,20 @@ class Sleeper(Actor[object]):
     ("end", "cause"),
     [
         (Crash(error=ValueError("no")), Cause.CRASH),
-        (Crash(error=Away("gone")), Cause.ABSENCE),
-        (Leave(), Cause.NORMAL),
+        (Crash(error=Unavailable("gone")), Cause.DEPENDENCY_UNAVAILABLE),
+        (StopItself(), Cause.NORMAL),
         (TerminateChild(id="a"), Cause.SHUTDOWN),
     ],
 )
-async def test_last_words_know_the_reason(autojump_clock, end, cause) -> None:
-    """Whatever it was."""
+async def test_stopped_gets_the_reason(autojump_clock, end, cause) -> None:
+    """For each kind of end."""
     reasons: list[Exit] = []
 
-    class Last(Probe):
+    class RecordingProbe(Probe):
         async def stopped(self, reason: Exit) -> None:
-            # Its own end is not yet known to be one that it asked for.
             reasons.append(reason)
 
-    spec = ChildSpec(address=Address("a"), start=lambda: Last("a", []))
+    spec = ChildSpec(address=Address("a"), start=lambda: RecordingProbe("a", []))
     tree = root(spec)
     async with open_system(tree):
         if isinstance(end, TerminateChild):
@@ -67,8 +66,8 @@ async def test_last_words_know_the_reason(autojump_clock, end, cause) -> None:
         assert (reasons[0].error is None) is (cause in (Cause.NORMAL, Cause.SHUTDOWN))
 
 
-async def test_last_words_that_fail_do_not_hide_the_failure(autojump_clock) -> None:
-    """What came first is what is reported, with a note."""
+async def test_a_failed_cleanup_does_not_hide_the_failure(autojump_clock) -> None:
+    """The first failure is reported, with a note about the cleanup."""
 
     class Broken(Probe):
         async def stopped(self, reason: Exit) -> None:
@@ -81,11 +80,11 @@ async def test_last_words_that_fail_do_not_hide_the_failure(autojump_clock) -> N
             await spec.address.tell(Crash(error=ValueError("first")))
             failed = await next_event(failures, ChildFailed)
     assert str(failed.error) == "first"
-    assert failed.error.__notes__ == ["its last words failed too: 'last'"]
+    assert failed.error.__notes__ == ["cleanup failed too: 'last'"]
 
 
 async def test_an_actor_that_hangs_is_restarted(autojump_clock) -> None:
-    """After its handle_timeout, and the report shows the stack where it stood."""
+    """After its handle_timeout; the error shows the stack where it waited."""
     spec = ChildSpec(
         address=Address("a"),
         start=Sleeper,
@@ -97,21 +96,21 @@ async def test_an_actor_that_hangs_is_restarted(autojump_clock) -> None:
         with bus.subscribe(ChildFailed) as failures:
             await trio.sleep(29)
             began = trio.current_time()
-            with pytest.raises(ActorCrashed, match="root/a was at Hang for more than 30 s"):
+            with pytest.raises(ActorCrashed, match="root/a has handled Hang for more than 30 s"):
                 await spec.address.ask(Hang(), timeout=100)
             assert trio.current_time() - began == pytest.approx(30)
             failed = await next_event(failures, ChildFailed)
         assert isinstance(failed.error, HandlerHung)
-        assert "in fall_asleep" in failed.error.stack
+        assert "in sleep_for" in failed.error.stack
         assert "await trio.sleep(seconds)" in failed.error.stack
         assert (failed.cause, failed.message) == (Cause.HUNG, "Hang")
         (letter,) = system.dead_letters.quarantine()
-        assert "in fall_asleep" in letter.tracebacks[0]
+        assert "in sleep_for" in letter.tracebacks[0]
         assert await spec.address.ask(Request[None](), timeout=5) is None
 
 
-async def test_quick_messages_do_not_hang(autojump_clock) -> None:
-    """The limit is for one message, however many there are."""
+async def test_many_quick_messages_are_no_hang(autojump_clock) -> None:
+    """The limit is for one message, not for many in a row."""
     spec = ChildSpec(address=Address("a"), start=Sleeper, handle_timeout=3)
     async with open_system(root(spec)) as system:
         for _ in range(20):
@@ -121,7 +120,7 @@ async def test_quick_messages_do_not_hang(autojump_clock) -> None:
 
 
 async def test_an_expired_ask_is_counted(autojump_clock) -> None:
-    """Also one whose asker was cancelled."""
+    """Also a cancelled ask."""
     spec = ChildSpec(address=Address("a"), start=Sleeper)
     async with open_system(root(spec)):
         await spec.address.tell("long")
@@ -139,20 +138,3 @@ async def test_an_ask_to_a_restarting_actor_waits(autojump_clock) -> None:
         began = trio.current_time()
         assert await spec.address.ask(Ping(), timeout=5) == 2
         assert trio.current_time() - began == pytest.approx(1)
-
-
-async def test_counts_stand_beside_the_actor() -> None:
-    """They begin at 0, go down as well as up, and replace what was no number."""
-
-    class Counter(Actor[Ping]):
-        async def handle(self, message: Ping) -> None:
-            self.context.detail["odd"] = "none"
-            self.context.count(even=2, odd=1)
-            self.context.count(even=-1)
-
-    counter: Address[Ping] = Address("counter")
-    async with open_system(root(ChildSpec(address=counter, start=Counter))) as system:
-        for _ in range(3):
-            await counter.ask(Ping(), timeout=1)
-        (child,) = system.snapshot().children
-        assert child.detail == {"even": 3, "odd": 1}

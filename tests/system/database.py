@@ -1,4 +1,4 @@
-"""A PostgreSQL that no botvisor owns, on a cable that can be made deaf."""
+"""Runs a PostgreSQL outside botvisor, behind a proxy that can drop its replies."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ from actors.services import PostgresServer, open_data_dir
 from runtime import Address, System
 from runtime.testing import run_actor
 
-from .application import HANG
-from .cable import Cable, open_cable
+from .application import TIME_LIMIT
+from .proxy import DatabaseProxy, open_proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
+    """A running PostgreSQL and its proxy."""
+
     server: PostgresServer
     system: System
-    cable: Cable
+    proxy: DatabaseProxy
 
     @property
     def dsn(self) -> str:
-        """The server itself, for tests to look at."""
+        """DSN of the server itself, for tests."""
         return self.server.dsn
 
     @property
     def setting(self) -> str:
-        """Where a botvisor finds it."""
+        """The setting with the server's address."""
         return f"database.url={self.server.url}"
 
     @property
-    def cabled(self) -> str:
-        """The same, by way of the cable."""
-        folder = quote(str(self.cable.folder), safe="")
+    def proxied_setting(self) -> str:
+        """The setting with the proxy's address."""
+        folder = quote(str(self.proxy.folder), safe="")
         return f"database.url={self.server.url.partition('?')[0]}?host={folder}&user=botvisor"
 
     async def kill(self) -> None:
-        """kill -9 the server, and wait until it is back."""
+        """Kill the server with SIGKILL, and wait until it runs again."""
         (before,) = self.system.snapshot().children
         pid = before.detail["pid"]
         assert isinstance(pid, int)
         os.kill(pid, signal.SIGKILL)
-        with trio.fail_after(HANG):
+        with trio.fail_after(TIME_LIMIT):
             while True:
                 (now,) = self.system.snapshot().children
                 if now.restarts > before.restarts and now.state == "running":
@@ -58,9 +60,9 @@ class Database:
 
 @asynccontextmanager
 async def open_database(folder: Path) -> AsyncGenerator[Database, None]:
-    """Run it while the block lasts."""
+    """Run PostgreSQL and its proxy while the block lasts."""
     with open_data_dir(folder) as data_dir:
         server = PostgresServer(data_dir)
         async with run_actor(lambda: PostgresServer(data_dir), Address("postgres")) as system:
-            with open_cable(data_dir.run / "postgres") as cable:
-                yield Database(server=server, system=system, cable=cable)
+            with open_proxy(data_dir.run / "postgres") as proxy:
+                yield Database(server=server, system=system, proxy=proxy)

@@ -1,4 +1,4 @@
-"""What docker-compose.yml says, held against what is in this repository and what its settings take."""
+"""Checks docker-compose.yml against the files of this repository and its settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from actors.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 SECRETS = "/run/secrets/"
-SAID = {"database_password": "a b@c/d%e:f", "web_token": "t0ken"}
+SECRET_VALUES = {"database_password": "a b@c/d%e:f", "web_token": "t0ken"}
 
 
 @pytest.fixture(scope="module")
@@ -26,27 +26,27 @@ def compose() -> dict[str, Any]:
 
 @pytest.fixture
 def settings(compose: dict[str, Any], tmp_path: Path) -> Settings:
-    """What botvisor makes of its environment there."""
+    """The settings that botvisor loads from the service's environment."""
     environ = dict(compose["services"]["botvisor"]["environment"])
     for name, value in environ.items():
         if value.startswith(SECRETS):
             secret = value.removeprefix(SECRETS)
             file = tmp_path / secret
-            file.write_text(f"{SAID[secret]}\n")
+            file.write_text(f"{SECRET_VALUES[secret]}\n")
             environ[name] = str(file)
     return load_settings(None, environ, [])
 
 
 @pytest.fixture
 def script(compose: dict[str, Any]) -> str:
-    """The shell script that the container of botvisor runs."""
+    """The shell script that botvisor's container runs."""
     shell, option, script = shlex.split(compose["services"]["botvisor"]["command"])
     assert (shell, option) == ("sh", "-c")
     return script
 
 
-def test_what_a_service_uses_is_declared(compose):
-    """Secrets, volumes, and services that tell when they are there; each secret's file stays out of git."""
+def test_services_use_only_what_is_declared(compose):
+    """Secrets, volumes, and services with a health check; each secret's file stays out of git."""
     ignored = (ROOT / ".gitignore").read_text().split()
     for service in compose["services"].values():
         for secret in service.get("secrets", ()):
@@ -59,8 +59,8 @@ def test_what_a_service_uses_is_declared(compose):
             assert "healthcheck" in compose["services"][other]
 
 
-def test_a_secret_is_read_where_it_is_given(compose):
-    """No service looks for one that it was not given."""
+def test_a_service_reads_only_its_own_secrets(compose):
+    """And all of them."""
     for service in compose["services"].values():
         wanted = [
             value.removeprefix(SECRETS)
@@ -70,14 +70,14 @@ def test_a_secret_is_read_where_it_is_given(compose):
         assert sorted(wanted) == sorted(service.get("secrets", ()))
 
 
-def test_its_environment_is_one_that_botvisor_takes(settings):
-    """Every variable names a setting, and together they are a configuration."""
+def test_the_environment_is_a_valid_configuration(settings):
+    """Every variable names a setting."""
     assert settings.web.host == settings.practice.host == "0.0.0.0"
-    assert settings.web.token.get_secret_value() == SAID["web_token"]
+    assert settings.web.token.get_secret_value() == SECRET_VALUES["web_token"]
 
 
-def test_botvisor_is_told_of_the_database_beside_it(compose, settings):
-    """Host, role, database and password are those of the service."""
+def test_botvisor_uses_the_database_service(compose, settings):
+    """With its host, role, database and password."""
     address = urlsplit(settings.database.url)
     service = compose["services"][address.hostname]
     assert service["image"].startswith("postgres:")
@@ -86,7 +86,7 @@ def test_botvisor_is_told_of_the_database_beside_it(compose, settings):
         "POSTGRES_DB": address.path.removeprefix("/"),
         "POSTGRES_PASSWORD_FILE": f"{SECRETS}database_password",
     }
-    assert unquote(address.password or "") == SAID["database_password"]
+    assert unquote(address.password or "") == SECRET_VALUES["database_password"]
     assert service["healthcheck"]["test"].split() == [
         "pg_isready",
         *("-U", address.username),
@@ -94,21 +94,21 @@ def test_botvisor_is_told_of_the_database_beside_it(compose, settings):
     ]
 
 
-def test_botvisor_is_told_of_the_redis_beside_it(compose, settings):
-    """And that one drops no keys."""
+def test_botvisor_uses_the_redis_service(compose, settings):
+    """Which does not evict keys."""
     service = compose["services"][urlsplit(settings.redis.url).hostname]
     assert "--maxmemory-policy noeviction" in service["command"]
 
 
-def test_the_ports_lead_to_our_servers(compose, settings):
-    """Only from the machine itself."""
+def test_the_ports_are_those_of_the_servers(compose, settings):
+    """Published on the loopback address only."""
     pairs = [port.rsplit(":", 1) for port in compose["services"]["botvisor"]["ports"]]
     assert {int(inside) for _, inside in pairs} == {settings.web.port, settings.practice.port}
     assert all(outside.startswith("127.0.0.1:") for outside, _ in pairs)
 
 
-def test_its_script_is_one_and_finds_its_files(compose, script):
-    """The shell can read it, what it runs is in the checkout, and what it keeps is on a volume."""
+def test_the_script_is_valid_and_finds_its_files(compose, script):
+    """Its syntax is correct, its files are in the checkout, and its data is on a volume."""
     subprocess.run(["sh", "-n", "-c", script], check=True, timeout=10)
     volumes = dict(volume.split(":")[:2] for volume in compose["services"]["botvisor"]["volumes"])
     assert volumes["."] in shlex.split(script)
@@ -117,8 +117,8 @@ def test_its_script_is_one_and_finds_its_files(compose, script):
     assert re.search(r"exec \.venv/bin/botvisor up --data-dir (\S+)$", script)[1] == volumes["data"]
 
 
-def test_its_script_brings_the_checkout_and_not_what_is_ours_alone(script, tmp_path):
-    """A second start over the first works, and keeps the .venv that the first has made."""
+def test_the_script_copies_the_checkout_without_local_files(script, tmp_path):
+    """A second start works, and keeps the .venv of the first."""
     (copy,) = re.findall(r"tar -C /src .* \| tar -xf -", script)
     source, home = tmp_path / "src", tmp_path / "home"
     for file in (".ci/setup", ".git/config", ".venv/made_there", "secrets/web_token", "web/__init__.py"):

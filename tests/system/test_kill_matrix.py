@@ -1,4 +1,4 @@
-"""The kill matrix: a real botvisor, killed at each step of a task, with hundreds of them in flight."""
+"""Kill matrix of the queue: botvisor or PostgreSQL is killed at each step, with hundreds of tasks at work."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from uuid import UUID
 import pytest
 import trio
 
-from . import diary
-from .application import HANG, House
+from . import handler_log
+from .application import TIME_LIMIT, Application
+from .commit_blocker import LEASE_OVER, TASK_STEPS, CommitBlocker
 from .database import open_database
-from .trial import Trial
-from .turnstile import LEASE_OVER, STEPS, Turnstile
+from .workload import Workload
 
 IN_FLIGHT = 240
 LEASE = 2.0
-"""As in the settings of a trial."""
+"""Seconds, as in the workload's settings."""
 
 MOMENTS = ("before", "after")
-"""The commit is not done yet; it is done, and nobody was told."""
+"""Before the commit; after the commit and before its reply."""
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Trial:
-    return Trial(tmp_path)
+def workload(tmp_path: Path) -> Workload:
+    return Workload(tmp_path)
 
 
 def types_for(step: str) -> tuple[str, ...]:
@@ -34,169 +34,176 @@ def types_for(step: str) -> tuple[str, ...]:
 
 
 async def reach(
-    trial: Trial, application: House, step: str, turnstile: Turnstile, nursery: trio.Nursery
+    workload: Workload,
+    application: Application,
+    step: str,
+    blocker: CommitBlocker,
+    nursery: trio.Nursery,
 ) -> None:
-    """Bring the application to where a commit of the step is held, with all tasks in flight."""
+    """Run until a commit of the step is blocked, with all tasks in flight."""
     if step == "enqueue":
-        nursery.start_soon(trial.add, application)
+        nursery.start_soon(workload.add, application)
     else:
         assert (await application.post("/api/tasks/resume")).status_code == 200
-    with trio.fail_after(HANG):
-        await turnstile.somebody_waits()
+    with trio.fail_after(TIME_LIMIT):
+        await blocker.wait_blocked()
 
 
-async def fill(trial: Trial, application: House, step: str) -> None:
-    """Have the tasks accepted, and none of them begun."""
+async def fill(workload: Workload, application: Application, step: str) -> None:
+    """Have all tasks accepted, and none started."""
     assert (await application.post("/api/tasks/pause")).status_code == 200
-    trial.prepare(IN_FLIGHT, *types_for(step))
-    await trial.add_all(application)
+    workload.prepare(IN_FLIGHT, *types_for(step))
+    await workload.add_all(application)
     if step == "enqueue":
-        trial.prepare(IN_FLIGHT, *types_for(step))
+        workload.prepare(IN_FLIGHT, *types_for(step))
 
 
-async def resume(application: House) -> None:
-    with trio.fail_after(HANG):
+async def resume(application: Application) -> None:
+    with trio.fail_after(TIME_LIMIT):
         while (await application.post("/api/tasks/resume")).status_code != 200:
             await trio.sleep(0.1)
 
 
-@pytest.mark.parametrize("step", STEPS)
-async def test_botvisor_killed_around_a_commit(trial, step) -> None:
-    """kill -9 before and after the commit of a step: up again, everything is done, and once on record."""
+@pytest.mark.parametrize("step", TASK_STEPS)
+async def test_botvisor_killed_around_a_commit(workload, step) -> None:
+    """SIGKILL before and after the commit of a step: after a restart each task has one result."""
     for moment in MOMENTS:
-        async with trial.open() as application, trio.open_nursery() as nursery:
-            await fill(trial, application, step)
-            with Turnstile(application.instance.database, STEPS[step]) as turnstile:
-                await reach(trial, application, step, turnstile, nursery)
+        async with workload.open() as application, trio.open_nursery() as nursery:
+            await fill(workload, application, step)
+            with CommitBlocker(application.instance.database, TASK_STEPS[step]) as blocker:
+                await reach(workload, application, step, blocker, nursery)
                 if moment == "after":
-                    # It must not hear of the commit that it waits for.
+                    # It must not receive the reply to the commit.
                     application.process.send_signal(signal.SIGSTOP)
-                    with trio.fail_after(HANG):
-                        await turnstile.let_through()
+                    with trio.fail_after(TIME_LIMIT):
+                        await blocker.release()
                 await application.stop(signal.SIGKILL)
-        async with trial.open() as application:
+        async with workload.open() as application:
             await resume(application)
-            await trial.add_all(application)
-            await trial.done(application)
-            trial.check(application)
+            await workload.add_all(application)
+            await workload.wait_done(application)
+            workload.check(application)
 
 
-@pytest.mark.parametrize("step", STEPS)
-async def test_postgres_killed_and_the_connection_cut_around_a_commit(trial, step) -> None:
-    """The same to the database below a botvisor that lives on, which sends again what it must."""
+@pytest.mark.parametrize("step", TASK_STEPS)
+async def test_postgres_or_the_connection_killed_around_a_commit(workload, step) -> None:
+    """Botvisor goes on, and repeats the writes whose outcome it does not know."""
     async with (
-        open_database(trial.folder / "database") as database,
-        trial.open("data", database.cabled) as application,
+        open_database(workload.folder / "database") as database,
+        workload.open("data", database.proxied_setting) as application,
     ):
         for victim in ("connection", "postgres"):
             for moment in MOMENTS:
                 async with trio.open_nursery() as nursery:
-                    await fill(trial, application, step)
-                    with Turnstile(database.dsn, STEPS[step]) as turnstile:
-                        await reach(trial, application, step, turnstile, nursery)
+                    await fill(workload, application, step)
+                    with CommitBlocker(database.dsn, TASK_STEPS[step]) as blocker:
+                        await reach(workload, application, step, blocker, nursery)
                         if moment == "after":
-                            database.cable.deafen(STEPS[step].application)
-                            with trio.fail_after(HANG):
-                                await turnstile.let_through()
+                            database.proxy.drop_replies(TASK_STEPS[step].application)
+                            with trio.fail_after(TIME_LIMIT):
+                                await blocker.release()
                         if victim == "postgres":
                             await database.kill()
                         else:
-                            assert turnstile.cut()
-                        database.cable.heal()
+                            assert blocker.terminate()
+                        database.proxy.restore()
                 await resume(application)
-                await trial.add_all(application)
-                await trial.done(application)
-                trial.check(application)
+                await workload.add_all(application)
+                await workload.wait_done(application)
+                workload.check(application)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_the_reaper_is_cut_off_while_it_gives_back(trial, moment) -> None:
-    """Hundreds of tasks of a botvisor that was killed come back, whatever happens to their return."""
-    trial.prepare(IN_FLIGHT, "gated")
-    async with open_database(trial.folder / "database") as database:
-        async with trial.open("data", database.cabled) as application:
-            await trial.add_all(application)
-            await trial.begun(200)
+async def test_the_reaper_loses_its_connection_while_it_requeues(workload, moment) -> None:
+    """Hundreds of tasks of a killed botvisor are requeued all the same."""
+    workload.prepare(IN_FLIGHT, "gated")
+    async with open_database(workload.folder / "database") as database:
+        async with workload.open("data", database.proxied_setting) as application:
+            await workload.add_all(application)
+            await workload.wait_begun(200)
             await application.stop(signal.SIGKILL)
-        trial.gate.touch()
-        with Turnstile(database.dsn, LEASE_OVER) as turnstile:
-            async with trial.open("data", database.cabled) as application:
-                with trio.fail_after(HANG):
-                    await turnstile.somebody_waits()
+        workload.gate.touch()
+        with CommitBlocker(database.dsn, LEASE_OVER) as blocker:
+            async with workload.open("data", database.proxied_setting) as application:
+                with trio.fail_after(TIME_LIMIT):
+                    await blocker.wait_blocked()
                 if moment == "after":
-                    database.cable.deafen(LEASE_OVER.application)
-                    with trio.fail_after(HANG):
-                        await turnstile.let_through()
-                assert turnstile.cut() == 1
-                database.cable.heal()
+                    database.proxy.drop_replies(LEASE_OVER.application)
+                    with trio.fail_after(TIME_LIMIT):
+                        await blocker.release()
+                assert blocker.terminate() == 1
+                database.proxy.restore()
                 await application.restarted("botvisor/queue/reaper", since=0)
                 if moment == "before":
-                    with trio.fail_after(HANG):
-                        await turnstile.let_through()
-                await trial.done(application)
-                trial.check(application)
+                    with trio.fail_after(TIME_LIMIT):
+                        await blocker.release()
+                await workload.wait_done(application)
+                workload.check(application)
                 stalls = application.sql("select count(*) from task_attempts where outcome = 'stalled'")
                 assert stalls[0][0] >= 200
 
 
-async def test_botvisor_killed_while_handlers_work(trial) -> None:
-    """Hundreds of handlers at work when it is killed: each task is given out again, and has one result."""
-    trial.prepare(IN_FLIGHT, "gated")
-    async with trial.open() as application:
-        await trial.add_all(application)
-        await trial.begun(200)
+async def test_botvisor_killed_while_handlers_work(workload) -> None:
+    """With hundreds of handlers at work: each task is claimed again, and has one result."""
+    workload.prepare(IN_FLIGHT, "gated")
+    async with workload.open() as application:
+        await workload.add_all(application)
+        await workload.wait_begun(200)
         await application.stop(signal.SIGKILL)
-    trial.gate.touch()
-    async with trial.open() as application:
-        await trial.done(application)
-        trial.check(application)
-        assert len([entry for entry in diary.read(trial.diary) if entry.what == "begin"]) >= IN_FLIGHT + 200
+    workload.gate.touch()
+    async with workload.open() as application:
+        await workload.wait_done(application)
+        workload.check(application)
+        assert (
+            len([entry for entry in handler_log.read(workload.handler_log) if entry.kind == "begin"])
+            >= IN_FLIGHT + 200
+        )
 
 
-async def test_botvisor_killed_by_its_own_handler(trial) -> None:
-    """At the exact end of the work, before its result is told: the work is repeated, the result is one."""
-    trial.prepare(IN_FLIGHT, "echo", "fatal")
-    async with trial.open() as application, trio.open_nursery() as nursery:
-        nursery.start_soon(trial.add, application)
-        with trio.fail_after(HANG):
+async def test_botvisor_killed_by_its_own_handler(workload) -> None:
+    """After the work and before its result is reported: the work is repeated, with one result."""
+    workload.prepare(IN_FLIGHT, "echo", "fatal")
+    async with workload.open() as application, trio.open_nursery() as nursery:
+        nursery.start_soon(workload.add, application)
+        with trio.fail_after(TIME_LIMIT):
             await trio.to_thread.run_sync(application.process.wait, abandon_on_cancel=True)
     assert application.process.returncode == -signal.SIGKILL
-    async with trial.open() as application:
-        await trial.add_all(application)
-        await trial.done(application)
-        trial.check(application)
+    async with workload.open() as application:
+        await workload.add_all(application)
+        await workload.wait_done(application)
+        workload.check(application)
 
 
-async def test_postgres_killed_again_and_again_under_load(trial) -> None:
-    """Whenever it happens to be hit, while tasks are added, begun and ended."""
-    trial.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
-    async with trial.open() as application:
+async def test_postgres_killed_repeatedly_under_load(workload) -> None:
+    """At random moments, while tasks are added, claimed and completed."""
+    workload.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
+    async with workload.open() as application:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trial.add_all, application)
+            nursery.start_soon(workload.add_all, application)
             for _ in range(4):
                 await application.kill("botvisor/services/postgres")
                 await trio.sleep(0.3)
-        await trial.done(application)
-        trial.check(application)
+        await workload.wait_done(application)
+        workload.check(application)
 
 
-async def test_redis_killed_and_flushed_under_load(trial) -> None:
-    """No task notices, and Redis shows in the end what the record says."""
-    trial.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
-    async with trial.open() as application:
+async def test_redis_killed_and_flushed_under_load(workload) -> None:
+    """No task is affected, and Redis converges to the database."""
+    workload.prepare(3 * IN_FLIGHT, "echo", "slow", "flaky")
+    async with workload.open() as application:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trial.add_all, application)
+            nursery.start_soon(workload.add_all, application)
             for _ in range(3):
                 await application.kill("botvisor/services/valkey")
                 await trio.to_thread.run_sync(application.redis().flushall)
-        await trial.done(application)
+        await workload.wait_done(application)
         await mirrored(application)
-        trial.check(application)
+        workload.check(application)
 
 
-async def mirrored(application: House) -> None:
-    """Wait until the mirror finds itself equal to the record."""
-    with trio.fail_after(HANG):
+async def mirrored(application: Application) -> None:
+    """Wait until the mirror reports no difference from the database."""
+    with trio.fail_after(TIME_LIMIT):
         while True:
             answer = await application.get("/api/mirror/status")
             if answer.status_code == 200 and answer.json()["differences"] == []:
@@ -207,75 +214,75 @@ async def mirrored(application: House) -> None:
 # Two instances on one PostgreSQL
 
 
-async def test_one_of_two_instances_is_killed(trial) -> None:
-    """No task is in two hands at once, and the other takes over within the lease."""
-    trial.prepare(2 * IN_FLIGHT, "slow")
-    room = "queue.slots=60"
+async def test_one_of_two_instances_is_killed(workload) -> None:
+    """No task is processed twice at once, and the other instance takes over within the lease."""
+    workload.prepare(2 * IN_FLIGHT, "slow")
+    limit = "queue.concurrency=60"
     async with (
-        open_database(trial.folder / "database") as database,
-        trial.open("one", database.setting, room) as one,
-        trial.open("two", database.setting, room) as two,
+        open_database(workload.folder / "database") as database,
+        workload.open("one", database.setting, limit) as one,
+        workload.open("two", database.setting, limit) as two,
     ):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trial.add_all, two)
-            await trial.begun(30, pid=one.process.pid)
-            await trial.begun(30, pid=two.process.pid)
+            nursery.start_soon(workload.add_all, two)
+            await workload.wait_begun(30, pid=one.process.pid)
+            await workload.wait_begun(30, pid=two.process.pid)
             await one.stop(signal.SIGKILL)
             killed = {one.process.pid: time.monotonic()}
-        await trial.done(two)
-        trial.check(two)
-        entries = diary.read(trial.diary)
-        assert diary.overlaps(entries, killed) == []
-        ended = {entry.task for entry in entries if entry.what == "end"}
-        orphans = {
+        await workload.wait_done(two)
+        workload.check(two)
+        entries = handler_log.read(workload.handler_log)
+        assert handler_log.overlaps(entries, killed) == []
+        ended = {entry.task for entry in entries if entry.kind == "end"}
+        abandoned = {
             entry.task
             for entry in entries
-            if entry.pid == one.process.pid and entry.what == "begin" and not ended_by(entries, entry)
+            if entry.pid == one.process.pid and entry.kind == "begin" and not ended_by(entries, entry)
         }
-        assert orphans
-        assert orphans <= ended
+        assert abandoned
+        assert abandoned <= ended
         taken_over = max(
             entry.at
-            for task in orphans
+            for task in abandoned
             for entry in [next(e for e in entries if e.task == task and e.pid == two.process.pid)]
         )
-        # The lease, the reaper's own rhythm, and the room that there is at the other instance.
+        # The lease, the reaper's interval, and the time until the other instance has free slots.
         assert taken_over - killed[one.process.pid] < LEASE + 10
 
 
-def ended_by(entries: list[diary.Entry], begin: diary.Entry) -> bool:
+def ended_by(entries: list[handler_log.Entry], begin: handler_log.Entry) -> bool:
     return any(
-        entry.what == "end"
+        entry.kind == "end"
         and (entry.task, entry.attempt, entry.pid) == (begin.task, begin.attempt, begin.pid)
         for entry in entries
     )
 
 
-async def test_a_frozen_instance_comes_back_too_late(trial) -> None:
-    """What it still says of tasks that were given to another changes nothing."""
-    trial.prepare(2 * IN_FLIGHT, "slow")
-    room = "queue.slots=60"
+async def test_a_frozen_instance_continues_too_late(workload) -> None:
+    """Its writes to tasks that another instance has claimed are rejected."""
+    workload.prepare(2 * IN_FLIGHT, "slow")
+    limit = "queue.concurrency=60"
     async with (
-        open_database(trial.folder / "database") as database,
-        trial.open("one", database.setting, room) as one,
-        trial.open("two", database.setting, room) as two,
+        open_database(workload.folder / "database") as database,
+        workload.open("one", database.setting, limit) as one,
+        workload.open("two", database.setting, limit) as two,
     ):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(trial.add_all, two)
-            await trial.begun(10, pid=one.process.pid)
+            nursery.start_soon(workload.add_all, two)
+            await workload.wait_begun(10, pid=one.process.pid)
             one.process.send_signal(signal.SIGSTOP)
-        await trial.done(two)
+        await workload.wait_done(two)
         before = results(two)
         one.process.send_signal(signal.SIGCONT)
-        with trio.fail_after(HANG):
+        with trio.fail_after(TIME_LIMIT):
             while (await one.get("/api/tasks/stats")).status_code != 200:
                 await trio.sleep(0.1)
         await trio.sleep(LEASE)
-        trial.check(two)
+        workload.check(two)
         assert results(two) == before
 
 
-def results(application: House) -> dict[UUID, tuple]:
+def results(application: Application) -> dict[UUID, tuple]:
     return {
         row[0]: row[1:] for row in application.sql("select id, token, owner, result, finished_at from tasks")
     }

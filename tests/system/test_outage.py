@@ -1,4 +1,4 @@
-"""PostgreSQL away for long: commands are refused, and what happened meanwhile is on record afterwards."""
+"""A long outage of PostgreSQL: commands are refused, and events reach the database afterwards."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import httpx
 import pytest
 import trio
 
-from actors.database.journal.journal import FILE
-from actors.database.journal.journal_file import depth_of
+from actors.database.journal.journal_file import read_depth
 
-from .application import QUIET, House, descendants, none_left, open_house
+from .application import QUIET, Application, descendants, none_left, open_application
 
 SETTINGS = ("sessions.engine=http", *(f"practice.{setting}" for setting in QUIET))
 REFUSED_WITHIN = 3.5
-"""Seconds: two for the record, the rest for a machine that has other things to do."""
+"""Seconds: two for the database timeout, the rest for a busy machine."""
 BACK_WITHIN = 10.0
-"""Seconds; a tenth of one on a machine at rest."""
-AWAY = frozenset({"unavailable", "record_away", "queue_away", "mirror_unknown"})
+"""Seconds; a tenth of one on an idle machine."""
+UNAVAILABLE = frozenset(
+    {"unavailable", "database_unavailable", "queue_unavailable", "mirror_status_unavailable"}
+)
 FROM_MEMORY = (
     "/api/bot/status",
     "/api/bot/system-status",
-    "/api/sessions?on_duty=true",
+    "/api/sessions?local=true",
     "/api/supervisor/status",
     "/health/detailed",
 )
@@ -36,8 +37,8 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-async def stop_postgres(application: House) -> list[int]:
-    """SIGSTOP to the server and all its processes: connections stay, and nothing is answered."""
+async def stop_postgres(application: Application) -> list[int]:
+    """Send SIGSTOP to the server and all its processes: connections stay open without replies."""
     pid = (await application.node("botvisor/services/postgres"))["detail"]["pid"]
     stopped = [pid, *descendants(pid)]
     for each in stopped:
@@ -45,7 +46,7 @@ async def stop_postgres(application: House) -> list[int]:
     return stopped
 
 
-def go_on(stopped: list[int]) -> None:
+def continue_processes(stopped: list[int]) -> None:
     for each in living(stopped):
         os.kill(each, signal.SIGCONT)
 
@@ -54,29 +55,29 @@ def living(pids: list[int]) -> Iterator[int]:
     return (pid for pid in pids if Path(f"/proc/{pid}").exists())
 
 
-async def refused(http: httpx.AsyncClient, command: str) -> None:
-    """The operator is told soon that it cannot be kept."""
+async def expect_refusal(http: httpx.AsyncClient, command: str) -> None:
+    """A command is refused in time, as the database is unavailable."""
     began = trio.current_time()
     answer = await http.post(f"/api/bot/{command}")
     assert trio.current_time() - began < REFUSED_WITHIN
-    assert (answer.status_code, answer.json()["code"]) == (503, "record_away")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert answer.headers["Retry-After"]
 
 
-async def told(http: httpx.AsyncClient, method: str, path: str, body: object) -> None:
-    """An answer in time: what is known from memory, and of the rest that it cannot be had now."""
+async def expect_answer(http: httpx.AsyncClient, method: str, path: str, body: object) -> None:
+    """A request is answered in time: from memory, or with a refusal."""
     began = trio.current_time()
     answer = await http.request(method, path, json=body)
     assert trio.current_time() - began < REFUSED_WITHIN, path
     if path in FROM_MEMORY:
         assert answer.status_code == 200, (path, answer.text)
         return
-    assert (answer.status_code, answer.json()["code"] in AWAY) == (503, True), (path, answer.text)
+    assert (answer.status_code, answer.json()["code"] in UNAVAILABLE) == (503, True), (path, answer.text)
     assert answer.headers["Retry-After"]
 
 
-def questions(session: str, task: str, configuration: str) -> list[tuple[str, str, object]]:
-    """One of each kind that a page asks or orders."""
+def requests(session: str, task: str, configuration: str) -> list[tuple[str, str, object]]:
+    """One request of each kind that the page sends."""
     reads = (
         "/api/bot/sessions",
         "/api/bot/jobs",
@@ -97,59 +98,59 @@ def questions(session: str, task: str, configuration: str) -> list[tuple[str, st
         f"/api/tasks/{task}/explain",
         "/api/mirror/status",
     )
-    orders: list[tuple[str, str, object]] = [
-        ("POST", "/api/tasks", {"type": "nobodys"}),
+    commands: list[tuple[str, str, object]] = [
+        ("POST", "/api/tasks", {"type": "unhandled"}),
         ("POST", "/api/bot/tasks/add?task_type=login", None),
         ("POST", f"/api/tasks/{task}/cancel", None),
-        ("POST", "/api/tasks/pause?type=nobodys", None),
+        ("POST", "/api/tasks/pause?type=unhandled", None),
         ("PUT", "/api/bot/configuration", {"max_accept_per_run": 9}),
         ("POST", f"/api/sessions/{session}/stop", None),
         ("POST", "/api/bot/force-reset", None),
     ]
-    return [("GET", path, None) for path in (*reads, *FROM_MEMORY)] + orders
+    return [("GET", path, None) for path in (*reads, *FROM_MEMORY)] + commands
 
 
-async def test_nobody_waits_long_for_a_silent_database(data_dir) -> None:
-    """Whoever reads or orders is told so within about two seconds; afterwards all is as before."""
-    async with open_house(data_dir, *SETTINGS) as application:
+async def test_requests_do_not_wait_for_a_silent_database(data_dir) -> None:
+    """Reads and commands are refused within about two seconds; afterwards everything works again."""
+    async with open_application(data_dir, *SETTINGS) as application:
         await application.accepted(1)
         async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=20) as http:
             session = (await http.get("/api/bot/sessions")).json()[0]["id"]
             configuration = (await http.get("/api/bot/configuration")).json()
-            added = (await http.post("/api/tasks", json={"type": "nobodys"})).json()
-            asked = questions(session, added["id"], configuration["id"])
+            added = (await http.post("/api/tasks", json={"type": "unhandled"})).json()
+            sent = requests(session, added["id"], configuration["id"])
             stopped = await stop_postgres(application)
             for _ in range(2):
                 async with trio.open_nursery() as nursery:
-                    for method, path, body in asked:
-                        nursery.start_soon(told, http, method, path, body)
-            go_on(stopped)
+                    for method, path, body in sent:
+                        nursery.start_soon(expect_answer, http, method, path, body)
+            continue_processes(stopped)
             with trio.fail_after(BACK_WITHIN):
-                for method, path, _ in asked:
+                for method, path, _ in sent:
                     while method == "GET" and (await http.get(path)).status_code != 200:
                         await trio.sleep(0.02)
-            # What was only refused before it was begun is not done later.
+            # A command that was refused is not executed later.
             assert (await http.get("/api/bot/configuration")).json()["max_accept_per_run"] == 5
             assert application.sql("select desired from bot_sessions") == [("running",)]
         await application.accepted(1)
 
 
-async def journal(application: House) -> dict:
+async def journal(application: Application) -> dict:
     return (await application.node("botvisor/database/journal"))["detail"]
 
 
-async def test_commands_are_refused_and_facts_are_kept(data_dir) -> None:
-    """The session goes on looking; when PostgreSQL is back, everything is where it belongs."""
-    async with open_house(data_dir, *SETTINGS) as application:
+async def test_commands_are_refused_and_events_are_journaled(data_dir) -> None:
+    """The session goes on with its checks; after the outage the database has everything."""
+    async with open_application(data_dir, *SETTINGS) as application:
         await application.accepted(2)
         stopped = await stop_postgres(application)
         async with httpx.AsyncClient(base_url=application.instance.web_url, timeout=20) as http:
-            # At several moments of the session_controller's rounds, and however many ask at once.
+            # At several moments of the session controller's rounds, and several at once.
             for pause in (0.0, 0.7, 1.4):
                 await trio.sleep(pause)
                 async with trio.open_nursery() as nursery:
                     for command in ("stop", "toggle", "toggle"):
-                        nursery.start_soon(refused, http, command)
+                        nursery.start_soon(expect_refusal, http, command)
         before = (await application.get("/api/bot/status")).json()["total_checks"]
         with trio.fail_after(30):
             while (await application.get("/api/bot/status")).json()["total_checks"] == before:
@@ -157,19 +158,19 @@ async def test_commands_are_refused_and_facts_are_kept(data_dir) -> None:
             while (await journal(application))["waiting"] < 3:
                 await trio.sleep(0.1)
         assert (await journal(application))["oldest_at"] is not None
-        go_on(stopped)
-        # What was refused is not done later: the session is still there, and works.
+        continue_processes(stopped)
+        # A refused command is not executed later: the session still runs.
         await application.accepted(2)
         assert application.sql("select desired, status from bot_sessions") == [("running", "running")]
         assert (await application.post("/api/bot/stop")).status_code == 200
-        application.check_books()
+        application.check_consistency()
         assert (await journal(application))["waiting"] == 0
         assert (await application.get("/api/mirror/status")).json()["differences"] == []
 
 
 async def test_botvisor_killed_in_an_outage_loses_nothing(data_dir) -> None:
-    """What was kept is in the file, and the next life records it before it decides anything."""
-    async with open_house(data_dir, *SETTINGS) as application:
+    """The journal file has the events, and the next start writes them before it decides anything."""
+    async with open_application(data_dir, *SETTINGS) as application:
         await application.accepted(2)
         children = descendants(application.process.pid)
         stopped = await stop_postgres(application)
@@ -178,12 +179,12 @@ async def test_botvisor_killed_in_an_outage_loses_nothing(data_dir) -> None:
                 await trio.sleep(0.1)
         checks = (await application.get("/api/bot/status")).json()["total_checks"]
         await application.stop(signal.SIGKILL)
-        go_on(stopped)
+        continue_processes(stopped)
         await none_left(children)
-    assert depth_of(data_dir / "journal" / FILE).waiting >= 3
-    async with open_house(data_dir, *SETTINGS) as application:
+    assert read_depth(data_dir / "journal").waiting >= 3
+    async with open_application(data_dir, *SETTINGS) as application:
         await application.accepted()
         assert (await application.get("/api/bot/status")).json()["total_checks"] > checks
         assert (await application.post("/api/bot/stop")).status_code == 200
-        application.check_books()
-        assert depth_of(data_dir / "journal" / FILE).waiting == 0
+        application.check_consistency()
+        assert read_depth(data_dir / "journal").waiting == 0

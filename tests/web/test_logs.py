@@ -1,4 +1,4 @@
-"""Log events as they leave a real process, onto a terminal and into a pipe."""
+"""Log output of a real process, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ configure_logs("info")
 try:
     login("operator")
 except ConnectionError as error:
-    structlog.get_logger("house").warning("child_failed", path="sessions/a", exc_info=error)
+    structlog.get_logger("application").warning("child_failed", path="sessions/a", exc_info=error)
     logging.getLogger("hypercorn").error("request failed", exc_info=error)
 """
 
 
-def written_to_a_terminal() -> str:
+def log_on_a_terminal() -> str:
     controller, terminal = os.openpty()
     with os.fdopen(controller, "rb", buffering=0) as screen:
         try:
@@ -40,14 +40,14 @@ def written_to_a_terminal() -> str:
         finally:
             os.close(terminal)
         shown = b""
-        with contextlib.suppress(OSError):  # how Linux says that nobody has the terminal any more
+        with contextlib.suppress(OSError):  # Linux reports a closed terminal as EIO
             while chunk := screen.read(65_536):
                 shown += chunk
     assert process.wait(timeout=10) == 0
     return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
 
 
-def written_to_a_pipe() -> str:
+def log_in_a_pipe() -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, SECRET], stderr=subprocess.PIPE, check=True, timeout=30, env=environ()
     )
@@ -59,10 +59,10 @@ def environ() -> dict[str, str]:
     return kept | {"PYTHONPATH": os.getcwd(), "TERM": "xterm"}
 
 
-@pytest.mark.parametrize("written", [written_to_a_terminal, written_to_a_pipe])
-def test_a_traceback_shows_no_variables(written: Callable[[], str]) -> None:
-    """A person and a pipe get the frames and the sentence, and nothing of what the frames held."""
-    shown = written()
+@pytest.mark.parametrize("write_log", [log_on_a_terminal, log_in_a_pipe])
+def test_a_traceback_shows_no_variables(write_log: Callable[[], str]) -> None:
+    """Only frames and messages, on a terminal and in a pipe."""
+    shown = write_log()
     assert shown.count("ConnectionError: operator cannot sign in") == 2
     assert shown.count("in login") == 2
     assert "child_failed" in shown

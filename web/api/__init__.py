@@ -1,1 +1,1 @@
-"""REST: one blueprint a noun, each built on the doors it needs."""
+"""REST: a package per resource, each with its routes, requests, responses and models."""

@@ -1,9 +1,10 @@
-"""The addresses through which the front end reaches the house; it knows nothing else of the tree."""
+"""The actors that the front end talks to; it knows nothing else of the tree."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from actors.capability import SharedObjects
 from actors.database.messages import Query, Write
 from actors.mirror.messages import MirrorMessage
 from actors.monitor.messages import MonitorMessage
@@ -17,25 +18,27 @@ from ..live.hub import HubMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorAddresses:
-    """Whom a request may ask."""
+    """The addresses that a request may send messages to."""
 
     session_controller: Address[ControllerMessage]
-    """Starts and stops sessions, and knows them from memory."""
+    """Starts and stops sessions, and knows those of this instance."""
     reader: Address[Query]
-    """Reads the record."""
+    """Reads the database."""
     writer: Address[Write]
-    """Writes to the record."""
+    """Writes to the database."""
     queue: Address[QueueMessage]
-    """Takes tasks, and knows them."""
+    """The task queue."""
     screenshot_store: Address[ScreenshotMessage]
-    """Keeps what sessions took pictures of."""
+    """Stores the screenshots of sessions."""
     mirror: Address[MirrorMessage]
-    """Compares Redis with the record, and repairs it."""
+    """Compares Redis with the database, and repairs it."""
     monitor: Address[MonitorMessage]
-    """Knows how the services are."""
+    """The health of the services."""
     tree: Address[SupervisorMessage]
     """The root supervisor."""
     hub: Address[HubMessage]
-    """Feeds the WebSocket clients."""
+    """Sends events to the WebSocket clients."""
     bus: Bus
-    """Where the house hears of what is no order to anybody."""
+    """The event bus."""
+    shared: SharedObjects = field(default_factory=lambda: SharedObjects(()))
+    """What the capabilities of plugins share with their routes."""

@@ -1,4 +1,4 @@
-"""Who may come in: a token where one is set, no other site's pages, no foreign host names.
+"""Authorises requests: checks the token if one is set, the origin, and the host name.
 
 A browser lets any page send requests to any address, also to one on loopback.
 So a request that changes something, and every WebSocket, must come from a page
@@ -27,7 +27,7 @@ COOKIE: Final = "botvisor_token"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key"
 OPEN_PATHS: Final = ("/livez", "/readyz", "/startupz", "/static/")
-"""Wanted before anybody can show a token, and without a secret in them."""
+"""Paths without a token check: process probes and the page's files, which hold no secrets."""
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
@@ -41,7 +41,7 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 
 
 class RequestAuth:
-    """Decides on each request by its headers alone."""
+    """Checks the headers of each request and WebSocket handshake."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._token = settings.token.get_secret_value()
@@ -52,32 +52,44 @@ class RequestAuth:
         self._loopback = is_loopback(settings.host)
 
     def install(self, app: QuartTrio) -> None:
-        """Stand before every route of the app."""
-        app.before_request(self._admit_request)
-        app.before_websocket(self._admit_websocket)
-        app.after_request(self._sign)
+        """Run before every route of the app, and add the security headers after it."""
+        app.before_request(self._check_request)
+        app.before_websocket(self._check_websocket)
+        app.after_request(self._add_headers)
 
-    # What is checked
+    # Checks
 
     def check_host(self, host: str) -> None:
-        """Refuse a host that is not this machine, where only this machine can ask."""
-        # A client without a Host header is no browser.
+        """Reject a host name that is not this machine's, if the server listens on loopback.
+
+        Raises:
+            Problem: 403.
+        """
+        # A client without a Host header is not a browser.
         if self._loopback and host and not is_loopback(_hostname(host)) and host not in self._hosts:
-            raise Problem(403, "foreign_host", "This server answers only to the name of this machine.")
+            raise Problem(403, "foreign_host", "Host name not allowed; use the name of this machine.")
 
     def check_origin(self, origin: str | None, host: str) -> None:
-        """Refuse what a page of another site sent."""
-        if origin is not None and not self.is_allowed(origin) and urlsplit(origin).netloc.casefold() != host:
-            raise Problem(403, "foreign_origin", "Pages of this origin may not do that here.")
+        """Reject a request sent by a page of another site.
 
-    def check_token(self, shown: Request | Websocket) -> None:
-        """Refuse who shows no token, in a header or in the cookie."""
+        Raises:
+            Problem: 403.
+        """
+        if origin is not None and not self.is_allowed(origin) and urlsplit(origin).netloc.casefold() != host:
+            raise Problem(403, "foreign_origin", "Origin not allowed; add it to web.allowed_origins.")
+
+    def check_token(self, client: Request | Websocket) -> None:
+        """Reject a request without the token, in a header or the cookie.
+
+        Raises:
+            Problem: 401.
+        """
         if not self._token:
             return
-        scheme, _, bearer = shown.headers.get("Authorization", "").partition(" ")
+        scheme, _, bearer = client.headers.get("Authorization", "").partition(" ")
         if scheme.casefold() == "bearer" and self.is_token(bearer.strip()):
             return
-        if hmac.compare_digest(shown.cookies.get(COOKIE, "").encode(), self._cookie.encode()):
+        if hmac.compare_digest(client.cookies.get(COOKIE, "").encode(), self._cookie.encode()):
             return
         raise Problem(
             401,
@@ -87,14 +99,16 @@ class RequestAuth:
         )
 
     def is_token(self, text: str) -> bool:
+        """Compare with the token in constant time."""
         return hmac.compare_digest(text.encode(), self._token.encode())
 
     def is_allowed(self, origin: str) -> bool:
+        """Whether the settings allow the origin."""
         return origin.casefold() in self._origins
 
-    # Where it is checked
+    # Hooks
 
-    async def _admit_request(self) -> Response | WerkzeugResponse | None:
+    async def _check_request(self) -> Response | WerkzeugResponse | None:
         host, origin = request.host.casefold(), request.headers.get("Origin")
         self.check_host(host)
         if request.method == "OPTIONS" and origin is not None and self.is_allowed(origin):
@@ -103,24 +117,24 @@ class RequestAuth:
         if request.method not in SAFE_METHODS:
             self.check_origin(origin, host)
         if self._token and request.path == "/" and self.is_token(request.args.get("token", "")):
-            return self._remember()
+            return self._set_cookie()
         if not request.path.startswith(OPEN_PATHS):
             self.check_token(request)
         return None
 
-    async def _admit_websocket(self) -> None:
+    async def _check_websocket(self) -> None:
         host = websocket.host.casefold()
         self.check_host(host)
         self.check_origin(websocket.headers.get("Origin"), host)
         self.check_token(websocket)
 
-    def _remember(self) -> Response | WerkzeugResponse:
-        """Keep the token as a cookie, and take it out of the address bar."""
-        answer = redirect("/", code=303)
-        answer.set_cookie(COOKIE, self._cookie, httponly=True, samesite="Strict", secure=request.is_secure)
-        return answer
+    def _set_cookie(self) -> Response | WerkzeugResponse:
+        """Store the token as a cookie, and redirect to remove it from the address bar."""
+        response = redirect("/", code=303)
+        response.set_cookie(COOKIE, self._cookie, httponly=True, samesite="Strict", secure=request.is_secure)
+        return response
 
-    async def _sign(self, response: Response) -> Response:
+    async def _add_headers(self, response: Response) -> Response:
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         if not request.path.startswith("/static/"):
@@ -137,7 +151,7 @@ class RequestAuth:
 
 
 def _hostname(host: str) -> str:
-    """The host header without its port."""
+    """The Host header without its port."""
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0]

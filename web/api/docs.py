@@ -1,9 +1,8 @@
-"""``/openapi.json`` and ``/docs``: the API described by itself, and drawn without the internet.
+"""``/openapi.json`` and ``/docs``: the OpenAPI document and Swagger UI, without the internet.
 
-quart-schema reads the routes and the models that they are decorated with. Only
-its reader is used: the extension around it would pass every answer through a
-conversion of its own, and its pages load a script from elsewhere. The page is
-Swagger UI, whose files ``flask-swagger-ui`` brings.
+quart-schema reads the routes and the models that decorate them. Only its reader
+is used: its extension converts every response, and its pages load a script from
+a CDN. The page is Swagger UI, whose files come with ``flask-swagger-ui``.
 """
 
 # quart-schema builds plain dicts whose types it does not say.
@@ -12,6 +11,7 @@ Swagger UI, whose files ``flask-swagger-ui`` brings.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -23,34 +23,20 @@ from werkzeug.routing.converters import BaseConverter, UUIDConverter
 from werkzeug.routing.rules import Rule
 
 from ..page.assets import Assets
-from .problem_model import ProblemModel
+from .problems import ProblemModel
 
 TITLE: Final = "botvisor"
 DESCRIPTION: Final = (
     "Keeps a fleet of bots alive. Every error is `application/problem+json` with one sentence in `detail`; "
-    "503 carries `Retry-After`. What happens is told over the WebSocket at `/ws`."
+    "503 carries `Retry-After`. Events are sent over the WebSocket at `/ws`."
 )
 VERSION: Final = "2.0.0"
 """Of the Compatibility API."""
 
-TAGS: Final = {
-    "bot": "What the bot does, has done, and should do.",
-    "sessions": "Bot sessions, one by one.",
-    "configuration": "The rules that sessions work by.",
-    "analytics": "What came of it.",
-    "realtime": "News from programs outside.",
-    "bot_tasks": "Tasks, as the Compatibility API knows them.",
-    "tasks": "The task queue, whole.",
-    "mirror": "Redis, compared with the record.",
-    "health": "How the parts are.",
-    "supervisor": "The tree of actors.",
-}
-"""The blueprints that the description shows, in its order."""
-
 DIST: Final = Path(str(files("flask_swagger_ui"))) / "dist"
 UI_FILES: Final = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 
-# Swagger UI draws its icons from data: URLs; it needs no other leave than the page has.
+# Swagger UI draws its icons from data: URLs; beyond that it needs what the page needs.
 POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
     " object-src 'none'"
@@ -68,21 +54,21 @@ PAGE: Final = """<!doctype html>
 <body>
 <div id="docs"></div>
 <script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/static/docs.js"></script>
+<script src="/static/pages/docs.js"></script>
 </body>
 </html>
 """
 
 
-def docs_blueprint(app: QuartTrio) -> Blueprint:
-    """The routes of the description of ``app``."""
+def docs_blueprint(app: QuartTrio, tags: Mapping[str, str]) -> Blueprint:
+    """The routes ``/openapi.json`` and ``/docs`` of ``app``: its blueprints in the order of the tags."""
     blueprint = Blueprint("docs", __name__)
     assets = Assets(DIST, only=UI_FILES)
 
     @blueprint.get("/openapi.json")
     @hide
     async def openapi() -> dict[str, Any]:
-        return Description(app).schema()
+        return Description(app, tags).schema()
 
     @blueprint.get("/docs")
     @hide
@@ -100,12 +86,13 @@ def docs_blueprint(app: QuartTrio) -> Blueprint:
 
 
 class Description(OpenAPIProvider):
-    """The routes below ``/api`` and those of health, with what every one of them may answer."""
+    """The OpenAPI document: the routes of all capabilities, each with its models and the problem response."""
 
-    def __init__(self, app: QuartTrio) -> None:
+    def __init__(self, app: QuartTrio, tags: Mapping[str, str]) -> None:
+        self._tags = tags
         extension = QuartSchema(
             info=Info(title=TITLE, version=VERSION, description=DESCRIPTION),
-            tags=[Tag(name=name, description=text) for name, text in TAGS.items()],
+            tags=[Tag(name=name, description=text) for name, text in tags.items()],
             security_schemes={"token": HttpSecurityScheme(scheme="bearer")},
             security=[{}, {"token": []}],
         )
@@ -114,9 +101,9 @@ class Description(OpenAPIProvider):
         super().__init__(app, extension)
 
     def generate_rules(self) -> list[Rule]:
-        order = list(TAGS)
-        rules = [rule for rule in super().generate_rules() if _noun(rule) in TAGS]
-        return sorted(rules, key=lambda rule: (order.index(_noun(rule)), rule.rule))
+        order = list(self._tags)
+        rules = [rule for rule in super().generate_rules() if _tag_of(rule) in self._tags]
+        return sorted(rules, key=lambda rule: (order.index(_tag_of(rule)), rule.rule))
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
         paths, components = super().build_paths(rule)
@@ -124,7 +111,7 @@ class Description(OpenAPIProvider):
         problem["content"] = {"application/problem+json": problem["content"]["application/json"]}
         for operations in paths.values():
             for operation in operations.values():
-                operation["tags"] = [_noun(rule)]
+                operation["tags"] = [_tag_of(rule)]
                 answers = operation["responses"]
                 if not any(str(status).startswith("2") for status in answers):
                     answers["200"] = {"description": "Done.", "content": {"application/json": {"schema": {}}}}
@@ -158,7 +145,7 @@ class Description(OpenAPIProvider):
 
 
 def _named(media: dict[str, Any]) -> dict[str, Any]:
-    """Put a model where others can refer to it, and refer to it."""
+    """Move a model to the components, and refer to it."""
     schema = media["schema"]
     if schema.get("type") != "object" or "title" not in schema:
         return {}
@@ -166,6 +153,6 @@ def _named(media: dict[str, Any]) -> dict[str, Any]:
     return {schema["title"]: schema}
 
 
-def _noun(rule: Rule) -> str:
+def _tag_of(rule: Rule) -> str:
     endpoint: str = rule.endpoint
     return endpoint.partition(".")[0]

@@ -1,6 +1,16 @@
-"""Says of a route what it takes and what it answers, for ``/openapi.json`` and for ``intake.py``."""
+"""Declares the parameters, the body and the responses of a route.
 
-# The models of quart-schema's own annotations are partly of packages that are not here.
+::
+
+    @blueprint.get("/jobs")
+    @documented(list[JobRecordModel], query=JobsPage)
+    async def list_jobs() -> list[Json]:
+        ...
+
+``/openapi.json`` describes the route by this declaration, and ``strict_parameters`` enforces it.
+"""
+
+# quart-schema's annotations name models of packages that are not installed.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportArgumentType=false
 
 from __future__ import annotations
@@ -15,15 +25,15 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def documented(
-    answer: object, *, query: object = None, body: object = None, status: int = 200
+    response: object, *, query: object = None, body: object = None, status: int = 200
 ) -> Callable[[F], F]:
-    """The models of the answer with this status, of the query string and of the JSON body.
+    """Declare the models of the response with this status, of the query string and of the JSON body.
 
-    May be used again for an answer with another status.
+    May be applied again for a response with another status.
     """
 
     def decorate(route: F) -> F:
-        route = document_response(answer, status)(route)
+        route = document_response(response, status)(route)
         if query is not None:
             route = document_querystring(query)(route)
         if body is not None:
@@ -34,12 +44,12 @@ def documented(
 
 
 def documented_query(query: object) -> Callable[[F], F]:
-    """The model of the query string alone, for a route that the description leaves out."""
+    """Declare the query string of a route that ``/openapi.json`` omits."""
     return document_querystring(query)
 
 
 def parameters_of(route: object) -> Mapping[str, bool]:
-    """The parameters that a route reads, each with whether it may come several times."""
+    """The parameters that a route reads, each with whether it may be repeated."""
     model: object = getattr(route, QUART_SCHEMA_QUERYSTRING_ATTRIBUTE, None)
     if model is None:
         return {}

@@ -1,7 +1,7 @@
-"""Every error of a request as one answer: ``application/problem+json`` (RFC 9457) in one sentence.
+"""Turns errors into ``application/problem+json`` responses (RFC 9457) with one sentence.
 
-``detail`` and ``error`` say the same, because some clients of the Compatibility API
-read the one and some the other; ``code`` names the situation for programs.
+``detail`` and ``error`` hold the same sentence, because clients of the Compatibility API
+read either; ``code`` names the situation for programs.
 """
 
 from __future__ import annotations
@@ -14,79 +14,62 @@ from typing import Final
 import structlog
 from quart import Response, has_request_context, request
 from quart_trio import QuartTrio
+from typing_extensions import TypedDict
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from actors.database.refusals import (
-    ConfigurationNameTaken,
-    NoSuchConfiguration,
-    NoSuchSession,
-    QueryRefused,
-    RecordUnavailable,
-    WriteRefused,
-)
-from actors.mirror.messages import MirrorBusy, MirrorStatusUnavailable
-from actors.queue.messages import InvalidTask, InvalidTaskState, NoSuchTask, QueueUnavailable, StaleToken
-from actors.sessions.messages import AlreadyRunning, NoActiveSession, NoSuchPortal, TooManySessions
-from actors.sessions.screenshots.messages import NoSuchScreenshot
+from actors.database.errors import DatabaseOutage, QueryRefused, WriteRefused
 from runtime import ActorCrashed, AskFailed, AskTimeout, MailboxFull, Refusal
 
-from ..errors import Problem
+from ..errors import Problem, ProblemKind
 from ..live.hub import TooManyClients
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web")
 
 RETRY_AFTER: Final = {"Retry-After": "2"}
 
-_REFUSALS: Final[Mapping[type[Refusal], tuple[int, str, str | None]]] = {
-    AlreadyRunning: (400, "already_running", "Bot is already running"),
-    NoActiveSession: (400, "no_active_session", "No active bot session found"),
-    TooManySessions: (409, "too_many_sessions", None),
-    NoSuchPortal: (422, "no_such_portal", None),
-    NoSuchSession: (404, "no_such_session", None),
-    NoSuchScreenshot: (404, "no_such_screenshot", None),
-    TooManyClients: (503, "too_many_clients", None),
-    RecordUnavailable: (503, "record_away", None),
-    QueueUnavailable: (503, "queue_away", None),
-    MirrorStatusUnavailable: (503, "mirror_unknown", None),
-    MirrorBusy: (503, "mirror_busy", None),
-    NoSuchTask: (404, "no_such_task", None),
-    InvalidTaskState: (409, "task_state_forbids", None),
-    StaleToken: (409, "stale_token", None),
-    InvalidTask: (422, "invalid_task", None),
-    QueryRefused: (422, "query_refused", None),
-    NoSuchConfiguration: (404, "no_such_configuration", None),
-    ConfigurationNameTaken: (409, "name_taken", None),
-    WriteRefused: (422, "write_refused", None),
-    Refusal: (503, "unavailable", None),
+COMMON_REFUSALS: Final[Mapping[type[Refusal], ProblemKind]] = {
+    TooManyClients: ProblemKind(status=503, code="too_many_clients"),
+    DatabaseOutage: ProblemKind(status=503, code="database_unavailable"),
+    QueryRefused: ProblemKind(status=422, code="query_refused"),
+    WriteRefused: ProblemKind(status=422, code="write_refused"),
+    Refusal: ProblemKind(status=503, code="unavailable"),
 }
-"""Status, code and, where the Compatibility API knows it, the sentence."""
+"""Refusals that belong to no single resource; each resource adds its own."""
 
 
-def register_problems(app: QuartTrio, *, max_body: int) -> None:
-    """Answer every error of the app with a problem."""
+def register_problems(
+    app: QuartTrio, refusals: Mapping[type[Refusal], ProblemKind], *, max_body: int
+) -> None:
+    """Install the error handler of the app.
 
-    async def answer(error: Exception) -> Response:
-        # A handshake, which may be refused as well, has no request of that kind.
+    This is the one place in ``web`` that catches every exception.
+    """
+
+    known = {**COMMON_REFUSALS, **refusals}
+
+    async def respond(error: Exception) -> Response:
+        # A WebSocket handshake has no request context.
         writes = has_request_context() and request.method not in ("GET", "HEAD", "OPTIONS")
-        return problem_response(problem_of(error, max_body=max_body, writes=writes))
+        return problem_response(problem_of(error, known, max_body=max_body, writes=writes))
 
-    app.register_error_handler(Exception, answer)
-    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(Exception, respond)
+    app.register_error_handler(HTTPException, respond)
 
 
-def problem_of(error: Exception, *, max_body: int, writes: bool) -> Problem:
-    """What a client is told of an error. One that nobody foresaw is logged here, and told without details.
+def problem_of(
+    error: Exception, refusals: Mapping[type[Refusal], ProblemKind], *, max_body: int, writes: bool
+) -> Problem:
+    """The problem for an error. An unexpected one is logged here and reported without details.
 
-    Where something was to be changed (``writes``), the client has to know that
-    it may have been.
+    ``writes`` says whether the request may have changed something; the sentence of a timeout then says so.
     """
     match error:
         case Problem():
             return error
         case Refusal():
-            return _refused(error)
+            return _refusal_problem(error, refusals)
         case AskTimeout() | ActorCrashed() if writes:
-            sentence = f"{_sentence(error)}; what you asked for may be done or not"
+            sentence = f"{_sentence(error)}; the change may or may not have been made"
             return Problem(503, "unavailable", sentence, headers=RETRY_AFTER)
         case AskFailed() | MailboxFull():
             return Problem(503, "unavailable", _sentence(error), headers=RETRY_AFTER)
@@ -94,20 +77,20 @@ def problem_of(error: Exception, *, max_body: int, writes: bool) -> Problem:
             return Problem(413, "body_too_large", f"The body must have at most {max_body} bytes.")
         case MethodNotAllowed():
             allowed = ", ".join(sorted(error.valid_methods or ()))
-            detail = f"This method is not allowed here; use {allowed or 'another'}."
+            detail = f"Method not allowed; use {allowed or 'another'}."
             return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
         case NotFound():
-            return Problem(404, "not_found", "There is nothing at this address.")
+            return Problem(404, "not_found", "Not found.")
         case HTTPException(code=int(status)) if 400 <= status < 600:
             code = error.name.lower().replace(" ", "_")
             return Problem(status, code, error.description or f"{error.name}.")
         case _:
             LOGGER.error("request_failed", exc_info=error)
-            return Problem(500, "internal", "Something went wrong here; the log says what.")
+            return Problem(500, "internal", "Internal error; see the log.")
 
 
 def problem_response(problem: Problem) -> Response:
-    """A problem as an answer to HTTP, or to a WebSocket handshake."""
+    """The response of a problem, to a request or to a WebSocket handshake."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
@@ -124,11 +107,22 @@ def problem_response(problem: Problem) -> Response:
     )
 
 
-def _refused(refusal: Refusal) -> Problem:
-    status, code, detail = next(_REFUSALS[kind] for kind in type(refusal).__mro__ if kind in _REFUSALS)
-    headers = RETRY_AFTER if status == 503 else {}
-    return Problem(status, code, detail or _sentence(refusal), headers=headers)
+def _refusal_problem(refusal: Refusal, refusals: Mapping[type[Refusal], ProblemKind]) -> Problem:
+    kind = next(refusals[base] for base in type(refusal).__mro__ if base in refusals)
+    headers = RETRY_AFTER if kind.status == 503 else {}
+    return Problem(kind.status, kind.code, kind.detail or _sentence(refusal), headers=headers)
 
 
 def _sentence(error: Exception) -> str:
     return str(error) or type(error).__name__
+
+
+class ProblemModel(TypedDict):
+    """An error in one sentence (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    code: str

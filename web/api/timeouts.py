@@ -1,39 +1,63 @@
-"""How long a request waits for the house before its client is told that something is away.
+"""Timeouts of API calls to actors, and the checks that precede slow or refusable calls.
 
-Whatever works answers in milliseconds. So these are not what an answer may
-cost, but how long silence is listened to. A client that gets no answer learns
-it with 503, and may ask again.
+A working actor replies in milliseconds; a timeout is how long a request waits for a
+reply that does not come. The client then gets a 503 and may retry.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from actors.database.messages import SessionsQuery
+from actors.database.sessions.messages import SessionsQuery
+from actors.monitor.messages import HealthQuery
+from runtime import AskFailed, MailboxFull
 
+from ..errors import Problem
 from .addresses import ActorAddresses
 
-LOOK: Final = 2.0
-"""Seconds for what is known from memory, or in a few rows by an index: a person at a page waits for it."""
-COMMIT: Final = 2.0
-"""Seconds until a command that cannot be kept is refused; the session_controller gives its commits as long.
+QUERY_TIMEOUT: Final = 2.0
+"""Seconds for a query answered from memory or by a few indexed rows."""
+COMMAND_TIMEOUT: Final = 2.0
+"""Seconds for a command to commit; the session controller allows its own commits as long.
 
-A commit under way may be done in spite of it; what has not begun by then is not begun any more.
+A commit in progress may still succeed after the timeout; one that has not begun by then is not begun.
 """
-COUNT: Final = 10.0
-"""Seconds for what is counted among any number of rows: by default the server ends a statement then."""
-START: Final = 15.0
-"""Seconds until a session is at work, after the commit that it should be."""
-STOP: Final = 25.0
-"""Longer than the session_controller gives a session to end."""
+ANALYTICS_TIMEOUT: Final = 10.0
+"""Seconds for aggregates over any number of rows; the default statement timeout of the database."""
+START_TIMEOUT: Final = 15.0
+"""Seconds for a session to start, after its desired state is committed."""
+STOP_TIMEOUT: Final = 25.0
+"""Seconds for a session to stop; longer than the session controller's own limit."""
+
+UNHEALTHY_RETRY_AFTER: Final = {"Retry-After": "5"}
 
 
-async def require_record(doors: ActorAddresses) -> None:
-    """Pass once the record has answered something that is quick to answer.
+async def require_database(actors: ActorAddresses) -> None:
+    """Check that the database answers a quick query, before a slow one.
 
-    Before what may take long: a database that works hard is waited for, and one that is silent is not.
+    So a request waits for a busy database, and not for one that does not answer.
 
     Raises:
-        AskFailed, MailboxFull, RecordAway
+        AskFailed, MailboxFull, DatabaseUnavailable: it gives no answer.
     """
-    await doors.reader.ask(SessionsQuery(limit=1), timeout=LOOK)
+    await actors.reader.ask(SessionsQuery(limit=1), timeout=QUERY_TIMEOUT)
+
+
+async def require_healthy(actors: ActorAddresses) -> None:
+    """Check that no critical service is known to be broken; an unknown status passes.
+
+    Raises:
+        Problem: 503 with the reasons.
+    """
+    try:
+        view = await actors.monitor.ask(HealthQuery(), timeout=QUERY_TIMEOUT)
+    except (AskFailed, MailboxFull):
+        return  # the statuses are unknown; the call itself fails if a service is unavailable
+    if view.blocking_issues:
+        reasons = "; ".join(view.blocking_issues)
+        raise Problem(
+            503,
+            "unhealthy",
+            f"Cannot start bot: Critical services are not healthy: {reasons}",
+            headers=UNHEALTHY_RETRY_AFTER,
+        )

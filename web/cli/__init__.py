@@ -25,6 +25,7 @@ from .commands.up import up
 from .commands.verify import verify
 from .commands.watch import watch
 from .errors import CommandFailed
+from .plugins import plugin_commands
 from .render.output import version
 
 __all__ = ["app", "main"]
@@ -45,8 +46,8 @@ app.add_typer(tasks)
 app.add_typer(portal)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"botvisor {version()}")
         raise typer.Exit
 
@@ -67,6 +68,8 @@ def main() -> NoReturn:
     cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="replace")
     # What parts log that a command works with goes to standard error; `up` sets its own level.
     configure_logs("warning")
+    for group in plugin_commands(sys.argv[1:]):
+        app.add_typer(group)
     try:
         app(prog_name="botvisor")
     except SettingsError as error:

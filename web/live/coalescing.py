@@ -1,4 +1,4 @@
-"""What sessions repeat at every look, told by turns, so that many sessions are no flood for every client."""
+"""Coalesces repeated session events, so that many sessions do not flood every WebSocket client."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from actors.sessions.events import SessionEvent
 
 
 class EventCoalescer:
-    """Keeps the latest event of each session and type until it is the session's turn."""
+    """Holds back the latest event of each session and type until it is flushed."""
 
     def __init__(self) -> None:
-        self._waiting: dict[UUID, dict[type[SessionEvent], SessionEvent]] = {}
-        """Sessions in the order of their turns, each with what waits, the oldest first."""
+        self._pending: dict[UUID, dict[type[SessionEvent], SessionEvent]] = {}
+        """Sessions in the order in which they were added; the events of each, oldest first."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """Return the number of sessions with pending events."""
+        return len(self._pending)
 
-    def put(self, event: SessionEvent) -> None:
-        """Let an event wait, in the place of an older one of its type."""
-        events = self._waiting.setdefault(event.session_id, {})
+    def add(self, event: SessionEvent) -> None:
+        """Hold back an event; it replaces an older one of its session and type."""
+        events = self._pending.setdefault(event.session_id, {})
         events.pop(type(event), None)
         events[type(event)] = event
 
-    def of(self, session: UUID) -> Iterator[SessionEvent]:
-        """What waits of one session, which has its turn now: something follows that may not overtake it."""
-        return iter(self._waiting.pop(session, {}).values())
+    def flush(self, session: UUID) -> Iterator[SessionEvent]:
+        """Remove and return the events of one session, before an event that must not overtake them."""
+        return iter(self._pending.pop(session, {}).values())
 
-    def take(self, most: int, first: Collection[UUID]) -> Iterator[SessionEvent]:
-        """What waits of these sessions, and then of so many of those that wait longest."""
-        for session in first:
-            yield from self.of(session)
-        for session in list(self._waiting)[:most]:
-            yield from self.of(session)
+    def flush_next(self, limit: int, chosen: Collection[UUID]) -> Iterator[SessionEvent]:
+        """Remove and return the events of the chosen sessions, then of the ``limit`` that wait longest."""
+        for session in chosen:
+            yield from self.flush(session)
+        for session in list(self._pending)[:limit]:
+            yield from self.flush(session)

@@ -1,4 +1,4 @@
-"""The frames that wait for one WebSocket client: bounded, and a snapshot instead of a backlog."""
+"""The bounded queue of frames for one WebSocket client; a client that falls behind gets a snapshot."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .frames import Frame, Position
 from .topics import EVERYTHING, Interest
 
 CAPACITY: Final = 1024
-MOST_BYTES: Final = 65_536
-"""What is taken at once: a client has a time limit for each send."""
+MAX_BATCH_BYTES: Final = 65_536
+"""Size of a batch: each send to a client has a time limit."""
 
 
 class Feed:
-    """Made by the client's connection and filled by the hub.
+    """The frames for one client, created by its connection and filled by the hub.
 
-    A client that reads too slowly loses what waits for it, all at once, and
-    gets a fresh snapshot that says how much that was. Leave it by leaving its
-    ``with`` block; the hub forgets it then.
+    If a client reads too slowly, all waiting frames are dropped at once, and it
+    gets a new snapshot with the number of missed frames. Leaving the ``with``
+    block closes the feed; the hub then drops it.
     """
 
     def __init__(
@@ -33,19 +33,19 @@ class Feed:
         capacity: int = CAPACITY,
     ) -> None:
         self.resume = resume
-        """Where the client says it was."""
+        """The last frame that the client has, if it reconnects."""
         self.interest = interest
-        """What the client wants to be told."""
-        self.left = False
-        """The client is gone."""
+        """The topics and sessions that the client has subscribed to."""
+        self.closed = False
+        """Whether the client has left."""
         self.position = Position(epoch="", seq=0)
-        """How far the client has come."""
+        """The last frame that the client has received."""
         self._capacity = capacity
-        self._waiting: deque[Frame] = deque()
+        self._frames: deque[Frame] = deque()
         self._missed = 0
-        self._catch_up: Callable[[Feed, int], Frame] | None = None
+        self._make_snapshot: Callable[[Feed, int], Frame] | None = None
         self._ended = False
-        self._reader = trio.lowlevel.ParkingLot()
+        self._parked = trio.lowlevel.ParkingLot()
 
     def __enter__(self) -> Self:
         return self
@@ -53,72 +53,72 @@ class Feed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.left = True
-        self._waiting.clear()
+        self.closed = True
+        self._frames.clear()
 
-    # The hub's side
+    # For the hub
 
-    def begin(self, epoch: str, first: Iterable[Frame], catch_up: Callable[[Feed, int], Frame]) -> None:
-        """Start with these frames; ``catch_up`` makes a snapshot for one who missed so many."""
+    def start(self, epoch: str, first: Iterable[Frame], make_snapshot: Callable[[Feed, int], Frame]) -> None:
+        """Start with these frames; ``make_snapshot`` takes the number of missed frames."""
         self.position = Position(epoch=epoch, seq=0)
-        self._waiting.extend(first)
-        self._catch_up = catch_up
-        self._reader.unpark_all()
+        self._frames.extend(first)
+        self._make_snapshot = make_snapshot
+        self._parked.unpark_all()
 
-    def offer(self, frame: Frame) -> None:
-        """Add a frame, if the client wants it; never waits."""
-        if not self.interest.wants(frame.topic, frame.session):
+    def append(self, frame: Frame) -> None:
+        """Add a frame if the client has subscribed to it; never waits."""
+        if not self.interest.includes(frame.topic, frame.session):
             return
         if self._missed:
             self._missed += 1
-        elif len(self._waiting) < self._capacity:
-            self._waiting.append(frame)
+        elif len(self._frames) < self._capacity:
+            self._frames.append(frame)
         else:
-            self.skip(len(self._waiting) + 1)
-        self._reader.unpark_all()
+            self.skip(len(self._frames) + 1)
+        self._parked.unpark_all()
 
     def skip(self, missed: int) -> None:
-        """Give up what waits, for a snapshot."""
-        self._waiting.clear()
+        """Drop the waiting frames and this many more; the client gets a snapshot instead."""
+        self._frames.clear()
         self._missed += missed
-        self._reader.unpark_all()
+        self._parked.unpark_all()
 
     def end(self) -> None:
-        """No more frames will come."""
+        """End the feed: the hub adds no more frames."""
         self._ended = True
-        self._reader.unpark_all()
+        self._parked.unpark_all()
 
-    # The client's side
+    # For the client's connection
 
-    def turn_to(self, interest: Interest) -> None:
-        """From now on tell what the client wants now, beginning with how that stands."""
+    def change_interest(self, interest: Interest) -> None:
+        """Change the subscription: drop waiting frames outside of it and add a snapshot."""
         self.interest = interest
-        self._waiting = deque(frame for frame in self._waiting if interest.wants(frame.topic, frame.session))
-        if self._catch_up is not None:
-            self._waiting.append(self._catch_up(self, 0))
-        self._reader.unpark_all()
+        self._frames = deque(frame for frame in self._frames if interest.includes(frame.topic, frame.session))
+        if self._make_snapshot is not None:
+            self._frames.append(self._make_snapshot(self, 0))
+        self._parked.unpark_all()
 
-    async def take(self) -> bytes | None:
-        """All that waits, up to a size, as it goes over the network; None once the hub ended the feed."""
+    async def next_batch(self) -> bytes | None:
+        """Wait for frames and return them encoded, up to a size; None after the hub has ended the feed."""
         while not self._ended:
             frame = self._next()
             if frame is not None:
                 return self._collect(frame)
-            await self._reader.park()
+            await self._parked.park()
         return None
 
     def _collect(self, frame: Frame) -> bytes:
-        batch, size = [frame.wire], len(frame.wire)
-        while self._waiting and size < MOST_BYTES:
-            frame = self._waiting.popleft()
-            batch.append(frame.wire)
-            size += len(frame.wire)
+        batch, size = [frame.encoded], len(frame.encoded)
+        while self._frames and size < MAX_BATCH_BYTES:
+            frame = self._frames.popleft()
+            batch.append(frame.encoded)
+            size += len(frame.encoded)
         self.position = Position(epoch=self.position.epoch, seq=frame.seq)
-        # A lone frame stays the one object that all clients share.
+        # A single frame is not copied: all clients share its bytes.
         return batch[0] if len(batch) == 1 else b"".join(batch)
 
     def _next(self) -> Frame | None:
-        if self._missed and self._catch_up is not None:
+        if self._missed and self._make_snapshot is not None:
             missed, self._missed = self._missed, 0
-            return self._catch_up(self, missed)
-        return self._waiting.popleft() if self._waiting else None
+            return self._make_snapshot(self, missed)
+        return self._frames.popleft() if self._frames else None

@@ -1,4 +1,4 @@
-"""What goes over a WebSocket: numbered, encoded once for all clients, and remembered for a while."""
+"""WebSocket frames: numbered, encoded once for all clients, and kept for clients that reconnect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FINAL_TEXT: Final = 0x81
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """How far a client had come: the last number it saw, and in which epoch."""
+    """The last frame that a client has: its number and epoch."""
 
     epoch: str
     seq: int
@@ -26,19 +26,19 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One message, ready to be sent."""
+    """One encoded message."""
 
     seq: int
     topic: Topic
     session: UUID | None
-    """The session that it is about, where there is one."""
-    wire: bytes
-    """A WebSocket's text frame, header and all: what a server sends is the same bytes for every client."""
+    """The session that it belongs to, if any."""
+    encoded: bytes
+    """A WebSocket text frame with its header; the same bytes for every client."""
 
     @property
     def text(self) -> str:
-        """The message without the frame's header."""
-        return self.wire[{126: 4, 127: 10}.get(self.wire[1], 2) :].decode()
+        """The message without the frame header."""
+        return self.encoded[{126: 4, 127: 10}.get(self.encoded[1], 2) :].decode()
 
 
 def encode(
@@ -48,8 +48,9 @@ def encode(
     timestamp: datetime | None = None,
     *,
     session: UUID | None = None,
+    topic: Topic | None = None,
 ) -> Frame:
-    """Put data into the Compatibility API's envelope."""
+    """Encode a message in the envelope of the Compatibility API."""
     envelope = {
         "type": kind,
         "data": data,
@@ -57,16 +58,19 @@ def encode(
         "epoch": position.epoch,
         "seq": position.seq,
     }
-    # Escaped to ASCII: half a surrogate pair in a portal's text must not break
-    # the encoding of a frame, which goes to everybody. What is no JSON is told as text.
+    # Escaped to ASCII: a lone surrogate in a portal's text must not break the
+    # encoding of a frame for all clients. Values that are no JSON become text.
     payload = json.dumps(envelope, separators=(",", ":"), default=str).encode()
     return Frame(
-        seq=position.seq, topic=topic_of(kind), session=session, wire=_header(len(payload)) + payload
+        seq=position.seq,
+        topic=topic or topic_of(kind),
+        session=session,
+        encoded=_header(len(payload)) + payload,
     )
 
 
 def _header(length: int) -> bytes:
-    """The head of an unmasked frame that is a whole message of text (RFC 6455, 5.2)."""
+    """Return the header of an unmasked frame that is a whole text message (RFC 6455, 5.2)."""
     if length < 126:
         return bytes((_FINAL_TEXT, length))
     if length < 65_536:
@@ -75,22 +79,22 @@ def _header(length: int) -> bytes:
 
 
 class FrameLog:
-    """Numbers frames from 1 within an epoch, and keeps each topic's latest for clients that come back.
+    """Numbers frames from 1 within an epoch, and keeps the latest of each topic for clients that reconnect.
 
-    An epoch ends with the log: numbers of another epoch say nothing here.
+    An epoch lasts as long as the log; positions of other epochs cannot be resumed.
     """
 
     def __init__(self, epoch: str, *, length: int) -> None:
         self._epoch = epoch
         self._seq = 0
-        # By topic, so that a busy one does not push out what happened in a quiet one.
+        # By topic, so that a busy topic does not evict the frames of a quiet one.
         self._latest = {topic: deque[Frame](maxlen=length) for topic in Topic}
-        self._forgotten = dict.fromkeys(Topic, 0)
-        """The last number of each topic that is not kept any more."""
+        self._evicted = dict.fromkeys(Topic, 0)
+        """The number of the last evicted frame of each topic."""
 
     @property
     def position(self) -> Position:
-        """Where somebody stands who has seen all."""
+        """The position of a client that has received all frames."""
         return Position(epoch=self._epoch, seq=self._seq)
 
     def append(
@@ -100,30 +104,31 @@ class FrameLog:
         timestamp: datetime | None = None,
         *,
         session: UUID | None = None,
+        topic: Topic | None = None,
     ) -> Frame:
-        """The next frame for everybody who wants it."""
+        """Add and return the next frame."""
         self._seq += 1
-        frame = encode(kind, data, self.position, timestamp, session=session)
+        frame = encode(kind, data, self.position, timestamp, session=session, topic=topic)
         latest = self._latest[frame.topic]
         if len(latest) == latest.maxlen:
-            self._forgotten[frame.topic] = latest[0].seq
+            self._evicted[frame.topic] = latest[0].seq
         latest.append(frame)
         return frame
 
-    def aside(self, kind: str, data: Json) -> Frame:
-        """A frame for one client only; it bears the latest number and takes none."""
+    def encode_unnumbered(self, kind: str, data: Json) -> Frame:
+        """Encode a frame for one client, with the latest number and without adding it to the log."""
         return encode(kind, data, self.position)
 
     def since(self, position: Position, interest: Interest) -> list[Frame] | None:
-        """What came after a position, of what is wanted; None where that is not known any more."""
+        """Return the frames after a position that ``interest`` includes; None if some were evicted."""
         if position.epoch != self._epoch or not 0 <= position.seq <= self._seq:
             return None
-        if any(position.seq < self._forgotten[topic] for topic in interest.topics):
+        if any(position.seq < self._evicted[topic] for topic in interest.topics):
             return None
         missed = [
             frame
             for topic in interest.topics
             for frame in self._latest[topic]
-            if frame.seq > position.seq and interest.wants(topic, frame.session)
+            if frame.seq > position.seq and interest.includes(topic, frame.session)
         ]
         return sorted(missed, key=lambda frame: frame.seq)

@@ -1,16 +1,17 @@
-"""Events of the house as what WebSocket clients are told; pure."""
+"""Maps events of the bus to WebSocket messages; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from actors.analytics.events import AnalyticsUpdated
 from actors.database.events import ConfigurationChanged, ConfigurationRefreshRequested
 from actors.database.rows import JobStatus
-from actors.monitor.events import ServiceChanged
+from actors.monitor.messages import ServiceChanged
 from actors.monitor.status import ServiceName
 from actors.sessions.events import (
     CheckStarted,
@@ -25,39 +26,46 @@ from runtime import ChildFailed, ChildStarted, ChildState, ChildStopped, describ
 
 from ..api.realtime.events import RealtimeUpdate
 from ..api.serializers import Json, iso
+from .topics import Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveMessage:
-    """One message to all clients, before it has a number."""
+    """One WebSocket message, before it is numbered and encoded."""
 
     type: str
     data: Json
     timestamp: datetime
     session: UUID | None = None
-    """The session that it is about, where there is one."""
+    """The session that it belongs to, if any."""
+    topic: Topic | None = None
+    """Its topic; None means that of its type, see `topics.TOPIC_OF`."""
+
+
+Translation: TypeAlias = Callable[[Any], Iterable[LiveMessage]]
+"""Translates one event of a plugin into messages, in order."""
 
 
 def messages_of(event: object) -> Iterator[LiveMessage]:
-    """What clients are told of an event, in order; nothing of those that are none of their business."""
+    """Return the messages of an event, in order; none for events that are not published."""
     match event:
         case CheckStarted():
-            yield _of_session(event, "checking_jobs", _checking_jobs(event))
+            yield _session_message(event, "checking_jobs", _checking_jobs(event))
         case JobProcessed():
-            yield _of_session(event, "job_processed", _job_processed(event))
+            yield _session_message(event, "job_processed", _job_processed(event))
             if event.status in (JobStatus.ACCEPTED, JobStatus.REJECTED):
-                yield _of_session(event, f"job_{event.status}", _job_decided(event))
+                yield _session_message(event, f"job_{event.status}", _job_decided(event))
         case CycleCompleted():
             if event.total_jobs == 0:
-                yield _of_session(event, "no_jobs", _no_jobs(event))
+                yield _session_message(event, "no_jobs", _no_jobs(event))
             else:
-                yield _of_session(event, "job_processing_complete", _jobs_complete(event))
-            yield _of_session(event, "cycle_complete", _cycle_complete(event))
+                yield _session_message(event, "job_processing_complete", _jobs_complete(event))
+            yield _session_message(event, "cycle_complete", _cycle_complete(event))
         case SessionDegraded():
             data: Json = {"message": event.message, "session_id": str(event.session_id)}
-            yield _of_session(event, "error", data)
+            yield _session_message(event, "error", data)
         case ResultsReported() | RejectedReported():
-            yield _of_session(event, "metric_update", _report(event))
+            yield _session_message(event, "metric_update", _report(event))
         case AnalyticsUpdated():
             data = {
                 "message": event.message,
@@ -73,7 +81,7 @@ def messages_of(event: object) -> Iterator[LiveMessage]:
                 type="configuration_updated", data=_configuration_updated(event), timestamp=datetime.now(UTC)
             )
         case ConfigurationRefreshRequested():
-            data = {"message": "The sessions are asked to read their configuration again"}
+            data = {"message": "Sessions read their configuration again"}
             yield LiveMessage(type="config_refresh_requested", data=data, timestamp=datetime.now(UTC))
         case ServiceChanged():
             data = _service_changed(event)
@@ -91,7 +99,7 @@ def messages_of(event: object) -> Iterator[LiveMessage]:
             return
 
 
-def _of_session(event: SessionEvent, kind: str, data: Json) -> LiveMessage:
+def _session_message(event: SessionEvent, kind: str, data: Json) -> LiveMessage:
     return LiveMessage(type=kind, data=data, timestamp=event.timestamp, session=event.session_id)
 
 
@@ -99,7 +107,7 @@ def _checking_jobs(event: CheckStarted) -> Json:
     return {
         "session_id": str(event.session_id),
         "iteration": event.cycle,
-        "message": f"Looking for jobs, time {event.cycle}",
+        "message": f"Check {event.cycle} started",
     }
 
 
@@ -107,7 +115,7 @@ def _no_jobs(event: CycleCompleted) -> Json:
     return {
         "session_id": str(event.session_id),
         "iteration": event.cycle,
-        "message": "There are no jobs at the portal",
+        "message": "No jobs at the portal",
     }
 
 
@@ -123,7 +131,7 @@ def _jobs_complete(event: CycleCompleted) -> Json:
         "total_accepted": event.total_accepted,
         "total_rejected": event.total_rejected,
         "total_skipped": event.total_skipped,
-        "message": f"Of {event.total_jobs} jobs {event.accepted} accepted, {event.rejected} rejected",
+        "message": f"{event.accepted} of {event.total_jobs} jobs accepted, {event.rejected} rejected",
     }
 
 
@@ -157,7 +165,7 @@ def _configuration_updated(event: ConfigurationChanged) -> Json:
         "check_interval_seconds": float(configuration.check_interval_seconds),
         "max_accept_per_run": configuration.max_accept_per_run,
         "job_type_filter": configuration.job_type_filter,
-        "message": f"Configuration {configuration.config_name} was changed: {', '.join(event.changed)}",
+        "message": f"Configuration {configuration.config_name} changed: {', '.join(event.changed)}",
         "config_id": str(configuration.id),
         "changed": list(event.changed),
     }

@@ -1,4 +1,4 @@
-"""What WebSocket clients may subscribe to: a few topics, and sessions by id."""
+"""The subscriptions of WebSocket clients: topics, and sessions by id."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from ..api.serializers import Json
 
 
 class Topic(StrEnum):
-    """What a message is about; each type of message has one."""
+    """The topic of a message; each message type has one."""
 
     SESSIONS = "sessions"
-    """How the bot and its sessions stand: states, log-ins, trouble, and each look at a portal."""
+    """The bot and its sessions: states, logins, errors, and each check of a portal."""
     JOBS = "jobs"
-    """What became of each job."""
+    """The outcome of each job."""
     QUEUE = "queue"
     """The counts of the task queue."""
     TREE = "tree"
-    """Starts, failures and stops in the tree of actors."""
+    """Starts, failures and stops in the supervisor tree."""
     HEALTH = "health"
-    """Services that came or went."""
+    """Changes of the status of services."""
     ANALYTICS = "analytics"
-    """Figures: what a session reports, and those of a period."""
+    """Reports of sessions, and the analytics of a period."""
     CONFIGURATION = "configuration"
-    """The rules of the bot were changed, or asked for anew."""
+    """Configurations that were changed or are to be read again."""
+    PLUGINS = "plugins"
+    """Messages of the capabilities of plugins."""
 
 
 TOPIC_OF: Final[Mapping[str, Topic]] = {
@@ -38,33 +40,33 @@ TOPIC_OF: Final[Mapping[str, Topic]] = {
     **dict.fromkeys(("analytics_update", "metric_update"), Topic.ANALYTICS),
     **dict.fromkeys(("configuration_updated", "config_refresh_requested"), Topic.CONFIGURATION),
 }
-"""All other types are about sessions."""
+"""Topics by message type; all other types belong to sessions."""
 
 
 def topic_of(kind: str) -> Topic:
-    """The topic of a type of message."""
+    """Return the topic of a message type."""
     return TOPIC_OF.get(kind, Topic.SESSIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interest:
-    """What a client wants to be told. Everything, unless it says otherwise."""
+    """The subscription of a client; by default everything."""
 
     topics: frozenset[Topic] = frozenset(Topic)
     sessions: frozenset[UUID] | None = None
-    """Of other sessions nothing is told; None does not choose among them."""
+    """None includes all sessions."""
 
-    def wants(self, topic: Topic, session: UUID | None) -> bool:
-        """Whether a message is for this client. One that is about no session is for all sessions."""
+    def includes(self, topic: Topic, session: UUID | None) -> bool:
+        """Whether a message is part of the subscription. Messages of no session are part of every one."""
         return topic in self.topics and (session is None or self.sessions is None or session in self.sessions)
 
-    def described(self) -> Json:
-        """What a client is told that it is subscribed to; ``sessions`` is null where it is all of them."""
+    def as_json(self) -> Json:
+        """Return the subscription for the client; ``sessions`` is null if it includes all sessions."""
         sessions = None if self.sessions is None else sorted(map(str, self.sessions))
         return {"topics": sorted(self.topics), "sessions": sessions}
 
-    def with_more(self, topics: frozenset[Topic], sessions: frozenset[UUID]) -> Interest:
-        """With these as well; who wanted everything wants only these. With none of both: everything."""
+    def extended(self, topics: frozenset[Topic], sessions: frozenset[UUID]) -> Interest:
+        """Return it with these added. The first choice replaces the default; no choice at all restores it."""
         if not topics and not sessions:
             return EVERYTHING
         known = frozenset[Topic]() if self.topics == EVERYTHING.topics else self.topics
@@ -73,8 +75,8 @@ class Interest:
             sessions=(self.sessions or frozenset()) | sessions if sessions else self.sessions,
         )
 
-    def with_less(self, topics: frozenset[Topic], sessions: frozenset[UUID]) -> Interest:
-        """Without these. Who did not choose among the sessions loses none of them."""
+    def reduced(self, topics: frozenset[Topic], sessions: frozenset[UUID]) -> Interest:
+        """Return it without these. If it includes all sessions, it keeps all of them."""
         return Interest(
             topics=self.topics - topics,
             sessions=None if self.sessions is None else self.sessions - sessions,

@@ -1,4 +1,7 @@
-"""The page's files, served from memory: read once, small, and nothing else of the disk can be reached."""
+"""Serves static files from memory.
+
+All files of a folder are read once, at start; no request reads the disk, so no path can leave the folder.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,28 @@ import mimetypes
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NotRequired
 
 from quart import Blueprint, Response, request
+from typing_extensions import TypedDict
 from werkzeug.exceptions import NotFound
 
 FOLDER: Final = Path(__file__).parent / "static"
 
-# What the system's own tables say of these differs, and a module script must be of a JavaScript type.
+# MIME tables differ between systems; browsers load a module script only with a JavaScript type.
 _TYPES: Final = {".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class PageQuery(TypedDict):
+    """Query parameters of the page."""
+
+    token: NotRequired[str]
+    """The access token, on the first visit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One file as it is sent."""
+    """Content and headers of one file."""
 
     content: bytes
     content_type: str
@@ -28,35 +39,35 @@ class Asset:
 
 
 class Assets:
-    """The files of a folder by name: all of them, or ``only`` some."""
+    """The files of a folder and its sub-folders by relative path: all of them, or ``only`` these paths."""
 
     def __init__(self, folder: Path = FOLDER, *, only: Collection[str] | None = None) -> None:
         self._assets = {
-            path.name: _asset(path)
-            for path in sorted(folder.iterdir())
-            if path.is_file() and (only is None or path.name in only)
+            path.relative_to(folder).as_posix(): _asset(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and (only is None or path.relative_to(folder).as_posix() in only)
         }
 
     def blueprint(self) -> Blueprint:
-        """The route under ``/static``."""
+        """Build the route under ``/static``."""
         blueprint = Blueprint("assets", __name__)
 
-        @blueprint.get("/static/<name>")
+        @blueprint.get("/static/<path:name>")
         async def asset(name: str) -> Response:
             return self.answer(name)
 
         return blueprint
 
     def answer(self, name: str, status: int = 200) -> Response:
-        """The file as an answer, or that the client has it already.
+        """Answer with the file, or with 304 if the client has the current version.
 
         Raises:
-            NotFound: there is no such file.
+            NotFound: no file has this name.
         """
         asset = self._assets.get(name)
         if asset is None:
             raise NotFound
-        # Asked for each time, so that a page and its scripts are always of one version.
+        # Browsers revalidate every time, so that a page and its scripts always have the same version.
         headers = {"ETag": f'"{asset.etag}"', "Cache-Control": "no-cache"}
         if status == 200 and request.if_none_match.contains(asset.etag):
             return Response(b"", status=304, headers=headers)

@@ -1,4 +1,4 @@
-"""The practice portal: a real web site with jobs to work on, seeded, with the moods of a real one.
+"""The practice portal: a web site with jobs from a seed, and with the faults of a real portal.
 
-A separate site in a process of its own (`python -m web.practice`); it imports nothing of botvisor.
+It runs in its own process (`python -m web.practice`) and imports nothing else of botvisor.
 """

@@ -1,4 +1,4 @@
-"""Run the practice portal: settings in on stdin, its address out on stdout, then serve until told to stop."""
+"""Runs the practice portal: reads settings from stdin, prints its URL on stdout, and serves until stopped."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from functools import partial
 import trio
 
 from .server import CannotServe, serve
-from .settings import SettingsError, read_settings
+from .settings import SiteSettingsError, read_settings
 
 
 def main() -> int:
-    """Return the exit code: 0 after an orderly stop, 2 for unusable settings, 1 when it cannot serve."""
+    """Return the exit code: 0 after a stop, 2 for invalid settings, 1 if it cannot serve."""
     try:
         settings = read_settings(sys.stdin.buffer.readline())
         trio.run(partial(serve, settings, announce=_announce, parent=sys.stdin.fileno()))
-    except SettingsError as error:
-        return _refuse(error, 2)
+    except SiteSettingsError as error:
+        return _fail(error, 2)
     except CannotServe as error:
-        return _refuse(error, 1)
+        return _fail(error, 1)
     return 0
 
 
@@ -29,7 +29,7 @@ def _announce(url: str) -> None:
     sys.stdout.flush()
 
 
-def _refuse(error: Exception, code: int) -> int:
+def _fail(error: Exception, code: int) -> int:
     sys.stderr.write(f"practice portal: {error}\n")
     return code
 

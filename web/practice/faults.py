@@ -1,4 +1,4 @@
-"""The moods of a web site: which answers are slow, fail before or after they did their work, or look new."""
+"""Fault injection: responses that are slow, fail before or after their work, or have new markup."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from random import Random
 
 
 class Failure(StrEnum):
-    """When an answer turns into a 500."""
+    """When a response becomes a 500."""
 
     BEFORE = "before"
-    """Nothing was done."""
+    """Before the work was done."""
     AFTER = "after"
-    """It was done, and only the answer got lost: what an accept looks like whose outcome is unknown."""
+    """After the work was done: an accept whose outcome is unknown to the client."""
 
 
 class Redesign(StrEnum):
-    """What of a page is named otherwise than before."""
+    """Which names in the HTML change."""
 
     IDS = "id"
     CLASSES = "class"
@@ -26,7 +26,7 @@ class Redesign(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """How one answer will go."""
+    """The faults of one response."""
 
     slow: bool
     failure: Failure | None
@@ -34,31 +34,31 @@ class Fault:
 
 
 class FaultInjector:
-    """Draws a mood for each answer from a stream of its own seed."""
+    """Draws the faults of each response from a seeded random stream."""
 
     def __init__(
         self, *, seed: int, slow_share: float, error_share: float, markup_share: float = 0.0
     ) -> None:
         self._random = Random(seed)
-        # Of its own, so that the other quirks come when they came before there was this one.
+        # A stream of its own, so that redesigns do not change the sequence of the other faults.
         self._markup = Random(f"{seed}:markup")
         self._markup_share = markup_share
         self._slow_share = slow_share
         self._error_share = error_share
 
-    def mood(self) -> Fault:
-        """Return how the next answer goes; each quirk is independent of the others' shares."""
+    def draw(self) -> Fault:
+        """Return the faults of the next response; each is independent of the shares of the others."""
         slow, fails, when = (self._random.random() for _ in range(3))
-        changes, what = self._markup.random(), self._markup.choice(list(Redesign))
+        chance, what = self._markup.random(), self._markup.choice(list(Redesign))
         return Fault(
-            redesign=what if changes < self._markup_share else None,
+            redesign=what if chance < self._markup_share else None,
             slow=slow < self._slow_share,
             failure=(Failure.BEFORE if when < 0.5 else Failure.AFTER) if fails < self._error_share else None,
         )
 
 
 def redesigned(html: str, what: Redesign) -> str:
-    """Return a page whose ids, or classes, all have another name; it reads and works as before."""
+    """Return a page with all ids or classes renamed; its text and function stay the same."""
     return re.sub(
         rf'(?<=\s){what}="([^"]*)"',
         lambda found: f'{what}="{" ".join(f"{name}-2" for name in found[1].split())}"',

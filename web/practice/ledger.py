@@ -1,7 +1,7 @@
-"""What has happened in the practice world, in one SQLite file that survives kill -9.
+"""Stores the state of the practice portal in one SQLite file that survives kill -9.
 
-Every method is one transaction that has been written when it returns. Times called `now` are seconds on
-the world's clock, which stands still while the portal is down; `wall` is what people read.
+Every method is one transaction, committed when it returns. `now` is in seconds on the portal's clock, which
+stands still while the portal is down; `wall` is the wall-clock time on its pages.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 from .market import Arrival, Schedule
 
 SHOWN_AFTER_SECONDS = 60.0
-"""A job that was decided stays on the table for so long."""
+"""Time for which a decided job stays in the table."""
 SHOWN_DECIDED = 50
-"""At most so many of them at once."""
+"""Decided jobs in the table."""
 RESULTS_SHOWN = 500
 KEPT_JOBS = 100_000
-"""Decided jobs older than this many are forgotten, so that the file stays small."""
+"""Decided jobs beyond this number are deleted, so that the file stays small."""
 MAX_SESSIONS = 1000
-"""More logins than that end the oldest."""
+"""Login sessions; a new one beyond this ends the oldest."""
 
-# NORMAL in WAL mode loses nothing when the process is killed; only a power cut can cost the last moment.
+# NORMAL in WAL mode loses nothing when the process is killed; only a power failure can lose the last writes.
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -65,8 +65,8 @@ CREATE TABLE IF NOT EXISTS sessions (
 """
 
 
-class Status(StrEnum):
-    """What has become of a job."""
+class PostingStatus(StrEnum):
+    """The status of a job."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -75,8 +75,8 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One job as the pages show it."""
+class JobEntry:
+    """One job as shown on the pages."""
 
     ref: str
     submitted: str
@@ -85,7 +85,7 @@ class Entry:
     duration: str
     language: str
     job_type: str
-    status: Status
+    status: PostingStatus
     decided_when: str
     reason: str
 
@@ -94,45 +94,43 @@ _ENTRY = "ref, submitted, appt_date, appt_time, duration, language, job_type, st
 
 
 @contextmanager
-def open_ledger(path: Path) -> Generator[Ledger]:
-    """Open the ledger at a path, making it if it is not there.
+def open_ledger(path: Path) -> Generator[JobLedger]:
+    """Open the ledger at a path, and create it if it does not exist.
 
     Raises:
-        sqlite3.Error: the file cannot be opened, is no database, or is of another making.
+        sqlite3.Error: the file cannot be opened or is not a database of this schema.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript(_SCHEMA)
         connection.execute("INSERT OR IGNORE INTO world VALUES (1, 0, 1, 0, ?)", (secrets.token_hex(32),))
-        yield Ledger(connection)
+        yield JobLedger(connection)
 
 
-class Ledger:
-    """The record of the practice world."""
+class JobLedger:
+    """Jobs, decisions, login sessions and the clock of the practice portal."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def clock(self) -> float:
-        """Return the last time that was written down."""
+        """Return the last saved time of the clock."""
         return float(self._world("clock"))
 
     def secret(self) -> str:
-        """Return the key that form tokens are made with; it stays the same over restarts."""
+        """Return the key that signs form tokens; restarts keep it."""
         return str(self._world("secret"))
 
     def schedule(self) -> Schedule:
-        """Return how far the stream of jobs has come."""
+        """Return the position in the stream of jobs."""
         return Schedule(next_n=int(self._world("next_n")), previous_at=float(self._world("previous_at")))
 
-    def count(self, status: Status) -> int:
-        """Return how many jobs there are of a status."""
+    def count(self, status: PostingStatus) -> int:
+        """Return the number of jobs with a status."""
         row = self._connection.execute("SELECT count(*) FROM jobs WHERE status = ?", (status,)).fetchone()
         return int(row[0])
 
-    def pass_time(
-        self, *, now: float, arrivals: Sequence[Arrival], schedule: Schedule, wall: datetime
-    ) -> None:
-        """Write down what others did until `now`: new jobs arrived, and some were taken."""
+    def advance(self, *, now: float, arrivals: Sequence[Arrival], schedule: Schedule, wall: datetime) -> None:
+        """Advance the clock to `now`: add new jobs, and mark those that others have taken."""
         with self._transaction() as connection:
             connection.executemany(
                 "INSERT INTO jobs"
@@ -154,11 +152,13 @@ class Ledger:
                 (now, schedule.next_n, schedule.previous_at),
             )
 
-    def decide(self, ref: str, status: Status, *, reason: str, now: float, wall: datetime) -> Status | None:
-        """Decide an open job, once; return what the job is then, or None when there is no such job.
+    def decide(
+        self, ref: str, status: PostingStatus, *, reason: str, now: float, wall: datetime
+    ) -> PostingStatus | None:
+        """Decide an open job, once; return its status afterwards, or None if there is no such job.
 
-        A job that is not open stays as it is: the answer tells whether it was decided so before, was
-        decided otherwise, or is somebody else's.
+        A job that is not open does not change: the status says whether it was decided the same way before,
+        was decided otherwise, or was taken by others.
         """
         with self._transaction() as connection:
             connection.execute(
@@ -167,29 +167,29 @@ class Ledger:
                 (status, reason, now, _when(wall), ref, now),
             )
             row = connection.execute("SELECT status FROM jobs WHERE ref = ?", (ref,)).fetchone()
-        return None if row is None else Status(row[0])
+        return None if row is None else PostingStatus(row[0])
 
-    def table(self, *, now: float) -> list[Entry]:
-        """Return every open job and those decided just now, oldest first."""
+    def table(self, *, now: float) -> list[JobEntry]:
+        """Return all open and recently decided jobs, oldest first."""
         return self._entries(
             "WHERE status = 'open' OR n IN (SELECT n FROM jobs WHERE status <> 'open' AND decided_at > ?"
             " ORDER BY decided_at DESC LIMIT ?) ORDER BY n",
             (now - SHOWN_AFTER_SECONDS, SHOWN_DECIDED),
         )
 
-    def results(self) -> list[Entry]:
-        """Return what was decided here, newest first, up to a limit."""
+    def results(self) -> list[JobEntry]:
+        """Return the accepted and rejected jobs, newest first, up to a limit."""
         return self._entries(
             "WHERE status IN ('accepted', 'rejected') ORDER BY decided_at DESC, n DESC LIMIT ?",
             (RESULTS_SHOWN,),
         )
 
-    def result(self, ref: str) -> Entry | None:
-        """Return a job that is not open any more, however old, or None."""
+    def result(self, ref: str) -> JobEntry | None:
+        """Return a job that is not open any more, or None."""
         return next(iter(self._entries("WHERE ref = ? AND status <> 'open'", (ref,))), None)
 
     def begin_session(self, *, now: float) -> str:
-        """Note a login and return its token."""
+        """Save a login session and return its token."""
         token = secrets.token_urlsafe(32)
         with self._transaction() as connection:
             connection.execute("INSERT INTO sessions VALUES (?, ?)", (token, now))
@@ -201,21 +201,24 @@ class Ledger:
         return token
 
     def session_began(self, token: str) -> float | None:
-        """Return when a session began, or None when it is not, or no longer, known."""
+        """Return when a login session began, or None if there is none."""
         row = self._connection.execute("SELECT began_at FROM sessions WHERE token = ?", (token,)).fetchone()
         return None if row is None else float(row[0])
 
     def end_session(self, token: str) -> None:
-        """Forget a login."""
+        """Delete a login session."""
         self._connection.execute("DELETE FROM sessions WHERE token = ?", (token,))
 
     def _world(self, column: str) -> float | str:
         return self._connection.execute(f"SELECT {column} FROM world").fetchone()[0]  # type: ignore[no-any-return]
 
-    def _entries(self, where: str, values: tuple[float | str, ...]) -> list[Entry]:
+    def _entries(self, where: str, values: tuple[float | str, ...]) -> list[JobEntry]:
         rows = self._connection.execute(f"SELECT {_ENTRY} FROM jobs {where}", values).fetchall()
         names = _ENTRY.split(", ")
-        return [Entry(**dict(zip(names, (*row[:7], Status(row[7]), *row[8:]), strict=True))) for row in rows]
+        return [
+            JobEntry(**dict(zip(names, (*row[:7], PostingStatus(row[7]), *row[8:]), strict=True)))
+            for row in rows
+        ]
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:

@@ -1,7 +1,7 @@
-"""Which jobs there are in the practice world: pure, and the same for the same seed.
+"""Generates the jobs of the practice portal from a seed; pure.
 
-Job n is a function of the seed and n alone, so two runs, two machines and two engines meet the same jobs
-in the same order. What has become of them is the ledger's.
+Job n depends only on the seed and n, so two runs, two machines and two engines get the same jobs in the same
+order. The ledger has their status.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ JOB_TYPES = {
     "Sight translation": 3,
     "Escort interpreting": 2,
 }
-"""Each with its weight: mostly by telephone, as at an agency."""
+"""Job types with weights: mostly by telephone, as at a real agency."""
 
 LANGUAGES = {
     "Spanish": 20, "Arabic": 14, "Polish": 12, "Romanian": 10, "Urdu": 8, "Portuguese": 8, "Ukrainian": 7,
@@ -29,31 +29,31 @@ LANGUAGES = {
 
 MINUTES = (15, 20, 30, 30, 30, 45, 60, 60, 90, 120)
 INCOMPLETE_SHARE = 0.04
-"""Share of jobs that come without one of the fields that an interpreter needs."""
+"""Share of jobs without one of the required fields."""
 REQUIRED = ("appt_date", "appt_time", "duration", "language")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """A job as its customer put it up."""
+    """A job as posted by its customer."""
 
     n: int
     ref: str
     lead_days: int
-    """Days from its posting to the appointment."""
+    """Days from the posting to the appointment."""
     appt_time: str
     duration: str
     language: str
     job_type: str
     missing: str | None
-    """The one required field that was left empty, if any."""
+    """The required field that is empty, if any."""
     taken_after: float | None
-    """Seconds until somebody else takes it, or None when nobody does."""
+    """Seconds until another interpreter takes it, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A posting that reached the portal, and when on the world's clock."""
+    """A posting and its time of arrival on the portal's clock."""
 
     posting: Posting
     at: float
@@ -61,11 +61,11 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How far the stream of jobs has come."""
+    """A position in the stream of jobs."""
 
     next_n: int = 1
     previous_at: float = 0.0
-    """When the job before `next_n` arrived, on the world's clock."""
+    """When the job before `next_n` arrived, on the portal's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Market:
 
     def posting(self, n: int) -> Posting:
         """Return job n, counted from 1."""
-        # Every draw is made whatever the settings are, so that turning one quirk off changes nothing else.
+        # All values are drawn with all settings, so that one setting does not change the other values.
         draw = Random(f"{self.seed}:{n}")
         incomplete, which = draw.random(), draw.choice(REQUIRED)
         taken, after = draw.random(), draw.expovariate(1.0)
@@ -97,23 +97,23 @@ class Market:
         )
 
     def gap(self, n: int) -> float:
-        """Return the seconds between the arrivals of job n - 1 and job n; infinite when arrivals are off."""
+        """Return the seconds between the arrivals of jobs n - 1 and n; infinite if arrivals are off."""
         if n <= self.initial_jobs:
             return 0.0
         if self.arrival_seconds == 0:
             return math.inf
         return Random(f"{self.seed}:{n}:gap").expovariate(1.0) * self.arrival_seconds
 
-    def arrivals(self, schedule: Schedule, *, now: float, room: int) -> tuple[list[Arrival], Schedule]:
-        """Return what arrives until `now`, at most `room` jobs, and how far the stream has come then.
+    def arrivals(self, schedule: Schedule, *, now: float, limit: int) -> tuple[list[Arrival], Schedule]:
+        """Return the arrivals until `now`, at most `limit`, and the new position in the stream.
 
-        When the room runs out the stream is held, not lost: the next job comes its gap after `now`.
+        At the limit the stream pauses and loses no job: the next one arrives one gap after `now`.
         """
         arrived: list[Arrival] = []
         for arrival in self._stream(schedule):
             if arrival.at > now:
                 break
-            if len(arrived) >= room:
+            if len(arrived) >= limit:
                 return arrived, Schedule(next_n=arrival.posting.n, previous_at=now)
             arrived.append(arrival)
             schedule = Schedule(next_n=arrival.posting.n + 1, previous_at=arrival.at)

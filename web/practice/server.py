@@ -1,4 +1,4 @@
-"""Serving the practice portal: one listening socket, until told to stop."""
+"""Serves the practice portal on one socket until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from quart_trio import QuartTrio
 
 from .ledger import open_ledger
 from .market import Market
-from .settings import Settings
+from .settings import SiteSettings
 from .site import Site
 from .world import World
 
 BACKLOG = 512
 GRACE_SECONDS = 1.0
-"""How long requests may go on after a stop."""
+"""Time for current requests after a stop."""
 STOP_SECONDS = 3.0
-"""When the process ends over whatever still goes on."""
+"""Time after which a stopping process exits in any case."""
 
 
 class CannotServe(Exception):
-    """The site cannot be brought up; one sentence says why."""
+    """The portal cannot start; the message has the reason."""
 
 
-async def serve(settings: Settings, *, announce: Callable[[str], None], parent: int) -> None:
+async def serve(settings: SiteSettings, *, announce: Callable[[str], None], parent: int) -> None:
     """Serve until SIGTERM or SIGINT, or until `parent`, a file descriptor, is at its end.
 
     Args:
-        announce: called once, with the site's address, when it is listening.
+        announce: called once with the URL when it listens.
 
     Raises:
-        CannotServe: the address cannot be had, or the state file cannot be used.
+        CannotServe: the address or the state file cannot be used.
     """
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         try:
@@ -55,12 +55,14 @@ async def serve(settings: Settings, *, announce: Callable[[str], None], parent: 
                     taken_after_seconds=settings.taken_after_seconds,
                 )
                 site = Site(World(ledger, market, monotonic=trio.current_time), settings)
-                await _serve_until_told(site.app, listener, announce=announce, parent=parent, signals=signals)
+                await _serve_until_stopped(
+                    site.app, listener, announce=announce, parent=parent, signals=signals
+                )
         except sqlite3.Error as error:
             raise CannotServe(f"the state file {settings.state_file} cannot be used: {error}") from error
 
 
-async def _serve_until_told(
+async def _serve_until_stopped(
     app: QuartTrio,
     listener: socket.socket,
     *,
@@ -72,7 +74,7 @@ async def _serve_until_told(
     config.graceful_timeout = GRACE_SECONDS
     config.backlog = BACKLOG
     config.loglevel = "WARNING"
-    # Hypercorn closes what it is given, so it gets a descriptor of its own.
+    # Hypercorn closes its descriptor, so it gets a duplicate.
     config.bind = [f"fd://{os.dup(listener.fileno())}"]
     stop = trio.Event()
     async with trio.open_nursery() as watchers:
@@ -106,21 +108,21 @@ async def _stop_on_signal(signals: AsyncIterator[int], stop: trio.Event) -> None
 
 
 async def _stop_at_end(parent: int, stop: trio.Event) -> None:
-    """Stop when the other end of `parent` is closed, as it is however the parent process ends."""
+    """Stop when the other end of `parent` is closed, which happens however the parent process ends."""
     try:
         await trio.lowlevel.wait_readable(parent)
         while os.read(parent, 4096):
             await trio.lowlevel.wait_readable(parent)
     except PermissionError:
-        return  # a plain file: epoll(7) refuses those, and nobody can close it from afar
+        return  # a regular file: epoll(7) does not support it, and it has no other end
     stop.set()
 
 
 async def _end_in_time(stop: trio.Event) -> None:
-    """Arm an end to the whole process, for a client that stopped reading.
+    """Exit the process if a stop takes too long because a client has stopped reading.
 
-    Hypercorn shields each send from cancellation without a deadline, so nothing milder would do; and the
-    ledger loses nothing by it.
+    Hypercorn shields each send from cancellation without a deadline, so only an exit ends it. The ledger
+    loses nothing.
     """
     await stop.wait()
     signal.signal(signal.SIGALRM, _end)

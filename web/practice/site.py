@@ -1,8 +1,7 @@
-"""The pages of the practice portal: login, the job table, accept and reject, results.
+"""The pages of the practice portal: login, job table, accept and reject, results.
 
-Written as the sites are that bots meet: plain forms with hidden tokens, a session cookie, a redirect
-after each post. What the pages say is read from the ledger each time, so a page reloaded, or an address
-typed by hand, never claims what is not so.
+Built like real portals: plain forms with hidden tokens, a session cookie, a redirect after each POST. Each
+page is rendered from the ledger, so that a reload or a URL typed by hand never shows a false result.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from quart_trio.wrappers import TrioResponse as Response
 from werkzeug.exceptions import HTTPException
 
 from .faults import Failure, Fault, FaultInjector, redesigned
-from .ledger import Status
-from .second_step import SecondStep
-from .settings import Settings
+from .ledger import PostingStatus
+from .second_factor import SecondFactor
+from .settings import SiteSettings
 from .world import World
 
-# Cookies know no ports: other sites on this host see these names, so they must be ours alone.
+# Cookies are shared between ports: other sites on this host see these names, so they must be unique.
 SESSION_COOKIE = "practice_session"
-VISIT_COOKIE = "practice_visit"
-PASSED_COOKIE = "practice_passed"
+BROWSER_COOKIE = "practice_visit"
+TICKET_COOKIE = "practice_passed"
 
 MAX_BODY_BYTES = 65_536
 MAX_REASON = 500
-PLAIN_PATHS = ("/healthz", "/static/")
-"""Without moods: what watches the site must see the site, and styles are no answers."""
+FAULTLESS_PATHS = ("/healthz", "/static/")
+"""Without faults: health checks must see the real state, and static files are no pages."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -46,19 +45,19 @@ HEADERS = {
 
 
 class Site:
-    """The web application over one world; `app` is what a server serves."""
+    """The web application; `app` is the ASGI app to serve."""
 
-    def __init__(self, world: World, settings: Settings) -> None:
+    def __init__(self, world: World, settings: SiteSettings) -> None:
         self._world = world
         self._settings = settings
         self._secret = world.ledger.secret().encode()
-        self._quirks = FaultInjector(
+        self._faults = FaultInjector(
             seed=settings.seed,
             slow_share=settings.slow_share,
             error_share=settings.error_share,
             markup_share=settings.markup_share,
         )
-        self._second_step = SecondStep(settings.totp_secret, self._token)
+        self._second_factor = SecondFactor(settings.totp_secret, self._token)
         app = self.app = QuartTrio(__name__)
         app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         app.before_request(self._fail_before)
@@ -77,75 +76,86 @@ class Site:
             ("GET", "/healthz", self.healthz),
         ):
             app.add_url_rule(path, endpoint=view.__name__, view_func=view, methods=[method])
-        app.register_error_handler(HTTPException, _refused)
+        app.register_error_handler(HTTPException, _http_error)
 
     async def front(self) -> Response:
-        return _see("jobs")
+        """Redirect to the job table."""
+        return _redirect("jobs")
 
     async def healthz(self) -> Response:
+        """Report that the portal is up; never with faults."""
         return Response("ok\n", content_type="text/plain; charset=utf-8")
 
     async def login_page(self) -> Response:
+        """Show the login form."""
         return await self._login_form(HTTPStatus.OK)
 
     async def login(self) -> Response:
+        """Check user name and password."""
         form = await _form()
-        if not self._token_fits(form.get("csrf", ""), request.cookies.get(VISIT_COOKIE, "")):
+        if not self._token_fits(form.get("csrf", ""), request.cookies.get(BROWSER_COOKIE, "")):
             return await self._login_form(HTTPStatus.BAD_REQUEST, stale=True)
-        known = _same(form.get("username", ""), self._settings.username)
-        if not _same(form.get("password", ""), self._settings.password) or not known:
+        name_matches = _same(form.get("username", ""), self._settings.username)
+        if not _same(form.get("password", ""), self._settings.password) or not name_matches:
             return await self._login_form(HTTPStatus.UNAUTHORIZED, error="User name or password is wrong.")
-        if not self._second_step.wanted:
+        if not self._second_factor.enabled:
             return self._signed_in()
-        answer = _see("code_page")
-        visit = request.cookies.get(VISIT_COOKIE, "")
-        _set_cookie(answer, PASSED_COOKIE, self._second_step.ticket(visit, now=self._world.now()))
-        return answer
+        response = _redirect("code_page")
+        browser = request.cookies.get(BROWSER_COOKIE, "")
+        _set_cookie(response, TICKET_COOKIE, self._second_factor.ticket(browser, now=self._world.now()))
+        return response
 
     async def code_page(self) -> Response:
-        return await self._code_form(HTTPStatus.OK) if self._passed() else _see("login_page")
+        """Show the form for the one-time code."""
+        return await self._code_form(HTTPStatus.OK) if self._has_ticket() else _redirect("login_page")
 
     async def code(self) -> Response:
+        """Check the one-time code."""
         form = await _form()
-        if not self._passed() or not self._token_fits(
-            form.get("csrf", ""), request.cookies.get(VISIT_COOKIE, "")
+        if not self._has_ticket() or not self._token_fits(
+            form.get("csrf", ""), request.cookies.get(BROWSER_COOKIE, "")
         ):
-            return _see("login_page")
-        if not self._second_step.fits(form.get("code", "")):
+            return _redirect("login_page")
+        if not self._second_factor.is_valid_code(form.get("code", "")):
             return await self._code_form(HTTPStatus.UNAUTHORIZED, error="That code is wrong or too old.")
-        answer = self._signed_in()
-        answer.delete_cookie(PASSED_COOKIE)
-        return answer
+        response = self._signed_in()
+        response.delete_cookie(TICKET_COOKIE)
+        return response
 
     async def logout(self) -> Response:
+        """End the login session."""
         token = self._session()
         if token and self._token_fits((await _form()).get("csrf", ""), token):
             self._world.ledger.end_session(token)
-        answer = _see("login_page")
-        answer.delete_cookie(SESSION_COOKIE)
-        return answer
+        response = _redirect("login_page")
+        response.delete_cookie(SESSION_COOKIE)
+        return response
 
     async def jobs(self) -> Response:
+        """Show the job table."""
         if self._session() is None:
-            return _see("login_page")
+            return _redirect("login_page")
         entries = self._world.table()
         decided = request.args.get("decided", "")
         return await _page(
             "jobs.html",
             entries=entries,
-            open_count=sum(entry.status is Status.OPEN for entry in entries),
+            open_count=sum(entry.status is PostingStatus.OPEN for entry in entries),
             decided=self._world.result(decided) if decided else None,
         )
 
     async def accept(self, ref: str) -> Response:
-        return await self._decide(ref, Status.ACCEPTED)
+        """Accept a job."""
+        return await self._decide(ref, PostingStatus.ACCEPTED)
 
     async def reject(self, ref: str) -> Response:
-        return await self._decide(ref, Status.REJECTED)
+        """Reject a job with a reason."""
+        return await self._decide(ref, PostingStatus.REJECTED)
 
     async def results(self) -> Response:
+        """Show decided jobs, or one by its ref."""
         if self._session() is None:
-            return _see("login_page")
+            return _redirect("login_page")
         ref = request.args.get("ref", "").strip()
         if ref:
             found = self._world.result(ref)
@@ -154,11 +164,11 @@ class Site:
             entries = self._world.ledger.results()
         return await _page("results.html", entries=entries, ref=ref)
 
-    async def _decide(self, ref: str, status: Status) -> Response:
+    async def _decide(self, ref: str, status: PostingStatus) -> Response:
         form = await _form()
         token = self._session()
         if token is None:
-            return _see("login_page")
+            return _redirect("login_page")
         if not self._token_fits(form.get("csrf", ""), token):
             return await _message(
                 HTTPStatus.BAD_REQUEST,
@@ -166,49 +176,57 @@ class Site:
                 "This form is out of date",
                 "Go back to the jobs and try again.",
             )
-        now_is = self._world.decide(ref, status, reason=form.get("reason", "").strip()[:MAX_REASON])
-        if now_is is status:
-            return _see("jobs", decided=ref)
-        if now_is is Status.TAKEN:
+        result = self._world.decide(ref, status, reason=form.get("reason", "").strip()[:MAX_REASON])
+        if result is status:
+            return _redirect("jobs", decided=ref)
+        if result is PostingStatus.TAKEN:
             return await _message(
-                HTTPStatus.CONFLICT, "already-taken", "Already taken", f"Somebody else has taken job {ref}."
+                HTTPStatus.CONFLICT,
+                "already-taken",
+                "Already taken",
+                f"Job {ref} was taken by another interpreter.",
             )
-        if now_is is None:
+        if result is None:
             return await _message(
                 HTTPStatus.NOT_FOUND, "no-such-job", "No such job", f"There is no job {ref} here."
             )
         return await _message(
             HTTPStatus.CONFLICT,
             "already-decided",
-            f"Already {now_is}",
-            f"You have {now_is} job {ref} before.",
+            f"Already {result}",
+            f"You have already {result} job {ref}.",
         )
 
     def _signed_in(self) -> Response:
-        answer = _see("jobs")
-        _set_cookie(answer, SESSION_COOKIE, self._world.ledger.begin_session(now=self._world.now()))
-        return answer
+        response = _redirect("jobs")
+        _set_cookie(response, SESSION_COOKIE, self._world.ledger.begin_session(now=self._world.now()))
+        return response
 
-    def _passed(self) -> bool:
-        """Tell whether somebody gave the right password just now."""
-        ticket, visit = request.cookies.get(PASSED_COOKIE, ""), request.cookies.get(VISIT_COOKIE, "")
-        return self._second_step.admits(ticket, visit, now=self._world.now())
+    def _has_ticket(self) -> bool:
+        """Return whether this browser has entered the correct password recently."""
+        ticket, browser = request.cookies.get(TICKET_COOKIE, ""), request.cookies.get(BROWSER_COOKIE, "")
+        return self._second_factor.is_valid_ticket(ticket, browser, now=self._world.now())
 
     async def _code_form(self, status: HTTPStatus, *, error: str = "") -> Response:
-        visit = request.cookies.get(VISIT_COOKIE, "")
-        return await _page("code.html", status=status, csrf_login=self._token(visit), error=error)
+        browser = request.cookies.get(BROWSER_COOKIE, "")
+        return await _page("code.html", status=status, csrf_login=self._token(browser), error=error)
 
     async def _login_form(self, status: HTTPStatus, *, error: str = "", stale: bool = False) -> Response:
-        visit = request.cookies.get(VISIT_COOKIE) or secrets.token_urlsafe(16)
+        browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(16)
         ended = SESSION_COOKIE in request.cookies and not error and not stale
-        answer = await _page(
-            "login.html", status=status, csrf_login=self._token(visit), error=error, stale=stale, ended=ended
+        response = await _page(
+            "login.html",
+            status=status,
+            csrf_login=self._token(browser),
+            error=error,
+            stale=stale,
+            ended=ended,
         )
-        _set_cookie(answer, VISIT_COOKIE, visit)
-        return answer
+        _set_cookie(response, BROWSER_COOKIE, browser)
+        return response
 
     def _session(self) -> str | None:
-        """Return the token of a session that is still good, and let the page have the form token for it."""
+        """Return the token of the current login session, and set the form token of the page."""
         token = request.cookies.get(SESSION_COOKIE, "")
         began = self._world.ledger.session_began(token)
         if began is None:
@@ -221,37 +239,37 @@ class Site:
         return token
 
     def _token(self, owner: str) -> str:
-        """Return the form token that goes with a cookie: nothing to store, and of no use with another."""
+        """Return the form token of a cookie; it is not stored, and is valid with this cookie only."""
         return hmac.digest(self._secret, owner.encode(), "sha256").hex()
 
     def _token_fits(self, token: str, owner: str) -> bool:
         return bool(owner) and _same(token, self._token(owner))
 
     async def _fail_before(self) -> Response | None:
-        if request.path.startswith(PLAIN_PATHS):
+        if request.path.startswith(FAULTLESS_PATHS):
             return None
-        # Hypercorn 0.18 may stop hearing a connection on which an answer overtook the request's body.
+        # Hypercorn 0.18 may stop reading a connection if the response is sent before the body is read.
         await _form()
-        mood = g.mood = self._quirks.mood()
-        return await _broken() if mood.failure is Failure.BEFORE else None
+        fault = g.fault = self._faults.draw()
+        return await _server_error() if fault.failure is Failure.BEFORE else None
 
-    async def _finish(self, answer: ResponseTypes) -> ResponseTypes:
-        mood = g.get("mood")
-        if isinstance(mood, Fault) and mood.slow:
-            # After the work, as it is with a real site: giving up on a slow answer undoes nothing.
+    async def _finish(self, response: ResponseTypes) -> ResponseTypes:
+        fault = g.get("fault")
+        if isinstance(fault, Fault) and fault.slow:
+            # After the work, as on a real site: a client that gives up does not undo it.
             await trio.sleep(self._settings.slow_seconds)
-        if isinstance(mood, Fault) and mood.failure is Failure.AFTER:
-            answer = await _broken()
-        if isinstance(mood, Fault) and mood.redesign is not None and isinstance(answer, Response):
-            answer.set_data(redesigned(await answer.get_data(as_text=True), mood.redesign))
-        answer.headers.update(HEADERS)
+        if isinstance(fault, Fault) and fault.failure is Failure.AFTER:
+            response = await _server_error()
+        if isinstance(fault, Fault) and fault.redesign is not None and isinstance(response, Response):
+            response.set_data(redesigned(await response.get_data(as_text=True), fault.redesign))
+        response.headers.update(HEADERS)
         if not request.path.startswith("/static/"):
-            answer.headers["Cache-Control"] = "no-store"
-        return answer
+            response.headers["Cache-Control"] = "no-store"
+        return response
 
 
 async def _form() -> dict[str, str]:
-    # Quart leaves the types of its form open: texts both, as files are kept elsewhere.
+    # Quart does not type its form: both are text, as files are kept separately.
     return cast("dict[str, str]", (await request.form).to_dict())  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -259,11 +277,11 @@ def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def _set_cookie(answer: Response, name: str, value: str) -> None:
-    answer.set_cookie(name, value, httponly=True, samesite="Lax")
+def _set_cookie(response: Response, name: str, value: str) -> None:
+    response.set_cookie(name, value, httponly=True, samesite="Lax")
 
 
-def _see(view: str, **query: str) -> Response:
+def _redirect(view: str, **query: str) -> Response:
     query_string = f"?{urlencode(query)}" if query else ""
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url_for(view) + query_string})
 
@@ -276,7 +294,7 @@ async def _message(status: HTTPStatus, mark: str, title: str, text: str) -> Resp
     return await _page("message.html", status=status, mark=mark, title=title, text=text)
 
 
-async def _broken() -> Response:
+async def _server_error() -> Response:
     return await _message(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "broken",
@@ -285,8 +303,8 @@ async def _broken() -> Response:
     )
 
 
-async def _refused(error: HTTPException) -> Response:
-    answer = await _message(HTTPStatus(error.code or 500), "refused", error.name, error.description or "")
+async def _http_error(error: HTTPException) -> Response:
+    response = await _message(HTTPStatus(error.code or 500), "refused", error.name, error.description or "")
     if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        answer.headers["Connection"] = "close"  # the rest of the body was never read; see _fail_before
-    return answer
+        response.headers["Connection"] = "close"  # the rest of the body was never read; see _fail_before
+    return response

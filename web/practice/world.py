@@ -1,7 +1,6 @@
-"""The practice world as time passes: the market's jobs arrive in the ledger, and others take some.
+"""Advances the practice portal in time: jobs of the market arrive in the ledger, and others take some.
 
-Nothing moves by itself. Whoever looks or acts calls `catch_up` first, so the world costs nothing while
-nobody is there, and needs no task of its own.
+Each request calls `catch_up` first, so that an idle portal costs nothing and needs no background task.
 """
 
 from __future__ import annotations
@@ -9,22 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from .ledger import Entry, Ledger, Status
+from .ledger import JobEntry, JobLedger, PostingStatus
 from .market import Market
 from .settings import MAX_OPEN_JOBS
 
 
 class World:
-    """The one world behind the pages.
+    """The state behind the pages.
 
     Args:
-        monotonic: seconds that only grow; any origin.
-        wall: what people read on a clock.
+        monotonic: a monotonic clock in seconds, with any origin.
+        wall: the wall-clock time.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: JobLedger,
         market: Market,
         *,
         monotonic: Callable[[], float],
@@ -34,31 +33,31 @@ class World:
         self._market = market
         self._monotonic = monotonic
         self._wall = wall
-        # The clock goes on from where it was written down last, so arrivals neither stop nor pile up
-        # over a restart.
+        # The clock continues from its last saved time, so that arrivals neither stop nor pile up during a
+        # restart.
         self._origin = monotonic() - ledger.clock()
 
     def now(self) -> float:
-        """Return the seconds since the world began, without those it was down."""
+        """Return the seconds since the first start, without the time when the portal was down."""
         return self._monotonic() - self._origin
 
     def catch_up(self) -> float:
-        """Let happen what others did until now; return now."""
+        """Apply the arrivals and decisions of others until now, and return the time."""
         now = self.now()
-        room = MAX_OPEN_JOBS - self.ledger.count(Status.OPEN)
-        arrivals, schedule = self._market.arrivals(self.ledger.schedule(), now=now, room=room)
-        self.ledger.pass_time(now=now, arrivals=arrivals, schedule=schedule, wall=self._wall())
+        limit = MAX_OPEN_JOBS - self.ledger.count(PostingStatus.OPEN)
+        arrivals, schedule = self._market.arrivals(self.ledger.schedule(), now=now, limit=limit)
+        self.ledger.advance(now=now, arrivals=arrivals, schedule=schedule, wall=self._wall())
         return now
 
-    def table(self) -> list[Entry]:
+    def table(self) -> list[JobEntry]:
         """Return the rows of the job table."""
         return self.ledger.table(now=self.catch_up())
 
-    def decide(self, ref: str, status: Status, *, reason: str = "") -> Status | None:
+    def decide(self, ref: str, status: PostingStatus, *, reason: str = "") -> PostingStatus | None:
         """Accept or reject a job, once; see `Ledger.decide`."""
         return self.ledger.decide(ref, status, reason=reason, now=self.catch_up(), wall=self._wall())
 
-    def result(self, ref: str) -> Entry | None:
-        """Return what became of a job, however long ago, or None while it is open or not known."""
+    def result(self, ref: str) -> JobEntry | None:
+        """Return a decided job, or None if it is open or unknown."""
         self.catch_up()
         return self.ledger.result(ref)

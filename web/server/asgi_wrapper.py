@@ -1,4 +1,4 @@
-"""The app as a connection runs it: it cannot spin on a client that left, and its answers are seen."""
+"""Wraps the ASGI app of a connection: each send is a checkpoint, and responses reach the response cache."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hypercorn.typing import AppWrapper, ASGIFramework, ASGIReceiveCallable, ASG
 from .connection import connection_of
 
 
-def wrapped(app: ASGIFramework) -> AppWrapper:
-    """Wrap the app so that each of its sends is a checkpoint, and its answers and WebSockets are seen.
+def wrap_app(app: ASGIFramework) -> AppWrapper:
+    """Wrap the app so that each send is a checkpoint, and the connection sees responses and WebSockets.
 
-    Hypercorn returns at once from a send to a client that left. A handler
-    that loops on sends would never let go, and with it the whole process.
+    Hypercorn returns at once from a send to a client that has left. A handler
+    that loops on sends would never yield and would block the whole process.
     """
 
     async def run(
@@ -28,10 +28,10 @@ def wrapped(app: ASGIFramework) -> AppWrapper:
         async def send_and_yield(event: ASGISendEvent) -> None:
             await trio.lowlevel.checkpoint()
             if event["type"] == "http.response.start":
-                connection_of(scope).note_answer(scope, event["status"], event["headers"])
+                connection_of(scope).record_response(scope, event["status"], event["headers"])
             await send(event)
             if event["type"] == "websocket.accept":
-                connection_of(scope).watch()
+                connection_of(scope).start_heartbeat()
 
         await app(scope, receive, send_and_yield)
 

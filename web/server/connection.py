@@ -1,10 +1,10 @@
-"""One client's connection: HTTP/1.1 and WebSocket by Hypercorn's protocol code, contained.
+"""One client's connection: HTTP/1.1 and WebSocket, with Hypercorn's protocol code isolated.
 
 Hypercorn's own server runs every client in one nursery, so that a protocol
-error raised for one ends all (pgjones/hypercorn#225, #329), shields sends
-without a deadline, so that a client that stops reading holds up a shutdown for
-ever, and lets a handler spin on a closed WebSocket without a checkpoint. Here
-whatever a client sends, or fails to read, ends its own connection only, in
+error of one client ends all (pgjones/hypercorn#225, #329), shields sends
+without a deadline, so that a client that stops reading delays a shutdown
+forever, and lets a handler loop on a closed WebSocket without a checkpoint.
+Here, whatever a client sends or does not read ends only its own connection, in
 bounded time.
 """
 
@@ -39,32 +39,32 @@ from .response_cache import Headers, ResponseCache
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web.server.connection")
 
 _KEY: Final = "web.server.connection"
-"""Where a scope's state has its connection."""
+"""Key of the connection in the state of an ASGI scope."""
 MAX_RECEIVE: Final = 65_536
 
 
-class Pipe(Protocol):
-    """A WebSocket's own connection, for who has frames that are encoded already."""
+class FrameSender(Protocol):
+    """Sends encoded frames directly on a WebSocket's connection."""
 
     async def send_frames(self, frames: bytes) -> None:
-        """Send whole frames as they are; nothing once the WebSocket closes."""
+        """Send whole encoded frames; nothing after the WebSocket has closed."""
         ...
 
 
-def pipe_of(scope: Scope) -> Pipe:
-    """The connection through which a WebSocket's scope came. Its WebSocket must be accepted."""
+def frame_sender_of(scope: Scope) -> FrameSender:
+    """Return the connection of a WebSocket's scope. The WebSocket must be accepted."""
     return connection_of(scope)
 
 
 def connection_of(scope: Scope) -> Connection:
-    """The connection through which a scope came."""
+    """Return the connection of a scope."""
     connection: object = scope["state"][_KEY]
     assert isinstance(connection, Connection)
     return connection
 
 
 class Connection:
-    """One client, from its first byte to its last."""
+    """One client connection."""
 
     def __init__(
         self,
@@ -73,19 +73,19 @@ class Connection:
         context: WorkerContext,
         limits: Limits,
         stream: trio.SocketStream,
-        shortcuts: ResponseCache,
+        response_cache: ResponseCache,
     ) -> None:
         self._app = app
         self._config = config
         self._context = context
         self._limits = limits
         self._stream = stream
-        self._shortcuts = shortcuts
+        self._response_cache = response_cache
         self._head: bytes | None = None
-        """The request under way, where it came as one piece."""
-        self._lesson: tuple[bytes, str, Headers] | None = None
+        """The head of the current request, if it arrived in one piece."""
+        self._cacheable: tuple[bytes, str, Headers] | None = None
         self._sending = trio.Lock()
-        self._life = trio.CancelScope()
+        self._scope = trio.CancelScope()
         self._reading = trio.CancelScope()
         self._idle = True
         self._finishing = False
@@ -93,29 +93,29 @@ class Connection:
         self._tasks: TaskGroup
 
     async def run(self) -> None:
-        """Speak with the client until either side ends it. Errors end here, and are logged."""
+        """Serve the client until either side ends the connection. Errors are caught and logged here."""
         try:
-            with self._life:
-                await self._converse()
-        # The edge of a connection: what one client caused is nobody else's error.
+            with self._scope:
+                await self._serve()
+        # The edge of a connection: an error of one client must not affect the others.
         except* Exception as errors:
             LOGGER.warning("connection_dropped", error=describe(errors))
         finally:
             await trio.aclose_forcefully(self._stream)
 
-    def retire(self) -> None:
-        """End the connection if nothing is under way on it."""
+    def close_if_idle(self) -> None:
+        """End the connection if it has no current request."""
         if self._idle:
             self._reading.cancel()
 
-    def drop(self) -> None:
-        """End the connection now, whatever is under way."""
-        self._life.cancel()
-        # A shielded send is woken by the closing of its socket.
+    def abort(self) -> None:
+        """End the connection now, also during a request."""
+        self._scope.cancel()
+        # Closing the socket wakes a shielded send.
         self._stream.socket.close()
 
-    def watch(self) -> None:
-        """Keep an eye on the client of the WebSocket that was accepted."""
+    def start_heartbeat(self) -> None:
+        """Start to ping the client of the accepted WebSocket."""
         stream = self._protocol.stream
         if isinstance(stream, WSStream) and stream.handshake.accepted:
             limits = self._limits
@@ -124,21 +124,21 @@ class Connection:
             self._tasks.spawn(heartbeat.run)  # pyright: ignore[reportUnknownMemberType]
 
     async def send_frames(self, frames: bytes) -> None:
-        """See :class:`Pipe`."""
+        """See :class:`FrameSender`."""
         stream = self._protocol.stream
-        # Whatever closes it from now on has its turn after these bytes.
+        # Anything that closes it from now on is sent after these bytes.
         if isinstance(stream, WSStream) and stream.connection.state is WebSocketState.OPEN:
             await self._send_bytes(frames)
         else:
             await trio.lowlevel.checkpoint()
 
-    async def _converse(self) -> None:
+    async def _serve(self) -> None:
         socket = self._stream.socket
         try:
             client = host_and_port(socket.getpeername())
             server = host_and_port(socket.getsockname())
         except OSError:
-            return  # it left before it was served
+            return  # the client left before it was served
         async with TaskGroup() as self._tasks:
             self._protocol = Http1(
                 self._app,
@@ -154,8 +154,8 @@ class Connection:
             self._reading.deadline = trio.current_time() + self._limits.idle
             with self._reading:
                 await self._read()
-            # Nobody is there any more whom the rest could be sent to.
-            self._life.cancel()
+            # The client has left; there is nothing more to send.
+            self._scope.cancel()
 
     async def _read(self) -> None:
         while True:
@@ -170,7 +170,7 @@ class Connection:
                 continue
             data = bytes(data)
             if self._is_between_requests():
-                if await self._answer_shortly(data):
+                if await self._respond_from_cache(data):
                     continue
                 self._head = data
             else:
@@ -183,21 +183,21 @@ class Connection:
         connection = self._protocol.connection
         return self._idle and isinstance(connection, H11Connection) and not connection.trailing_data[0]
 
-    async def _answer_shortly(self, head: bytes) -> bool:
-        """Answer a request that was answered before, if it is one and this is not the end."""
+    async def _respond_from_cache(self, head: bytes) -> bool:
+        """Respond to a request that is in the cache, unless the server is stopping; return whether it was."""
         if self._context.terminated.is_set():
             return False
         self._idle, self._reading.deadline = False, float("inf")
-        answer = await self._shortcuts.answer(head, self._config.response_headers("h11"))
-        if answer is not None:
-            await self._send_bytes(answer)
+        response = await self._response_cache.respond(head, self._config.response_headers("h11"))
+        if response is not None:
+            await self._send_bytes(response)
         await self._send(Updated(idle=True))
         if self._context.terminated.is_set():
             await self._finish()
-        return answer is not None
+        return response is not None
 
-    def note_answer(self, scope: Scope, status: int, headers: Headers) -> None:
-        """The app answers a request: learn from it, if the connection goes on after it."""
+    def record_response(self, scope: Scope, status: int, headers: Headers) -> None:
+        """Remember a response of the app for the cache, which stores it if the connection continues."""
         if (
             scope["type"] == "http"
             and scope["method"] == "GET"
@@ -205,10 +205,10 @@ class Connection:
             and status == HTTPStatus.OK
             and self._head is not None
         ):
-            self._lesson = self._head, scope["path"], list(headers)
+            self._cacheable = self._head, scope["path"], list(headers)
 
     async def _send(self, event: Event) -> None:
-        """What the protocol wants done: bytes sent, the connection closed, or its idleness noted."""
+        """Carry out an event of the protocol: send bytes, close the connection, or change its idle state."""
         match event:
             case RawData(data=data):
                 await self._send_bytes(data)
@@ -216,9 +216,9 @@ class Connection:
                 await self._finish()
             case Updated(idle=idle):
                 self._idle = idle
-                if idle and self._lesson is not None:
-                    self._shortcuts.learn(*self._lesson)
-                self._lesson = None
+                if idle and self._cacheable is not None:
+                    self._response_cache.store(*self._cacheable)
+                self._cacheable = None
                 limit = self._limits.idle if idle else float("inf")
                 if not self._finishing:
                     self._reading.deadline = trio.current_time() + limit
@@ -227,27 +227,27 @@ class Connection:
 
     async def _send_bytes(self, data: bytes) -> None:
         sent = False
-        # Shielded, so that a cancel never cuts a frame in two; but only for so long.
+        # Shielded for a limited time, so that a cancellation never splits a frame.
         with trio.move_on_after(self._limits.send, shield=True):
             async with self._sending:
                 with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                     await self._stream.send_all(data)
                     sent = True
         if not sent:
-            # Other sends fail at once then; and the reader may wait for a turn that no longer comes.
+            # Other sends then fail at once; the reader may wait for bytes that will not arrive.
             self._stream.socket.close()
             self._reading.cancel()
             await self._protocol.handle(Closed())
-        # The shield swallowed any cancel; let it through before the next send.
+        # The shield held back a cancellation; deliver it before the next send.
         await trio.lowlevel.checkpoint_if_cancelled()
 
     async def _finish(self) -> None:
-        """Say that nothing follows, and give the client a moment to read what was sent."""
+        """Send the end of the stream, and give the client time to read what was sent."""
         if self._finishing:
             return
         self._finishing = True
-        # Shielded, because Quart cancels its handler as soon as its stream is closed, which was a
-        # moment ago. And after a send that is under way, such as of the frame that says why.
+        # Shielded, because Quart cancels its handler as soon as its stream is closed, which has just
+        # happened. The lock waits for a current send, such as that of the close frame.
         with trio.move_on_after(self._limits.send, shield=True):
             async with self._sending:
                 with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -257,5 +257,5 @@ class Connection:
 
 
 def host_and_port(name: tuple[str | int, ...]) -> tuple[str, int]:
-    """Host and port out of what the kernel says, which has more in it for IPv6."""
+    """Return host and port of a socket name, which has more parts for IPv6."""
     return str(name[0]), int(name[1])

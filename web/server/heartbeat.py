@@ -1,4 +1,4 @@
-"""Finds out whether a WebSocket's client is still there: it must answer pings, in time."""
+"""Pings WebSocket clients and closes those that do not reply in time."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from wsproto.connection import ConnectionState
 from wsproto.events import Event, Ping, Pong
 from wsproto.utilities import LocalProtocolError
 
-NO_ANSWER: Final = WebsocketCloseEvent(
+PING_TIMEOUT: Final = WebsocketCloseEvent(
     type="websocket.close", code=1011, reason="a ping was not answered in time"
 )
 
 
 class Heartbeat:
-    """Pings the client of one open WebSocket now and then. Other messages are no answer to a ping.
+    """Pings the client of one open WebSocket periodically. Only a pong is a reply to a ping.
 
-    Hypercorn sends pings as well, but nobody there hears a pong.
+    Hypercorn sends pings, too, but ignores pongs.
     """
 
     def __init__(self, stream: WSStream, *, interval: float, timeout: float) -> None:
         self._stream = stream
         self._interval = interval
         self._timeout = timeout
-        self._answered = trio.Event()
-        stream.connection = cast("WebSocketConnection", _Overheard(stream.connection, self._hear))
+        self._pong_received = trio.Event()
+        stream.connection = cast("WebSocketConnection", _PongObserver(stream.connection, self._on_pong))
 
     async def run(self) -> None:
-        """Ping until the WebSocket closes, or until a ping is not answered: then close it with 1011."""
+        """Ping until the WebSocket closes; close it with 1011 if a ping has no reply in time."""
         while True:
             await trio.sleep(self._interval)
-            self._answered = trio.Event()
+            self._pong_received = trio.Event()
             try:
                 ping = self._stream.connection.send(Ping())
             except LocalProtocolError:
-                return  # it closes already
+                return  # it is closing already
             await self._stream.send(Data(stream_id=self._stream.stream_id, data=ping))
             with trio.move_on_after(self._timeout) as waiting:
-                await self._answered.wait()
+                await self._pong_received.wait()
             if waiting.cancelled_caught:
-                await self._stream.app_send(NO_ANSWER)
+                await self._stream.app_send(PING_TIMEOUT)
                 await self._stream.send(StreamClosed(stream_id=self._stream.stream_id))
                 return
 
-    def _hear(self) -> None:
-        self._answered.set()
+    def _on_pong(self) -> None:
+        self._pong_received.set()
 
 
-class _Overheard:
-    """A WebSocket's protocol code, which says when a pong comes. Hypercorn throws those away."""
+class _PongObserver:
+    """A WebSocket's protocol code that reports pongs. Hypercorn discards them."""
 
-    def __init__(self, connection: WebSocketConnection, hear: Callable[[], None]) -> None:
+    def __init__(self, connection: WebSocketConnection, on_pong: Callable[[], None]) -> None:
         self._connection = connection
-        self._hear = hear
+        self._on_pong = on_pong
 
     @property
     def state(self) -> ConnectionState:
@@ -73,5 +73,5 @@ class _Overheard:
     def events(self) -> Generator[Event, None, None]:
         for event in self._connection.events():
             if isinstance(event, Pong):
-                self._hear()
+                self._on_pong()
             yield event

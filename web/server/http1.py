@@ -1,4 +1,4 @@
-"""Hypercorn's protocol code as this server uses it."""
+"""Hypercorn's HTTP/1.1 and WebSocket protocol, with the changes that this server needs."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from wsproto.connection import ConnectionState as WebSocketState
 
-MAX_MESSAGE: Final = 65_536
-"""Bytes of a WebSocket message."""
+MAX_MESSAGE_BYTES: Final = 65_536
+"""Size of a WebSocket message."""
 
 
 class Http1(H11Protocol):
-    """Hypercorn's HTTP/1.1 and WebSocket protocol, and nothing but that."""
+    """Hypercorn's HTTP/1.1 and WebSocket protocol, without upgrades to HTTP/2."""
 
     async def _check_protocol(self, event: H11Request) -> None:
-        """Stay with HTTP/1.1: in clear text HTTP/2 has no clients, and ways of its own to be flooded."""
+        """Stay with HTTP/1.1: HTTP/2 in clear text has no clients, and more ways to be flooded."""
 
     async def stream_send(self, event: StreamEvent) -> None:
-        """Say with an answer that comes before the whole request did that the connection ends with it.
+        """Add ``connection: close`` to a response that is sent before the whole request has arrived.
 
-        What is left of the request is not waited for; a client that is not told
-        sends its next one into a connection that is about to be closed.
+        The server does not wait for the rest of the request. Without the header,
+        the client would send its next request on a closing connection.
         """
         early = isinstance(self.connection, H11Connection) and self.connection.their_state is SEND_BODY
         if early and isinstance(event, Response) and event.status_code >= 200:
@@ -39,11 +39,11 @@ class Http1(H11Protocol):
 
     @property
     def refused(self) -> bool:
-        """Whether the server refused what came over a WebSocket, and wants no more of it.
+        """Whether the server has rejected data on a WebSocket and must stop reading.
 
-        Hypercorn goes on collecting the rest of a message that is too large
-        for as long as the client sends it, and never tells the app of a client
-        that sent bytes before the handshake was answered.
+        Hypercorn would collect the rest of a message that is too large for as long
+        as the client sends it, and does not report to the app that a client sent
+        bytes before the handshake was complete.
         """
         stream = self.stream
         if not isinstance(stream, WSStream):
@@ -52,11 +52,11 @@ class Http1(H11Protocol):
         return stream.closed or (accepted and stream.connection.state is WebSocketState.LOCAL_CLOSING)
 
 
-def config_of() -> Config:
-    """What Hypercorn's protocol code wants to know."""
+def make_config() -> Config:
+    """Return the configuration of Hypercorn's protocol code."""
     config = Config()
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.keep_alive_max_requests = 100_000
-    config.websocket_max_message_size = MAX_MESSAGE
+    config.websocket_max_message_size = MAX_MESSAGE_BYTES
     return config

@@ -1,4 +1,4 @@
-"""How long a client may take for each thing that it does."""
+"""Time limits of a client connection."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Seconds that a client may take."""
+    """Limits in seconds."""
 
     idle: float = 10.0
-    """To send a request's head, also between two requests."""
+    """To send the head of the next request."""
     ping_interval: float = 20.0
-    """Between a WebSocket's answer to a ping and the next ping."""
+    """Between the pong of a WebSocket and the next ping."""
     ping_timeout: float = 20.0
-    """To answer a ping."""
+    """To reply to a ping."""
     send: float = 5.0
-    """To take what is sent to it."""
+    """To receive what the server sends."""
     linger: float = 1.0
-    """To end the connection after the last byte to it. What it still sends is read, and thrown away:
-    to close at once would reset the connection, and the client might never read our answer."""
+    """To end the connection after the last byte of the server. Further data is read and discarded: closing
+    at once would reset the connection, and the client might never read the response."""
     stop: float = 2.0
-    """To end what is under way when the server stops."""
+    """To finish current requests when the server stops."""

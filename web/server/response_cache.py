@@ -1,8 +1,8 @@
-"""Answers from memory what was asked before in the very same bytes, without the way through the app.
+"""Caches response heads by the exact bytes of a request, to respond without a pass through the app.
 
-Whether somebody may ask, and which headers the answer has, is decided by the
-head of a request alone (see `guard.py`), so it is the same for the same bytes;
-only the body is made anew. Clients that poll send the same bytes all day.
+Authorization and response headers depend only on the head of a request (see
+``web/api/auth.py``), so they are the same for the same bytes; only the body is
+created anew. Polling clients send the same bytes all the time.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from quart_trio import QuartTrio
 from runtime import AskFailed, MailboxFull, Refusal
 
 Body: TypeAlias = Callable[[], Awaitable[bytes]]
-"""Makes the body of an answer, from memory, whoever asks."""
+"""Creates the body of a response from memory, the same for every client."""
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
-PATHS: Final = {"/api/bot/status": "bot.status"}
-"""Questions with a short cut, and their endpoints, which look at nothing in the request."""
-LONGEST_HEAD: Final = 4096
-MOST_HEADS: Final = 256
-"""That are remembered; of more the oldest is forgotten."""
+PATHS: Final = {"/api/bot/status": "bot.get_status"}
+"""Cached paths and their endpoints, which do not read the request."""
+MAX_HEAD_BYTES: Final = 4096
+MAX_HEADS: Final = 256
+"""Cached heads; beyond that the oldest is evicted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CachedRequest:
-    """How one question is answered."""
+class CachedResponse:
+    """The response to one cached request."""
 
     before: bytes
-    """The head of the answer as far as the value of its ``content-length``."""
+    """The head of the response up to the value of ``content-length``."""
     after: bytes
-    """The rest of the head, to which a date is added."""
+    """The rest of the head; the date is added to it."""
     body: Body
 
 
 class ResponseCache:
-    """Remembers heads of requests that the app has answered with 200."""
+    """Responses by the head of a request to which the app has responded with 200."""
 
     def __init__(self, bodies: Mapping[str, Body]) -> None:
         self._bodies = bodies
-        self._known: dict[bytes, CachedRequest] = {}
+        self._responses: dict[bytes, CachedResponse] = {}
 
-    def learn(self, head: bytes, path: str, headers: Headers) -> None:
-        """Take note of how a GET of a path without a query was answered."""
+    def store(self, head: bytes, path: str, headers: Headers) -> None:
+        """Store the response headers of a GET request without a query."""
         body = self._bodies.get(path)
-        if body is None or len(head) > LONGEST_HEAD or not head.endswith(b"\r\n\r\n"):
+        if body is None or len(head) > MAX_HEAD_BYTES or not head.endswith(b"\r\n\r\n"):
             return
         lines = [b"HTTP/1.1 200 ", *(name + b": " + value for name, value in headers)]
         length = next(
@@ -57,31 +57,31 @@ class ResponseCache:
             return
         before = b"\r\n".join([*lines[:length], b"content-length: "])
         after = b"".join(b"\r\n" + line for line in lines[length + 1 :])
-        self._known[head] = CachedRequest(before=before, after=after, body=body)
-        if len(self._known) > MOST_HEADS:
-            del self._known[next(iter(self._known))]
+        self._responses[head] = CachedResponse(before=before, after=after, body=body)
+        if len(self._responses) > MAX_HEADS:
+            del self._responses[next(iter(self._responses))]
 
-    async def answer(self, head: bytes, more: Headers) -> bytes | None:
-        """The whole answer, with these headers as well; None where the app has to be asked."""
-        known = self._known.get(head)
-        if known is None:
+    async def respond(self, head: bytes, extra: Headers) -> bytes | None:
+        """Return the whole response with extra headers; None if the app must respond."""
+        response = self._responses.get(head)
+        if response is None:
             return None
         try:
-            body = await known.body()
+            body = await response.body()
         except (AskFailed, MailboxFull, Refusal):
-            return None  # the app knows how to say that
-        added = b"".join(b"\r\n" + name + b": " + value for name, value in more)
-        return b"%b%d%b%b\r\n\r\n%b" % (known.before, len(body), known.after, added, body)
+            return None  # the app responds with the error
+        added = b"".join(b"\r\n" + name + b": " + value for name, value in extra)
+        return b"%b%d%b%b\r\n\r\n%b" % (response.before, len(body), response.after, added, body)
 
 
-def shortcuts_of(app: QuartTrio) -> ResponseCache:
-    """The short cuts past an app."""
+def make_response_cache(app: QuartTrio) -> ResponseCache:
+    """Return the response cache of an app."""
 
     def body_of(endpoint: str) -> Body:
         view = cast("Callable[[], Awaitable[object]]", app.view_functions[endpoint])
 
         async def body() -> bytes:
-            # As Quart itself makes JSON of what a view returns.
+            # Encoded as Quart encodes the return value of a view.
             return app.json.dumps(await view(), separators=(",", ":")).encode() + b"\n"
 
         return body

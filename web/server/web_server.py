@@ -1,8 +1,8 @@
-"""The web server as an actor: it is ready when it listens, and stops with a word to its clients."""
+"""The web server actor: ready when it listens; at a stop it closes WebSockets with 1001."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Never
 
@@ -14,35 +14,38 @@ from runtime import Actor
 
 from ..api.addresses import ActorAddresses
 from ..api.app import create_app
+from ..capability import WebCapability
 from .limits import Limits
 from .listener import serve
-from .response_cache import shortcuts_of
+from .response_cache import make_response_cache
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("web")
 
 
 class WebServer(Actor[Never]):
-    """Serves REST, WebSocket and the page; takes no messages but the runtime's own."""
+    """Serves the REST API, the WebSocket and the page; handles no messages."""
 
     def __init__(
         self,
-        doors: ActorAddresses,
+        actors: ActorAddresses,
         settings: WebSettings,
         *,
+        plugins: Sequence[WebCapability] = (),
         on_listening: Callable[[str], None] | None = None,
     ) -> None:
-        self._doors = doors
+        self._actors = actors
         self._settings = settings
+        self._plugins = plugins
         self._on_listening = on_listening
 
     async def started(self) -> None:
         """Listen.
 
         Raises:
-            CannotListen: the address is in use, or none to listen at.
+            CannotListen: the address is in use or invalid.
         """
         closing = trio.Event()
-        app = create_app(self._doors, self._settings, closing=closing)
+        app = create_app(self._actors, self._settings, plugins=self._plugins, closing=closing)
         limits = Limits(
             ping_interval=self._settings.ping_interval_seconds,
             ping_timeout=self._settings.ping_timeout_seconds,
@@ -54,11 +57,11 @@ class WebServer(Actor[Never]):
             self._settings.port,
             closing=closing,
             limits=limits,
-            shortcuts=shortcuts_of(app),
+            response_cache=make_response_cache(app),
         )
         urls: list[str] = await self.context.nursery.start(run)
         url = urls[0]
         self.context.detail["url"] = url
-        LOGGER.info("web_server_listened", url=url)
+        LOGGER.info("web_server_listening", url=url)
         if self._on_listening is not None:
             self._on_listening(url)

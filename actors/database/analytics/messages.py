@@ -1,4 +1,4 @@
-"""What can be asked about many jobs at once, and the figures that come back."""
+"""Queries of job statistics, and their results."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from runtime import Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyticsRow:
-    """Jobs of a span of time, counted. A job counts for when it was decided on."""
+    """Job statistics of a span of time. A job counts at the time of its decision."""
 
     accepted: int
     rejected: int
     failed: int
     open: int
-    """Decided, with an outcome that is not known yet; these count nowhere else."""
+    """Decided, with an unknown outcome; not counted anywhere else."""
     languages: Mapping[str, int]
     hours: Mapping[int, int]
-    """By the hour of the day, in UTC; hours without jobs are left out."""
+    """By the hour of the day in UTC; hours without jobs are omitted."""
 
     @property
     def processed(self) -> int:
-        """Jobs that have their outcome."""
+        """Jobs with a known outcome."""
         return self.accepted + self.rejected + self.failed
 
     @property
     def acceptance_rate(self) -> Decimal:
-        """Percent of those processed, with two decimals; 0 where there are none."""
+        """Percent of the processed jobs, with two decimals; 0 without any."""
         if not self.processed:
             return Decimal("0.00")
         rate = Decimal(100 * self.accepted) / self.processed
@@ -38,35 +38,35 @@ class AnalyticsRow:
 
     @property
     def most_common_language(self) -> str | None:
-        """Of several that are equally common, the first in the alphabet."""
+        """Of equally common ones, the first in alphabetical order."""
         return min(self.languages, key=lambda language: (-self.languages[language], language), default=None)
 
     @property
     def peak_hour(self) -> int | None:
-        """Of several that are equally busy, the first of the day."""
+        """Of equally busy hours, the first of the day."""
         return min(self.hours, key=lambda hour: (-self.hours[hour], hour), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardRow:
-    """The view ``dashboard_metrics``; a day is one in UTC."""
+    """The view ``dashboard_metrics``; days are in UTC."""
 
     active_sessions: int
     total_jobs_today: int
     acceptance_rate_today: Decimal
-    """Percent of today's jobs that have their outcome."""
+    """Percent of today's jobs with a known outcome."""
     most_active_language: str | None
     bot_uptime_hours: Decimal
-    """Since the longest-serving session began."""
+    """Since the start of the longest-running session."""
     last_activity: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourRow:
-    """The jobs that were decided on within one hour, by what came of them."""
+    """The jobs decided within one hour, by outcome."""
 
     hour: datetime
-    """When it began."""
+    """The start of the hour."""
     accepted: int
     rejected: int
     failed: int
@@ -74,18 +74,18 @@ class HourRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyticsQuery(Request[AnalyticsRow]):
-    """The jobs of the last so many hours, those included that were deleted meanwhile."""
+    """Statistics of the jobs of the last ``hours`` hours, including jobs that retention has deleted."""
 
     hours: int = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyQuery(Request[list[HourRow]]):
-    """The last so many hours one by one, the present one last, as far as their jobs are on record."""
+    """The last ``hours`` hours one by one, the current one last; deleted jobs are not counted."""
 
     hours: int = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardQuery(Request[DashboardRow]):
-    """How the bot does today."""
+    """The statistics of today."""

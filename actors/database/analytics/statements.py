@@ -1,8 +1,8 @@
-"""The SQL of analytics: one function a message. Pure.
+"""SQL of the job statistics. Pure.
 
-What lies in a period that is final was counted once and for all, and is only
-added up; so the figures of a year cost what those of a few hours do, and they
-still tell of jobs that retention has deleted.
+Final periods are already counted and are only added up; so the statistics of a
+year cost as much as those of a few hours, and include jobs that retention has
+deleted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ FOUR_HOURS: Final[LiteralString] = (
     "(period_start = date_bin('4 hours', period_start, '2000-01-01 00:00+00')"
     " and period_end = period_start + interval '4 hours')"
 )
-"""Whether a row of ``analytics_periods`` is one of our periods, and not something else that was inserted."""
+"""Whether a row of ``analytics_periods`` is one of our periods, not a row inserted by other software."""
 
 _JOBS_SINCE: Final[LiteralString] = """
     final as (
         select * from analytics_periods
         where is_final and period_start >= (select since from span)
-    ), loose as (
-        -- What no final period knows: the beginning, the present, and what is not settled.
+    ), uncounted as (
+        -- Spans outside of final periods: the beginning, the present, and periods with open jobs.
         select lower(part) as first, coalesce(upper(part), 'infinity') as last
         from unnest(
             tstzmultirange(tstzrange((select since from span), null))
@@ -34,7 +34,8 @@ _JOBS_SINCE: Final[LiteralString] = """
         ) as part
     ), job as materialized (
         select language, status, extract(hour from created_at at time zone 'UTC')::int as hour
-        from loose join job_records on created_at >= loose.first and created_at < loose.last
+        from uncounted join job_records
+            on created_at >= uncounted.first and created_at < uncounted.last
     ), counted as (
         select coalesce(sum(accepted), 0)::int as accepted, coalesce(sum(rejected), 0)::int as rejected,
             coalesce(sum(failed), 0)::int as failed, coalesce(sum(open), 0)::int as open
@@ -46,7 +47,7 @@ _JOBS_SINCE: Final[LiteralString] = """
                 count(*) filter (where status = 'failed'), count(*) filter (where status = 'matched')
             from job
         ) as part
-    ), spoken as (
+    ), by_language as (
         select language, sum(n)::int as n
         from (
             select key as language, value::int as n from final, jsonb_each_text(languages)
@@ -56,15 +57,16 @@ _JOBS_SINCE: Final[LiteralString] = """
         group by language
     )
 """
-"""Jobs from ``span.since`` on: ``counted`` is one row, ``spoken`` one for each language."""
+"""Jobs from ``span.since`` on: ``counted`` is one row, ``by_language`` one for each language."""
 
 
 def analytics(query: AnalyticsQuery) -> SqlPlan:
+    """Job statistics since a number of hours ago."""
     statement = Statement(
         sql=f"""
             with span as (
                 select now() - make_interval(hours => %(hours)s) as since
-            ), {_JOBS_SINCE}, busy as (
+            ), {_JOBS_SINCE}, by_hour as (
                 select hour, sum(n)::int as n
                 from (
                     select key::int as hour, value::int as n from final, jsonb_each_text(hours)
@@ -74,8 +76,8 @@ def analytics(query: AnalyticsQuery) -> SqlPlan:
                 group by hour
             )
             select counted.*,
-                (select jsonb_object_agg(language, n) from spoken) as languages,
-                (select jsonb_object_agg(hour, n) from busy) as hours
+                (select jsonb_object_agg(language, n) from by_language) as languages,
+                (select jsonb_object_agg(hour, n) from by_hour) as hours
             from counted
         """,
         parameters={"hours": query.hours},
@@ -89,7 +91,7 @@ def analytics(query: AnalyticsQuery) -> SqlPlan:
             rejected=row["rejected"],
             failed=row["failed"],
             open=row["open"],
-            languages=_most_first(row["languages"] or {}),
+            languages=_descending(row["languages"] or {}),
             hours={int(hour): hours[hour] for hour in sorted(hours, key=int)},
         )
 
@@ -97,7 +99,7 @@ def analytics(query: AnalyticsQuery) -> SqlPlan:
 
 
 def hourly(query: HourlyQuery) -> SqlPlan:
-    """From the jobs themselves: periods do not know what came of each of their hours."""
+    """From the jobs themselves: periods have no outcomes by hour."""
     statement = Statement(
         sql="""
             with hours as (
@@ -124,7 +126,7 @@ def hourly(query: HourlyQuery) -> SqlPlan:
 
 
 def dashboard() -> SqlPlan:
-    """What the view ``dashboard_metrics`` says, at the cost of a few hours of jobs instead of a day's."""
+    """The view ``dashboard_metrics``, at the cost of a few hours of jobs instead of a day's."""
     statement = Statement(
         sql=f"""
             with span as (
@@ -136,7 +138,7 @@ def dashboard() -> SqlPlan:
                 accepted + rejected + failed + open as total_jobs_today,
                 coalesce(round(100.0 * accepted / nullif(accepted + rejected + failed, 0), 2), 0)
                     as acceptance_rate_today,
-                (select language from spoken order by n desc, language limit 1) as most_active_language,
+                (select language from by_language order by n desc, language limit 1) as most_active_language,
                 coalesce(
                     (select round(extract(epoch from now() - min(start_time)) / 3600, 2)
                      from bot_sessions where status in ('starting', 'running')),
@@ -152,6 +154,6 @@ def dashboard() -> SqlPlan:
     return SqlPlan(statements=(statement,), read=lambda rows: DashboardRow(**rows[0]))
 
 
-def _most_first(languages: dict[str, int]) -> dict[str, int]:
-    # A jsonb object forgets the order in which it was made.
+def _descending(languages: dict[str, int]) -> dict[str, int]:
+    # A jsonb object does not keep the order of its keys.
     return dict(sorted(languages.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""How the configurations that sessions work by are read and changed."""
+"""Messages that read and change the configurations of sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..rows import ConfigurationRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationChanges:
-    """New values of a configuration; what is None stays as it is, so that no two changes undo each other."""
+    """New values of a configuration; None leaves a value as it is, so concurrent changes do not collide."""
 
     config_name: str | None = None
     check_interval_seconds: Decimal | None = None
@@ -30,10 +30,10 @@ class ConfigurationChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeConfiguration(Request[ConfigurationRow]):
-    """Change some of a configuration, and answer with all of it.
+    """Change some values of a configuration, and reply with all of them.
 
-    Where that made a difference, ``ConfigurationChanged`` is published after
-    the commit. Refused with ``NoSuchConfiguration`` or ``ConfigurationNameTaken``.
+    If a value differs, ``ConfigurationChanged`` is published after the commit.
+    Refused with ``NoSuchConfiguration`` or ``ConfigurationNameTaken``.
     """
 
     config_id: UUID | None = None
@@ -43,7 +43,7 @@ class ChangeConfiguration(Request[ConfigurationRow]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateConfiguration(Request[ConfigurationRow]):
-    """Add a configuration that is not active; what ``values`` leaves out gets the table's default.
+    """Add an inactive configuration; values missing in ``values`` get the table's defaults.
 
     A second time with the same id changes nothing. Refused with ``ConfigurationNameTaken``.
     """
@@ -55,7 +55,7 @@ class CreateConfiguration(Request[ConfigurationRow]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateConfiguration(Request[ConfigurationRow]):
-    """Let it be the one that sessions without a configuration of their own work by.
+    """Make it the configuration of all sessions that have none of their own.
 
     Refused with ``NoSuchConfiguration``.
     """

@@ -1,4 +1,4 @@
-"""The SQL of configurations: one function a message. Pure."""
+"""SQL of configurations. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from ..errors import ConfigurationNameTaken, NoSuchConfiguration
 from ..events import ConfigurationChanged
-from ..refusals import ConfigurationNameTaken, NoSuchConfiguration
 from ..rows import ConfigurationRow
-from ..sql_plan import CONFIGURATION, Parameters, ReplyWithEvent, SqlPlan, Statement, configuration_row
+from ..sql_plan import Parameters, ReplyWithEvent, SqlPlan, Statement
 from .messages import (
     ActivateConfiguration,
     ChangeConfiguration,
@@ -21,11 +21,11 @@ from .messages import (
     CreateConfiguration,
 )
 
-NAMES: Final = tuple(field.name for field in fields(ConfigurationChanges))
-"""What can be changed of a configuration."""
+CHANGEABLE_FIELDS: Final = tuple(field.name for field in fields(ConfigurationChanges))
+"""Fields of a configuration that can be changed."""
 
-# Any number will do, as long as it is ours, so that of two instances one activates after the other.
-_ACTIVATING: Final = 0x626F747669736F63
+# Key of the advisory lock that makes instances activate one after the other: "botvisoc" in ASCII.
+_ACTIVATION_LOCK: Final = 0x626F747669736F63
 
 _SET: Final[LiteralString] = """
     config_name = coalesce(%(config_name)s, this.config_name),
@@ -43,10 +43,12 @@ _SET: Final[LiteralString] = """
     job_type_filter = coalesce(%(job_type_filter)s, this.job_type_filter),
     exclude_types = coalesce(%(exclude_types)s::text[], this.exclude_types)
 """
-"""What is null stays as it is; each value is set by name, so that changes of different fields both last."""
+"""Null leaves a value unchanged, so concurrent changes of different fields do not undo each other."""
 
 
 def configuration(query: ConfigurationQuery) -> SqlPlan:
+    """One configuration, or the active one."""
+
     def read(rows: Sequence[DictRow]) -> ConfigurationRow:
         if rows:
             return configuration_row(rows[0])
@@ -63,6 +65,8 @@ def configuration(query: ConfigurationQuery) -> SqlPlan:
 
 
 def configurations() -> SqlPlan:
+    """All configurations by name, the active one first."""
+
     def read(rows: Sequence[DictRow]) -> list[ConfigurationRow]:
         return [configuration_row(row) for row in rows]
 
@@ -74,10 +78,10 @@ def configurations() -> SqlPlan:
 
 
 def change_configuration(write: ChangeConfiguration) -> SqlPlan:
-    """Lock it, change it, and answer with how it was and how it is."""
+    """Lock and change it; the reply and the event are made from its values before and after."""
     statement = Statement(
         sql=f"""
-            with was as (
+            with former as (
                 select *, exists (
                     select from bot_configurations as other
                     where other.config_name = %(config_name)s::text and other.id <> this.id
@@ -87,20 +91,20 @@ def change_configuration(write: ChangeConfiguration) -> SqlPlan:
                 for update
             ), changed as (
                 update bot_configurations as this set {_SET}, updated_at = now()
-                from was where this.id = was.id and not was.taken
+                from former where this.id = former.id and not former.taken
                 returning this.*
             )
-            select 1 as place, taken, {CONFIGURATION} from was
+            select 1 as position, taken, {CONFIGURATION} from former
             union all select 2, false, {CONFIGURATION} from changed
-            order by place
+            order by position
         """,
         parameters={"id": write.config_id, **_parameters(write.changes)},
     )
 
     def read(rows: Sequence[DictRow]) -> ConfigurationRow | ReplyWithEvent:
         match rows:
-            case [was, changed]:
-                return _told(_row(was), _row(changed))
+            case [former, changed]:
+                return _reply(_row(former), _row(changed))
             case [{"taken": True}]:
                 raise _taken(write.changes.config_name)
             case _:
@@ -110,7 +114,7 @@ def change_configuration(write: ChangeConfiguration) -> SqlPlan:
 
 
 def create_configuration(write: CreateConfiguration) -> SqlPlan:
-    """Insert it with the table's defaults, then change those that are given."""
+    """Insert it with the table's defaults, then set the values that are given."""
     name = Statement(
         sql="""
             insert into bot_configurations (id, config_name) values (%(id)s, %(config_name)s)
@@ -119,7 +123,7 @@ def create_configuration(write: CreateConfiguration) -> SqlPlan:
         parameters={"id": write.id, "config_name": write.config_name},
     )
     values = Statement(
-        # Only in the transaction that made it: a repeated message must not undo what was changed since.
+        # Only in the transaction that inserted it: a repeated message must not undo later changes.
         sql=f"update bot_configurations as this set {_SET} where id = %(id)s and created_at = now()",
         parameters={"id": write.id, **_parameters(write.values)},
     )
@@ -133,9 +137,9 @@ def create_configuration(write: CreateConfiguration) -> SqlPlan:
 
 
 def activate_configuration(write: ActivateConfiguration) -> SqlPlan:
-    """Two updates, since the index allows no two that are active at any moment."""
+    """Two updates, since the unique index never allows two active configurations."""
     statements = (
-        Statement(sql="select pg_advisory_xact_lock(%(lock)s)", parameters={"lock": _ACTIVATING}),
+        Statement(sql="select pg_advisory_xact_lock(%(lock)s)", parameters={"lock": _ACTIVATION_LOCK}),
         Statement(
             sql="""
                 update bot_configurations set is_active = false, updated_at = now()
@@ -195,12 +199,12 @@ def _parameters(changes: ConfigurationChanges) -> Parameters:
 
 
 def _row(row: DictRow) -> ConfigurationRow:
-    """A row that came with more than its own columns."""
+    """The configuration of a row that has further columns."""
     return configuration_row({column.name: row[column.name] for column in fields(ConfigurationRow)})
 
 
-def _told(was: ConfigurationRow, now: ConfigurationRow) -> ConfigurationRow | ReplyWithEvent:
-    changed = tuple(name for name in NAMES if getattr(was, name) != getattr(now, name))
+def _reply(former: ConfigurationRow, now: ConfigurationRow) -> ConfigurationRow | ReplyWithEvent:
+    changed = tuple(name for name in CHANGEABLE_FIELDS if getattr(former, name) != getattr(now, name))
     if not changed:
         return now
     return ReplyWithEvent(reply=now, event=ConfigurationChanged(configuration=now, changed=changed))
@@ -209,8 +213,22 @@ def _told(was: ConfigurationRow, now: ConfigurationRow) -> ConfigurationRow | Re
 def _no_such(config_id: UUID | None) -> NoSuchConfiguration:
     if config_id is None:
         return NoSuchConfiguration("no configuration is active")
-    return NoSuchConfiguration(f"there is no configuration {config_id} on record")
+    return NoSuchConfiguration(f"configuration {config_id} does not exist")
 
 
 def _taken(name: str | None) -> ConfigurationNameTaken:
-    return ConfigurationNameTaken(f"there is a configuration named {name!r} already")
+    return ConfigurationNameTaken(f"a configuration named {name!r} already exists")
+
+
+CONFIGURATION: Final[LiteralString] = (
+    "id, config_name, check_interval_seconds, results_report_interval_seconds,"
+    " rejected_report_interval_seconds, quick_check_interval_seconds, enable_quick_check,"
+    " enable_results_reporting, enable_rejected_reporting, max_accept_per_run, job_type_filter,"
+    " exclude_types, is_active, created_at, updated_at"
+)
+
+
+def configuration_row(row: DictRow) -> ConfigurationRow:
+    """The columns of `CONFIGURATION` as a row."""
+    row["exclude_types"] = tuple(row["exclude_types"] or ())
+    return ConfigurationRow(**row)

@@ -1,4 +1,4 @@
-"""A connection that trio itself waits on: for statements so small that a thread would cost more."""
+"""A connection whose socket trio waits on: for statements so small that a thread would cost more."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ import trio
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready, Wait
 
-from .connection import Connection, no_answer, tuples
+from .connection import Connection, timeout_error, tuples
 
 T = TypeVar("T")
 
-# What psycopg's own waiting functions wait for, and what they answer.
+# The states in which psycopg waits until the socket is writable.
 _WRITABLE: Final = (Wait.W, Wait.RW)
 
 
 class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
-    """Drives the connection of a link, which must do nothing else meanwhile and be closed by its owner.
+    """Drives the socket of a `Connection`, which must not be used otherwise meanwhile; its owner closes it.
 
-    psycopg's connections differ only in how they wait, and leave that to a
+    psycopg's connections differ only in how they wait, and delegate that to a
     method. This one waits on trio where the original waits on asyncio, of which
     nothing is used: the lock inside is never contended, since one task at a
-    time may use a wire.
+    time may use a connection.
 
-    A statement is not cut off when its task is cancelled: who has committed
-    must be able to say so. `hurry` sets an end to that.
+    A statement is not interrupted when its task is cancelled, so that a commit
+    is not lost. `finish_within` limits how long it may continue.
     """
 
-    def __init__(self, link: Connection, *, limit: float) -> None:
-        """Give up a statement, and the connection with it, after ``limit`` seconds; see `Server.hang`."""
-        super().__init__(link.pgconn, row_factory=tuples)
+    def __init__(self, connection: Connection, *, limit: float) -> None:
+        """Close the connection when a statement takes longer than ``limit`` seconds.
+
+        See `ConnectionFactory.statement_deadline`.
+        """
+        super().__init__(connection.pgconn, row_factory=tuples)
         self._limit = limit
-        # Two for good: to make one costs a tenth of a small statement.
+        # Two that are reused: creating one costs a tenth of a small statement.
         self._text, self._binary = self.cursor(), self.cursor(binary=True)
         self._end = math.inf
         self._scope = trio.CancelScope()
@@ -42,10 +45,10 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     async def fetch(
         self, sql: LiteralString, parameters: dict[str, object], *, binary: bool = False
     ) -> list[tuple[Any, ...]]:
-        """Run a statement, which is its own transaction, and return its rows.
+        """Run a statement in a transaction of its own, and return its rows.
 
         Raises:
-            psycopg.Error: see `connection.is_away`.
+            psycopg.Error: see `connection.is_unavailable`.
         """
         if not self.autocommit:
             await self.set_autocommit(True)
@@ -53,13 +56,13 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
         await cursor.execute(sql, parameters)
         return await cursor.fetchall() if cursor.description else []
 
-    def hurry(self, patience: float) -> None:
-        """Whatever is not answered within so many seconds is given up, and the connection with it."""
-        self._end = trio.current_time() + patience
+    def finish_within(self, grace: float) -> None:
+        """Close the connection when a statement, now or later, is not finished within ``grace`` seconds."""
+        self._end = trio.current_time() + grace
         self._scope.deadline = min(self._end, self._scope.deadline)
 
     async def wait(self, gen: PQGen[T], interval: float = 0.0, timeout: float | None = None) -> T:
-        """Run one of psycopg's protocol generators to its end; its own limits are not for here."""
+        """Run one of psycopg's protocol generators to its end; ``interval`` and ``timeout`` are not used."""
         await trio.lowlevel.checkpoint_if_cancelled()
         descriptor = self.pgconn.socket
         deadline = min(self._end, trio.current_time() + self._limit)
@@ -76,8 +79,8 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
             except StopIteration as end:
                 result: T = end.value
                 return result
-        # The protocol is in the middle of something that nobody will end.
+        # The protocol stopped in the middle of a message, so the connection cannot be used again.
         self.pgconn.finish()
         if self._end < math.inf:
-            raise psycopg.OperationalError("the statement was given up while the server was at it")
-        raise no_answer(self._limit)
+            raise psycopg.OperationalError("the statement was abandoned while the server executed it")
+        raise timeout_error(self._limit)

@@ -1,22 +1,34 @@
-"""The SQL of one job: what is decided before the click, and how it ended. Pure."""
+"""SQL of jobs: the decision before a click, its outcome, and queries. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, LiteralString
 
 from psycopg.rows import DictRow
 
 from ..journal.messages import RecordOutcome
-from ..messages import Claim, RecordIntent
-from ..rows import JobRow, JobStatus
-from ..sessions.bot_events import INSERT, ONCE, columns
-from ..sessions.messages import JobQuery
-from ..sessions.statements import HELD, no_such_session, then_session
-from ..sql_plan import JOB, RUNS, SqlPlan, Statement, job_row
+from ..rows import Decision, JobRow, JobStatus, OutcomeSource
+from ..sessions.statements import (
+    INSERT_EVENTS,
+    IS_ACTIVE,
+    OWNED_OR_FREE,
+    SKIP_DUPLICATES,
+    event_parameters,
+    no_such_session,
+    with_session_row,
+)
+from ..sql_plan import SqlPlan, Statement, list_plan
+from .messages import Claim, JobQuery, JobsQuery, OpenIntentsQuery, RecordIntent
+
+JOB: Final[LiteralString] = (
+    "id, session_id, portal, job_ref, language, appointment_date, appointment_time, duration, submitted_at,"
+    " status, job_type, decision, rejection_reason, outcome_source, scraped_at, created_at"
+)
 
 
 def record_intent(write: RecordIntent) -> SqlPlan:
-    """Insert it, or take over what nobody works on; then read whose it is.
+    """Insert the job, or take it over from a session that is not active; then read who has it.
 
     A separate statement reads: it sees what another instance committed while
     the insert waited for it.
@@ -44,13 +56,13 @@ def record_intent(write: RecordIntent) -> SqlPlan:
             )
             select id, %(portal)s, %(job_ref)s, %(language)s, %(appointment_date)s, %(appointment_time)s,
                 %(duration)s, %(submitted_at)s, %(job_type)s, %(decision)s, %(reason)s, %(scraped_at)s
-            from bot_sessions where id = %(session_id)s and {HELD}
+            from bot_sessions where id = %(session_id)s and {OWNED_OR_FREE}
             on conflict (portal, job_ref) do nothing
         """,
         parameters=parameters,
     )
-    # Also where it is this session's already: its rules may say something else since, and
-    # what is about to be clicked is what must stand there.
+    # Also a job that this session has already: its rules may have changed since, and the row must say
+    # what is about to be clicked.
     update = Statement(
         sql=f"""
             update job_records
@@ -58,19 +70,19 @@ def record_intent(write: RecordIntent) -> SqlPlan:
             where portal = %(portal)s and job_ref = %(job_ref)s and status = 'matched'
                 and (session_id, decision, rejection_reason)
                     is distinct from (%(session_id)s::uuid, %(decision)s, %(reason)s)
-                and exists (select from bot_sessions where id = %(session_id)s and {HELD})
+                and exists (select from bot_sessions where id = %(session_id)s and {OWNED_OR_FREE})
                 and (
                     session_id = %(session_id)s
-                    or session_id not in (select id from bot_sessions where {RUNS})
+                    or session_id not in (select id from bot_sessions where {IS_ACTIVE})
                 )
         """,
         parameters={
             key: parameters[key] for key in ("session_id", "portal", "job_ref", "decision", "reason", "owner")
         },
     )
-    whose = Statement(
+    result = Statement(
         sql=f"""
-            select {HELD} as held, job.session_id, job.status
+            select {OWNED_OR_FREE} as owned, job.session_id, job.status
             from bot_sessions as session
             left join job_records as job on job.portal = %(portal)s and job.job_ref = %(job_ref)s
             where session.id = %(session_id)s
@@ -83,20 +95,23 @@ def record_intent(write: RecordIntent) -> SqlPlan:
             raise no_such_session(write.session_id)
         (row,) = rows
         if row["status"] not in (None, JobStatus.MATCHED):
-            return Claim.SETTLED
-        return Claim.OURS if row["held"] and row["session_id"] == write.session_id else Claim.ANOTHERS
+            return Claim.FINISHED
+        return Claim.OURS if row["owned"] and row["session_id"] == write.session_id else Claim.TAKEN
 
-    return SqlPlan(statements=(insert, update, whose), read=read)
+    return SqlPlan(statements=(insert, update, result), read=read)
 
 
 def record_outcome(write: RecordOutcome) -> SqlPlan:
-    """Count and tell only what this very statement settled, for the session that the job belongs to."""
-    settle = Statement(
+    """Count the outcome and insert its events only if this statement recorded it.
+
+    Both go to the session that has the job.
+    """
+    record = Statement(
         sql=f"""
-            with done as (
+            with recorded as (
                 update job_records
                 set status = %(status)s,
-                    settled = %(settled)s,
+                    outcome_source = %(outcome_source)s,
                     rejection_reason = case
                         when %(status)s::varchar = 'accepted' then null
                         else coalesce(%(reason)s, rejection_reason)
@@ -106,29 +121,31 @@ def record_outcome(write: RecordOutcome) -> SqlPlan:
                 returning session_id, status
             ), counted as (
                 update bot_sessions as session
-                set total_accepted = total_accepted + (done.status = 'accepted')::int,
-                    total_rejected = total_rejected + (done.status = 'rejected')::int,
+                set total_accepted = total_accepted + (recorded.status = 'accepted')::int,
+                    total_rejected = total_rejected + (recorded.status = 'rejected')::int,
                     updated_at = greatest(updated_at, %(at)s)
-                from done
-                where session.id = done.session_id
+                from recorded
+                where session.id = recorded.session_id
             )
-            {INSERT} where exists (select from done) {ONCE}
+            {INSERT_EVENTS} where exists (select from recorded) {SKIP_DUPLICATES}
         """,
         parameters={
             "session_id": write.session_id,
             "portal": write.portal,
             "job_ref": write.job_ref,
             "status": write.status.value,
-            "settled": write.settled.value,
+            "outcome_source": write.outcome_source.value,
             "reason": write.reason,
             "at": write.at,
-            **columns(write.facts),
+            **event_parameters(write.events),
         },
     )
-    return then_session(write.session_id, settle)
+    return with_session_row(write.session_id, record)
 
 
 def job(query: JobQuery) -> SqlPlan:
+    """One job, or None."""
+
     def read(rows: Sequence[DictRow]) -> JobRow | None:
         return job_row(rows[0]) if rows else None
 
@@ -137,3 +154,50 @@ def job(query: JobQuery) -> SqlPlan:
         parameters={"portal": query.portal, "job_ref": query.job_ref},
     )
     return SqlPlan(statements=(statement,), read=read)
+
+
+def jobs(query: JobsQuery) -> SqlPlan:
+    """Jobs, newest first."""
+    return list_plan(
+        f"""
+        select {JOB} from job_records
+        where (%(session_id)s::uuid is null or session_id = %(session_id)s)
+            and (%(status)s::text is null or status = %(status)s)
+            and (%(since)s::timestamptz is null or created_at >= %(since)s)
+        order by created_at desc, id desc
+        limit %(limit)s offset %(offset)s
+        """,
+        {
+            "session_id": query.session_id,
+            "status": None if query.status is None else query.status.value,
+            "since": query.since,
+            "limit": query.limit,
+            "offset": query.offset,
+        },
+        job_row,
+    )
+
+
+def open_intents(query: OpenIntentsQuery) -> SqlPlan:
+    """Jobs with an open outcome, oldest first."""
+    return list_plan(
+        f"""
+        select {JOB} from job_records
+        where portal = %(portal)s and status = 'matched'
+            and (
+                session_id = %(session_id)s
+                or session_id not in (select id from bot_sessions where {IS_ACTIVE})
+            )
+        order by created_at, id
+        """,
+        {"portal": query.portal, "session_id": query.session_id},
+        job_row,
+    )
+
+
+def job_row(row: DictRow) -> JobRow:
+    """May change its argument, which was just read and has no other user."""
+    row["status"] = JobStatus(row["status"])
+    row["decision"] = Decision(row["decision"])
+    row["outcome_source"] = None if row["outcome_source"] is None else OutcomeSource(row["outcome_source"])
+    return JobRow(**row)

@@ -1,10 +1,10 @@
-"""Keeps what happened until it is on record, so that no fact waits for PostgreSQL and none is lost.
+"""The journal: stores session events on disk, and writes them to the database in order.
 
-::
+Appending never waits for PostgreSQL, and an outage loses nothing::
 
-    session ── KeepFact ──> Journal ── RecordFacts, in order ──> DbWriter
-                              │
-                        facts.sqlite: flushed before the answer
+    session ── AppendEvent ──> Journal ── RecordEntries, in order ──> DbWriter
+                                 │
+                           journal.sqlite: flushed before the reply
 """
 
 from __future__ import annotations
@@ -21,118 +21,118 @@ import trio
 
 from runtime import Actor, Address, AskFailed, Deferred, MailboxFull, Refusal
 
-from ..errors import JournalUnusable
+from ..errors import DatabaseOutage, JournalUnusable
 from ..messages import Write
-from ..refusals import RecordUnavailable
-from .journal_codec import Unreadable, read_text, write_text
-from .journal_file import Entry, JournalFile
-from .messages import AppendEvent, EntryWrite, FlushJournal, JournalMessage, RecordEntries
+from .journal_codec import UnreadableEntry, decode_entry, encode_entry
+from .journal_file import JournalFile, StoredEntry
+from .messages import AppendEvent, FlushJournal, JournalEntry, JournalMessage, RecordEntries
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("journal")
 T = TypeVar("T")
 
-FILE: Final = "facts.sqlite"
 BATCH: Final = 500
-"""Most facts that are flushed, or recorded, at once."""
+"""Most entries that are appended, or recorded, at once."""
 RECORD_TIMEOUT: Final = 10.0
 """Seconds that the writer gets for a batch; while it restarts, the batch waits in its mailbox."""
-PAUSE: Final = 0.2
-"""Seconds until a batch that got no answer is sent again."""
-STOP_PATIENCE: Final = 1.0
-"""Seconds for what is left when the actor is to stop; the next life records what it was too short for."""
+RETRY_PAUSE: Final = 0.2
+"""Seconds until a batch without a reply is sent again."""
+STOP_SECONDS: Final = 1.0
+"""Seconds to record waiting entries when the actor stops; the next incarnation records the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A fact to be flushed, or None to learn when all before it are on record."""
+class PendingAppend:
+    """An entry to append, or None for a reply when all entries before it are in the database."""
 
     body: str | None
     deferred: Deferred[object]
 
 
 class Journal(Actor[JournalMessage]):
-    """Answers when a fact is on disk, and carries facts to the record in the order in which they came.
+    """Replies when an entry is on disk, and writes entries to the database in the order of their arrival.
 
-    Many facts share a flush, and many a commit. A batch without an answer is
-    sent again as it was: each fact may be written twice and counts once. What
-    the record cannot hold is set aside in the file, with the reason, and
-    keeps nothing else waiting. Facts that an earlier life left are the first to go.
+    Many entries share a flush, and many share a commit. A batch without a reply
+    is sent again unchanged: an entry may be written twice and counts once. An
+    entry that the database rejects is moved aside in the file, with the reason,
+    and blocks nothing. Entries of an earlier incarnation are recorded first.
 
     Raises:
-        JournalUnusable: from ``started``, when the file cannot be opened. Later, as on a full disk,
-            it is an absence: who keeps facts must ask again.
+        JournalUnusable: from ``started``, when the file cannot be opened. Later, for example on a full
+            disk, it is a dependency error: senders must retry.
     """
 
-    absences: ClassVar[tuple[type[BaseException], ...]] = (JournalUnusable,)
+    dependency_errors: ClassVar[tuple[type[BaseException], ...]] = (JournalUnusable,)
 
     def __init__(self, folder: Path, writer: Address[Write]) -> None:
-        self._path = folder / FILE
+        self._folder = folder
         self._writer = writer
-        # SQLite's calls are short and are never left alone: one thread at a time has the file.
+        # SQLite's calls are short and are never abandoned: one thread at a time has the file.
         self._limiter = trio.CapacityLimiter(1)
-        self._taken, self._wanted = trio.open_memory_channel[Kept](BATCH)
-        self._news = trio.Event()
-        self._kept = 0
-        """Place of the fact that was kept last."""
-        self._settling: list[tuple[int, Deferred[object]]] = []
+        self._send_append, self._appends = trio.open_memory_channel[PendingAppend](BATCH)
+        self._appended = trio.Event()
+        self._last_position = 0
+        """Position of the last appended entry."""
+        self._flushes: list[tuple[int, Deferred[object]]] = []
 
     async def started(self) -> None:
-        self.context.detail.update(waiting=0, oldest_at=None, recorded=0, refused=0, away=None)
+        """Open the file; entries of an earlier incarnation are recorded in the background."""
+        self.context.detail.update(waiting=0, oldest_at=None, recorded=0, rejected=0, unavailable=None)
         await self.context.nursery.start(self._serve)
 
     async def handle(self, message: JournalMessage) -> None:
+        """Append an entry or register a flush; the reply is deferred."""
         body: str | None = None
         match message:
-            case AppendEvent(fact=fact):
-                body = write_text(fact)
+            case AppendEvent(entry=entry):
+                body = encode_entry(entry)
             case FlushJournal():
                 pass
             case _:
                 assert_never(message)
-        await self._taken.send(Kept(body=body, deferred=self.context.defer()))
+        await self._send_append.send(PendingAppend(body=body, deferred=self.context.defer()))
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        with closing(await self._call(partial(JournalFile, self._path))) as file:
+        with closing(await self._call(partial(JournalFile, self._folder))) as file:
             depth = await self._call(file.depth)
-            self._kept = depth.last
+            self._last_position = depth.last
             self.context.detail.update(
                 waiting=depth.waiting,
                 oldest_at=None if depth.oldest is None else depth.oldest.isoformat(),
-                refused=depth.refused,
+                rejected=depth.rejected,
             )
             if depth.waiting:
-                LOGGER.info("facts_left_over", facts=depth.waiting)
+                LOGGER.info("journal_backlog_found", entries=depth.waiting)
             task_status.started()
             try:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._keep_forever, file)
+                    nursery.start_soon(self._append_forever, file)
                     nursery.start_soon(self._record_forever, file)
             finally:
-                with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_PATIENCE):
-                    await self._record_the_rest(file)
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_SECONDS):
+                    await self._record_rest(file)
 
-    # Keeping
+    # Appending
 
-    async def _keep_forever(self, file: JournalFile) -> None:
-        async for first in self._wanted:
-            batch = [first, *self._waiting()]
-            bodies = [kept.body for kept in batch if kept.body is not None]
+    async def _append_forever(self, file: JournalFile) -> None:
+        async for first in self._appends:
+            batch = [first, *self._waiting_appends()]
+            bodies = [append.body for append in batch if append.body is not None]
             if bodies:
-                self._kept = await self._call(partial(file.append, bodies))
+                self._last_position = await self._call(partial(file.append, bodies))
                 self.context.count(waiting=len(bodies))
-            for kept in batch:
-                if kept.body is None:
-                    self._settling.append((self._kept, kept.deferred))
+            for append in batch:
+                if append.body is None:
+                    self._flushes.append((self._last_position, append.deferred))
                 else:
-                    kept.deferred.set(None)
-            self._news.set()
+                    append.deferred.set(None)
+            self._appended.set()
 
-    def _waiting(self) -> list[Kept]:
-        """What else is to be kept already and fits into the flush."""
-        waiting: list[Kept] = []
+    def _waiting_appends(self) -> list[PendingAppend]:
+        """Appends that wait already and fit into the batch."""
+        waiting: list[PendingAppend] = []
         while len(waiting) < BATCH - 1:
             try:
-                waiting.append(self._wanted.receive_nowait())
+                waiting.append(self._appends.receive_nowait())
             except trio.WouldBlock:
                 break
         return waiting
@@ -141,81 +141,83 @@ class Journal(Actor[JournalMessage]):
 
     async def _record_forever(self, file: JournalFile) -> None:
         while True:
-            news = self._news = trio.Event()
+            appended = self._appended = trio.Event()
             try:
-                while await self._record_some(file):
+                while await self._record_batch(file):
                     pass
             except (AskFailed, MailboxFull, Refusal) as error:
-                self._stand_back(error)
-                await trio.sleep(PAUSE)
+                self._report_blocked(error)
+                await trio.sleep(RETRY_PAUSE)
             else:
-                await news.wait()
+                await appended.wait()
 
-    async def _record_some(self, file: JournalFile) -> bool:
-        """Bring the oldest facts to the record; False when there are none.
+    async def _record_batch(self, file: JournalFile) -> bool:
+        """Write the oldest entries to the database; False when there are none.
 
         Raises:
             AskFailed, MailboxFull, Refusal: the writer did not do it, as far as is known.
         """
-        kept = self._kept
-        entries = await self._call(partial(file.oldest, BATCH))
-        if not entries:
-            self.context.detail.update(waiting=0, oldest_at=None, away=None)
-            self._settle(kept)
+        last_position = self._last_position
+        stored = await self._call(partial(file.oldest, BATCH))
+        if not stored:
+            self.context.detail.update(waiting=0, oldest_at=None, unavailable=None)
+            self._resolve_flushes(last_position)
             return False
-        self.context.detail.update(oldest_at=entries[0].kept_at.isoformat())
-        facts, refusals = _read(entries)
-        answers = await self._writer.ask(
-            RecordEntries(facts=tuple(fact for _, fact in facts)), timeout=RECORD_TIMEOUT
+        self.context.detail.update(oldest_at=stored[0].appended_at.isoformat())
+        entries, rejections = _decode(stored)
+        replies = await self._writer.ask(
+            RecordEntries(entries=tuple(entry for _, entry in entries)), timeout=RECORD_TIMEOUT
         )
-        recorded: list[Entry] = []
-        for (entry, _), refusal in zip(facts, answers, strict=True):
+        recorded: list[StoredEntry] = []
+        for (entry, _), refusal in zip(entries, replies, strict=True):
             if refusal is None:
                 recorded.append(entry)
             else:
-                refusals.append((entry, str(refusal)))
-        await self._call(partial(file.remove, recorded, refusals))
-        for entry, reason in refusals:
-            LOGGER.warning("fact_set_aside", place=entry.place, reason=reason, fact=entry.body)
-        self.context.count(waiting=-len(entries), recorded=len(recorded), refused=len(refusals))
-        self.context.detail["away"] = None
-        self._settle(entries[-1].place)
+                rejections.append((entry, str(refusal)))
+        await self._call(partial(file.remove, recorded, rejections))
+        for entry, reason in rejections:
+            LOGGER.warning("journal_entry_rejected", position=entry.position, reason=reason, entry=entry.body)
+        self.context.count(waiting=-len(stored), recorded=len(recorded), rejected=len(rejections))
+        self.context.detail["unavailable"] = None
+        self._resolve_flushes(stored[-1].position)
         return True
 
-    async def _record_the_rest(self, file: JournalFile) -> None:
+    async def _record_rest(self, file: JournalFile) -> None:
         with suppress(AskFailed, MailboxFull, Refusal, JournalUnusable):
-            while await self._record_some(file):
+            while await self._record_batch(file):
                 pass
 
-    def _settle(self, place: int) -> None:
-        """Everything up to this place is on record."""
-        waiting = self._settling
-        self._settling = [one for one in waiting if one[0] > place]
+    def _resolve_flushes(self, position: int) -> None:
+        """Reply to the flushes that waited for entries up to this position."""
+        waiting = self._flushes
+        self._flushes = [flush for flush in waiting if flush[0] > position]
         for upto, deferred in waiting:
-            if upto <= place:
+            if upto <= position:
                 deferred.set(None)
 
-    def _stand_back(self, error: Exception) -> None:
-        """The writer is away: facts wait, and who waits for them is told."""
-        if self.context.detail["away"] is None:
-            LOGGER.warning("facts_wait", facts=self.context.detail["waiting"], reason=str(error))
-        self.context.detail.update(away=str(error))
-        refused, self._settling = self._settling, []
+    def _report_blocked(self, error: Exception) -> None:
+        """The writer is unavailable: entries wait, and flushes are refused."""
+        if self.context.detail["unavailable"] is None:
+            LOGGER.warning("journal_blocked", entries=self.context.detail["waiting"], reason=str(error))
+        self.context.detail.update(unavailable=str(error))
+        refused, self._flushes = self._flushes, []
         for _, deferred in refused:
-            deferred.fail(RecordUnavailable(f"facts wait to be recorded: {error}"))
+            deferred.fail(DatabaseOutage(f"journal entries wait for the database: {error}"))
 
     async def _call(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(work, limiter=self._limiter)
 
 
-def _read(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, EntryWrite]], list[tuple[Entry, str]]]:
-    """What can be sent, and what cannot even be read."""
-    facts: list[tuple[Entry, EntryWrite]] = []
-    unreadable: list[tuple[Entry, str]] = []
-    for entry in entries:
-        fact = read_text(entry.body)
-        if isinstance(fact, Unreadable):
-            unreadable.append((entry, fact.reason))
+def _decode(
+    stored: Sequence[StoredEntry],
+) -> tuple[list[tuple[StoredEntry, JournalEntry]], list[tuple[StoredEntry, str]]]:
+    """The entries that can be sent, and those that cannot be decoded, with the reason."""
+    entries: list[tuple[StoredEntry, JournalEntry]] = []
+    unreadable: list[tuple[StoredEntry, str]] = []
+    for each in stored:
+        entry = decode_entry(each.body)
+        if isinstance(entry, UnreadableEntry):
+            unreadable.append((each, entry.reason))
         else:
-            facts.append((entry, fact))
-    return facts, unreadable
+            entries.append((each, entry))
+    return entries, unreadable

@@ -1,4 +1,4 @@
-"""A fact as a line of the journal, and back: JSON with the fields' names, so that versions may differ."""
+"""Encodes journal entries as JSON, and decodes them. Fields go by name, so versions may differ in them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from ..refusals import WriteRefused
-from .messages import EntryWrite, RecordOutcome, RecordSession
+from ..errors import WriteRefused
+from .messages import JournalEntry, RecordOutcome, RecordSession
 
 _ADAPTERS: Final[dict[str, TypeAdapter[RecordSession] | TypeAdapter[RecordOutcome]]] = {
     RecordSession.__name__: TypeAdapter(RecordSession),
@@ -19,29 +19,29 @@ _ADAPTERS: Final[dict[str, TypeAdapter[RecordSession] | TypeAdapter[RecordOutcom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
-    """A line that names no fact that this version knows."""
+class UnreadableEntry:
+    """A stored entry that this version cannot decode."""
 
     reason: str
 
 
-def write_text(fact: EntryWrite) -> str:
-    """The line.
+def encode_entry(entry: JournalEntry) -> str:
+    """The entry as one line of JSON.
 
     Raises:
         WriteRefused: its data is not JSON.
     """
-    kind = type(fact).__name__
+    kind = type(entry).__name__
     try:
-        return json.dumps({"kind": kind, "fact": to_jsonable_python(fact)}, allow_nan=False)
+        return json.dumps({"kind": kind, "entry": to_jsonable_python(entry)}, allow_nan=False)
     except (ValueError, TypeError) as error:
-        raise WriteRefused(f"this {kind} cannot be kept: {error}") from None
+        raise WriteRefused(f"{kind} cannot be stored: {error}") from None
 
 
-def read_text(text: str) -> EntryWrite | Unreadable:
-    """What was written, or why that cannot be told."""
+def decode_entry(text: str) -> JournalEntry | UnreadableEntry:
+    """The entry, or why it cannot be decoded."""
     try:
         line = json.loads(text)
-        return _ADAPTERS[line["kind"]].validate_python(line["fact"])
+        return _ADAPTERS[line["kind"]].validate_python(line["entry"])
     except (ValidationError, ValueError, KeyError, TypeError) as error:
-        return Unreadable(reason=" ".join(str(error).split()))
+        return UnreadableEntry(reason=" ".join(str(error).split()))

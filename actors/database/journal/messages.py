@@ -1,4 +1,4 @@
-"""What happened: the facts that the journal keeps at once, and that the record takes from there."""
+"""Messages of the journal: what happened to sessions and jobs, stored durably until it is in the database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from runtime import Request
 
-from ..refusals import WriteRefused
+from ..errors import WriteRefused
 from ..rows import JobStatus, OutcomeSource, SessionRow
 
 
@@ -19,7 +19,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEventEntry:
-    """An event of a session, written in the same transaction as what it tells of."""
+    """An event of a session, a row of ``bot_events``; written in one transaction with what it reports."""
 
     type: str
     data: dict[str, object]
@@ -29,7 +29,7 @@ class SessionEventEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSession(Request[SessionRow]):
-    """Set a session's state. Checks never go down; ``end_time`` None clears it.
+    """Set a session's state. ``total_checks`` never decreases; ``end_time`` None clears it.
 
     Refused with ``NoSuchSession``.
     """
@@ -39,58 +39,59 @@ class RecordSession(Request[SessionRow]):
     login_status: str
     total_checks: int
     end_time: datetime | None = None
-    facts: tuple[SessionEventEntry, ...] = ()
+    events: tuple[SessionEventEntry, ...] = ()
     at: datetime = field(default_factory=_now)
-    """When it was so; it may be written much later."""
+    """When the session was in this state; the write may be much later."""
     owner: str | None = None
-    """Who says so: the state is not taken from an instance that lost the session to another one."""
+    """The instance that reports it. Ignored when another instance owns the session by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordOutcome(Request[SessionRow]):
-    """Commit how a click ended, and answer with the session's new totals.
+    """Commit the outcome of a click, and reply with the session's new totals.
 
     Counted once, however often it is sent: a job that has an outcome keeps it,
-    and whoever comes later with another changes nothing and adds no facts.
+    and a second outcome changes nothing and adds no events.
     """
 
     session_id: UUID
     portal: str
     job_ref: str
     status: JobStatus
-    settled: OutcomeSource
+    outcome_source: OutcomeSource
     reason: str | None
-    facts: tuple[SessionEventEntry, ...] = ()
+    events: tuple[SessionEventEntry, ...] = ()
     at: datetime = field(default_factory=_now)
-    """When it was so; it may be written much later."""
+    """When the outcome became known; the write may be much later."""
 
 
-EntryWrite: TypeAlias = RecordSession | RecordOutcome
-"""What happened already, so that it cannot be refused: the journal keeps it while PostgreSQL is away."""
+JournalEntry: TypeAlias = RecordSession | RecordOutcome
+"""What already happened, so it cannot be refused: the journal stores it while PostgreSQL is unavailable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordEntries(Request[tuple[WriteRefused | None, ...]]):
-    """Commit what comes out of the journal, in this order; one answer each, None where all is well."""
+    """Commit entries of the journal in this order; the reply has a refusal or None for each."""
 
-    facts: tuple[EntryWrite, ...]
+    entries: tuple[JournalEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppendEvent(Request[None]):
-    """Keep what happened, answered when it is on disk here; it reaches the record in the order of keeping.
+    """Append an entry to the journal; the reply comes when it is on disk.
 
-    Refused with ``WriteRefused`` where it is nothing that can be kept.
+    Entries reach the database in the order in which they were appended.
+    Refused with ``WriteRefused`` when the entry's data is not JSON.
     """
 
-    fact: EntryWrite
+    entry: JournalEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlushJournal(Request[None]):
-    """Answered when everything that was kept before is on record.
+    """Wait until all entries appended before are in the database.
 
-    Refused with ``RecordAway`` when PostgreSQL turns out to be away meanwhile.
+    Refused with ``DatabaseOutage`` when PostgreSQL becomes unavailable meanwhile.
     """
 
 

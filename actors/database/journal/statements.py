@@ -1,8 +1,9 @@
-"""The SQL of many facts at once: three statements, however many they are. Pure.
+"""SQL that records many journal entries at once: three statements, however many entries. Pure.
 
-What is recorded is what `sessions.py` and `jobs.py` would record of them one after the other.
-Only the last state of a session is written, as nobody could see the others
-within one transaction; of several outcomes of a job, the first one counts.
+The effect equals that of recording the entries one after the other, as
+`sessions.statements` and `jobs.statements` do. Only the last state of a
+session is written, since no other is visible within one transaction; of
+several outcomes of a job, the first one counts.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from pydantic_core import to_json
 
-from ..arrays import moments, numbers, texts, uuids
-from ..refusals import NoSuchSession
+from ..arrays import numbers, texts, timestamps, uuids
+from ..errors import NoSuchSession
 from ..sessions.statements import no_such_session
 from ..sql_plan import SqlPlan, Statement
-from .messages import EntryWrite, RecordEntries, RecordOutcome, RecordSession
+from .messages import JournalEntry, RecordEntries, RecordOutcome, RecordSession
 
 _STATES: Final[LiteralString] = """
     update bot_sessions as session
@@ -42,22 +43,22 @@ _OUTCOMES: Final[LiteralString] = """
     with outcome as (
         select distinct on (portal, job_ref) *
         from json_to_recordset(%(outcomes)s::json) as sent (
-            place int, session_id uuid, portal text, job_ref text, status text, settled text, reason text,
-            at timestamptz
+            position int, session_id uuid, portal text, job_ref text, status text, outcome_source text,
+            reason text, at timestamptz
         )
         where exists (select from bot_sessions where id = sent.session_id)
-        order by portal, job_ref, place
-    ), done as (
+        order by portal, job_ref, position
+    ), recorded as (
         update job_records as job
         set status = outcome.status,
-            settled = outcome.settled,
+            outcome_source = outcome.outcome_source,
             rejection_reason = case
                 when outcome.status = 'accepted' then null
                 else coalesce(outcome.reason, job.rejection_reason)
             end
         from outcome
         where job.portal = outcome.portal and job.job_ref = outcome.job_ref and job.status = 'matched'
-        returning job.session_id, job.status, outcome.place, outcome.at
+        returning job.session_id, job.status, outcome.position, outcome.at
     ), counted as (
         update bot_sessions as session
         set total_accepted = total_accepted + more.accepted,
@@ -67,31 +68,31 @@ _OUTCOMES: Final[LiteralString] = """
             select session_id, max(at) as at,
                 count(*) filter (where status = 'accepted') as accepted,
                 count(*) filter (where status = 'rejected') as rejected
-            from done group by session_id
+            from recorded group by session_id
         ) as more
         where session.id = more.session_id
     )
     insert into bot_events (id, session_id, type, data, "timestamp")
-    select fact.id, fact.session_id, fact.type, fact.data, fact.moment
+    select event.id, event.session_id, event.type, event.data, event.at
     from unnest(
         %(of_outcomes)s::int[], %(sessions)s::uuid[], %(ids)s::uuid[], %(types)s::text[], %(data)s::jsonb[],
-        %(moments)s::timestamptz[]
-    ) with ordinality as fact (of_outcome, session_id, id, type, data, moment, n)
-    where exists (select from bot_sessions where id = fact.session_id)
-        -- Those of an outcome that changed nothing are told already, or were never true.
-        and (fact.of_outcome is null or fact.of_outcome in (select place from done))
-    order by fact.n
+        %(timestamps)s::timestamptz[]
+    ) with ordinality as event (of_outcome, session_id, id, type, data, at, n)
+    where exists (select from bot_sessions where id = event.session_id)
+        -- An outcome that changed nothing was recorded before or came second: its events do not count.
+        and (event.of_outcome is null or event.of_outcome in (select position from recorded))
+    order by event.n
     on conflict (id) do nothing
 """
 
 
-def record_facts(write: RecordEntries) -> SqlPlan:
-    """What to send; the reply is a refusal or None for each, in order.
+def record_entries(write: RecordEntries) -> SqlPlan:
+    """The plan; its reply is a refusal or None for each entry, in order.
 
     Raises:
-        TypeError, ValueError: the data of a fact is not JSON.
+        TypeError, ValueError: the data of an event is not JSON.
     """
-    sessions = [session_of(fact) for fact in write.facts]
+    sessions = [session_id_of(entry) for entry in write.entries]
 
     def read(rows: Sequence[DictRow]) -> tuple[NoSuchSession | None, ...]:
         known = {row["id"] for row in rows}
@@ -101,26 +102,26 @@ def record_facts(write: RecordEntries) -> SqlPlan:
         sql="select id from bot_sessions where id = any(%(ids)s::uuid[])",
         parameters={"ids": sorted(set(sessions))},
     )
-    return SqlPlan(statements=(_states(write.facts), _outcomes(write.facts), answer), read=read)
+    return SqlPlan(statements=(_states(write.entries), _outcomes(write.entries), answer), read=read)
 
 
-def session_of(fact: EntryWrite) -> UUID:
-    """Whose it is."""
-    return fact.id if isinstance(fact, RecordSession) else fact.session_id
+def session_id_of(entry: JournalEntry) -> UUID:
+    """The id of the session that an entry belongs to."""
+    return entry.id if isinstance(entry, RecordSession) else entry.session_id
 
 
-def last_states(facts: Sequence[EntryWrite]) -> list[RecordSession]:
-    """How each session stands after all of them."""
+def last_states(entries: Sequence[JournalEntry]) -> list[RecordSession]:
+    """The state of each session after all of these entries."""
     last: dict[UUID, RecordSession] = {}
     checks: dict[UUID, int] = {}
-    for fact in facts:
-        if isinstance(fact, RecordSession):
-            last[fact.id] = fact
-            checks[fact.id] = max(fact.total_checks, checks.get(fact.id, 0))
+    for entry in entries:
+        if isinstance(entry, RecordSession):
+            last[entry.id] = entry
+            checks[entry.id] = max(entry.total_checks, checks.get(entry.id, 0))
     return [replace(state, total_checks=checks[session]) for session, state in last.items()]
 
 
-def _states(facts: Sequence[EntryWrite]) -> Statement:
+def _states(entries: Sequence[JournalEntry]) -> Statement:
     states = [
         {
             "id": str(state.id),
@@ -131,39 +132,39 @@ def _states(facts: Sequence[EntryWrite]) -> Statement:
             "at": state.at.isoformat(),
             "owner": state.owner,
         }
-        for state in last_states(facts)
+        for state in last_states(entries)
     ]
     return Statement(sql=_STATES, parameters={"states": _json(states)})
 
 
-def _outcomes(facts: Sequence[EntryWrite]) -> Statement:
+def _outcomes(entries: Sequence[JournalEntry]) -> Statement:
     outcomes = [
         {
-            "place": place,
+            "position": position,
             "session_id": str(outcome.session_id),
             "portal": outcome.portal,
             "job_ref": outcome.job_ref,
             "status": outcome.status,
-            "settled": outcome.settled,
+            "outcome_source": outcome.outcome_source,
             "reason": outcome.reason,
             "at": outcome.at.isoformat(),
         }
-        for place, outcome in enumerate(facts)
+        for position, outcome in enumerate(entries)
         if isinstance(outcome, RecordOutcome)
     ]
-    told = [(place, write, fact) for place, write in enumerate(facts) for fact in write.facts]
+    events = [(position, entry, event) for position, entry in enumerate(entries) for event in entry.events]
     return Statement(
         sql=_OUTCOMES,
         parameters={
             "outcomes": _json(outcomes),
             "of_outcomes": numbers(
-                place if isinstance(write, RecordOutcome) else None for place, write, _ in told
+                position if isinstance(entry, RecordOutcome) else None for position, entry, _ in events
             ),
-            "sessions": uuids(session_of(write) for _, write, _ in told),
-            "ids": uuids(fact.id for _, _, fact in told),
-            "types": texts(fact.type for _, _, fact in told),
-            "data": texts(_json(fact.data) for _, _, fact in told),
-            "moments": moments(fact.timestamp for _, _, fact in told),
+            "sessions": uuids(session_id_of(entry) for _, entry, _ in events),
+            "ids": uuids(event.id for _, _, event in events),
+            "types": texts(event.type for _, _, event in events),
+            "data": texts(_json(event.data) for _, _, event in events),
+            "timestamps": timestamps(event.timestamp for _, _, event in events),
         },
     )
 

@@ -1,4 +1,4 @@
-"""Deletes what is too old to keep, so gently that nobody notices."""
+"""The actor that deletes expired rows, in batches small enough not to disturb other work."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from ...settings import DatabaseSettings, RetentionSettings
 from ..connections.connection import Connection, ConnectionFactory
 from ..connections.threads import DatabaseThreads
 from ..errors import DatabaseUnavailable
-from .retention import RETENTION_STEPS, Forget, stop_abandoned
+from .retention import RETENTION_STEPS, RetentionStep, stop_abandoned
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("janitor")
 
-FIRST_LOOK: Final = 60.0
-"""Seconds until the first look at most: by then the sessions that should run are under way again."""
-REST: Final = 4.0
-"""So many times as long as a batch took, the database is left to others before the next one."""
-LONGEST_REST: Final = 2.0
+MAX_FIRST_DELAY: Final = 60.0
+"""Longest delay of the first run in seconds: by then the sessions that should run have been restarted."""
+PAUSE_FACTOR: Final = 4.0
+"""The pause after a batch, as a multiple of the time that the batch took."""
+MAX_PAUSE: Final = 2.0
+"""Seconds."""
 
 
 def now_utc() -> datetime:
-    """The clock on the wall."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 class Janitor(Actor[Never]):
-    """Keeps the record from growing without end; see `retention.py` for what goes and what stays.
+    """Deletes rows older than the retention time; `retention.py` defines which.
 
-    It works in batches on a connection of its own, which it holds only while
-    it works, and is absent while PostgreSQL is. Any number of them may work on
-    one database.
+    It works in batches on a connection of its own, which is open only during a
+    run. Any number of janitors may work on one database.
 
     Raises:
-        DatabaseAway, DatabaseRefused: at any look, and from ``started`` where the address is none.
+        DatabaseUnavailable, DatabaseRejected: in any run, and from ``started`` when the address is invalid.
     """
 
-    absences: ClassVar[tuple[type[BaseException], ...]] = (DatabaseUnavailable,)
+    dependency_errors: ClassVar[tuple[type[BaseException], ...]] = (DatabaseUnavailable,)
 
     def __init__(
         self,
@@ -60,43 +60,44 @@ class Janitor(Actor[Never]):
         self._clock = clock
 
     async def started(self) -> None:
-        self._server = ConnectionFactory(self._database, self._dsn, "botvisor janitor")
-        self._threads = DatabaseThreads(1, limit=self._server.hang)
-        self.context.detail.update(stopped_sessions=0, last_look=None)
-        self.context.detail.update({f"forgotten_{what}": 0 for what in RETENTION_STEPS})
-        self.context.nursery.start_soon(self._look_forever)
+        """Start the periodic runs."""
+        self._connections = ConnectionFactory(self._database, self._dsn, "botvisor janitor")
+        self._threads = DatabaseThreads(1, limit=self._connections.statement_deadline)
+        self.context.detail.update(stopped_sessions=0, last_run=None)
+        self.context.detail.update({f"deleted_{what}": 0 for what in RETENTION_STEPS})
+        self.context.nursery.start_soon(self._run_forever)
 
-    async def _look_forever(self) -> None:
-        await trio.sleep(min(FIRST_LOOK, self._settings.every_seconds))
+    async def _run_forever(self) -> None:
+        await trio.sleep(min(MAX_FIRST_DELAY, self._settings.interval_seconds))
         while True:
             began = trio.current_time()
-            await self._look()
-            await trio.sleep_until(max(began + self._settings.every_seconds, trio.current_time()))
+            await self._run()
+            await trio.sleep_until(max(began + self._settings.interval_seconds, trio.current_time()))
 
-    async def _look(self) -> None:
+    async def _run(self) -> None:
         now = self._clock()
-        before = now - timedelta(days=self._settings.keep_days)
-        with closing(await self._threads.connect(self._server)) as link:
+        before = now - timedelta(days=self._settings.days)
+        with closing(await self._threads.connect(self._connections)) as connection:
             try:
-                stopped = await self._threads.run(link, partial(stop_abandoned, before=before))
+                stopped = await self._threads.run(connection, partial(stop_abandoned, before=before))
                 self.context.count(stopped_sessions=stopped)
-                gone = {
-                    what: await self._forget(link, what, work, before)
-                    for what, work in RETENTION_STEPS.items()
+                deleted = {
+                    what: await self._delete(connection, what, step, before)
+                    for what, step in RETENTION_STEPS.items()
                 }
             except Connection.Error as error:
-                raise self._server.fault(error) from error
-        self.context.detail["last_look"] = now.isoformat(timespec="seconds")
-        if stopped or any(gone.values()):
-            LOGGER.info("old_records_deleted", before=before.isoformat(), stopped_sessions=stopped, **gone)
+                raise self._connections.fault(error) from error
+        self.context.detail["last_run"] = now.isoformat(timespec="seconds")
+        if stopped or any(deleted.values()):
+            LOGGER.info("old_records_deleted", before=before.isoformat(), stopped_sessions=stopped, **deleted)
 
-    async def _forget(self, link: Connection, what: str, work: Forget, before: datetime) -> int:
+    async def _delete(self, connection: Connection, what: str, step: RetentionStep, before: datetime) -> int:
         total, limit = 0, self._settings.batch_size
         while True:
             began = trio.current_time()
-            number = await self._threads.run(link, lambda link: work(link, before, limit))
+            number = await self._threads.run(connection, lambda connection: step(connection, before, limit))
             if not number:
                 return total
             total += number
-            self.context.count(**{f"forgotten_{what}": number})
-            await trio.sleep(min(LONGEST_REST, REST * (trio.current_time() - began)))
+            self.context.count(**{f"deleted_{what}": number})
+            await trio.sleep(min(MAX_PAUSE, PAUSE_FACTOR * (trio.current_time() - began)))

@@ -1,9 +1,9 @@
-"""What goes after a while, a batch at a time. Blocks; belongs on a worker thread.
+"""Deletes expired rows, a batch at a time. Blocks; call it on a worker thread.
 
-Rejected and failed jobs stay for ever, and with them their sessions; so do the
-periods of analytics, and jobs whose outcome is not known. Nothing here waits
-for a lock that a writer holds, and no batch holds what a writer waits for
-longer than it takes to delete it.
+Rejected and failed jobs are kept for ever, and with them their sessions; so are
+analytics periods, and jobs whose outcome is not known. Nothing here waits for a
+lock that a writer holds, and a batch locks rows only for as long as it takes to
+delete them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from uuid import UUID
 from ..analytics.statements import FOUR_HOURS
 from ..connections.connection import Connection
 
-Forget: TypeAlias = Callable[[Connection, datetime, int], int]
-"""Deletes what is older, at most so many rows of it, and returns how many; 0 when there is no more."""
+RetentionStep: TypeAlias = Callable[[Connection, datetime, int], int]
+"""Deletes rows older than a time, up to a limit, and returns their number; 0 when there are no more."""
 
-# Those that no instance has a lease on, and that no instance has written to for as long. A session that
-# really runs does both all the time, however long ago it was started.
+# Sessions that no instance has leased or written to since that time. A session that really runs does both
+# all the time, however long ago it was started.
 _STOP_ABANDONED: Final = """
     update bot_sessions
     set status = 'stopped', desired = 'stopped', login_status = 'not_started',
@@ -34,7 +34,7 @@ _STOP_ABANDONED: Final = """
     )
 """
 
-# No job may go before it is in a period that is final.
+# A job is kept until the period that it counts for is final.
 _OLD_JOBS: Final[LiteralString] = f"""
     select id, session_id from job_records
     where status = 'accepted' and created_at < least(
@@ -45,39 +45,39 @@ _OLD_JOBS: Final[LiteralString] = f"""
     order by created_at limit %(limit)s
 """
 
-# One session at a time, and its row first: a writer that holds several rows is never waited for in a circle.
-_FORGET_JOBS: Final = """
+# One session at a time, and its row first, to avoid deadlocks with writers that lock several rows.
+_DELETE_JOBS: Final = """
     with session as (
         select id from bot_sessions where id = %(session_id)s for no key update skip locked
-    ), gone as (
+    ), deleted as (
         delete from job_records using session
         where job_records.id = any(%(ids)s::uuid[]) and session_id = session.id and status = 'accepted'
         returning 1
     ), counted as (
         update bot_sessions
-        set forgotten_accepted = forgotten_accepted + (select count(*) from gone)
+        set deleted_accepted = deleted_accepted + (select count(*) from deleted)
         from session
         where bot_sessions.id = session.id
     )
-    select count(*) as number from gone
+    select count(*) as number from deleted
 """
 
-# They were written in the order of seq, more or less in that of time: what is out of turn goes later.
-_FORGET_EVENTS: Final = """
+# Written in the order of seq, which is roughly that of time; the few that are out of order are deleted later.
+_DELETE_EVENTS: Final = """
     delete from bot_events where seq in (
         select seq from (select seq, "timestamp" from bot_events order by seq limit %(limit)s) as oldest
         where "timestamp" < %(before)s
     )
 """
 
-_FORGET_LOGS: Final = """
+_DELETE_LOGS: Final = """
     delete from system_logs where id in (
         select id from system_logs where created_at < %(before)s order by created_at limit %(limit)s
     )
 """
 
-# The newest stays, or a house that was left alone for long would take itself for a new one.
-_FORGET_SESSIONS: Final = """
+# The newest is kept; without any session, an application that was idle for long would count as new.
+_DELETE_SESSIONS: Final = """
     delete from bot_sessions where id in (
         select id from bot_sessions as session
         where desired = 'stopped' and status in ('stopped', 'failed') and updated_at < %(before)s
@@ -91,42 +91,42 @@ _FORGET_SESSIONS: Final = """
 """
 
 
-def stop_abandoned(link: Connection, before: datetime) -> int:
-    """Set sessions stopped that should run, and that nobody has run since then; returns how many."""
-    return link.execute(_STOP_ABANDONED, {"before": before}).rowcount
+def stop_abandoned(connection: Connection, before: datetime) -> int:
+    """Set sessions to stopped that should run, but that no instance has run since then; returns how many."""
+    return connection.execute(_STOP_ABANDONED, {"before": before}).rowcount
 
 
-def forget_jobs(link: Connection, before: datetime, limit: int) -> int:
-    """Delete accepted jobs; their sessions go on counting them."""
+def delete_jobs(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete accepted jobs; the counters of their sessions keep them."""
     jobs: dict[UUID, list[UUID]] = {}
-    for row in link.execute(_OLD_JOBS, {"before": before, "limit": limit}).fetchall():
+    for row in connection.execute(_OLD_JOBS, {"before": before, "limit": limit}).fetchall():
         jobs.setdefault(row["session_id"], []).append(row["id"])
     number = 0
     for session_id, ids in jobs.items():
-        (gone,) = link.execute(_FORGET_JOBS, {"session_id": session_id, "ids": ids}).fetchall()
-        number += gone["number"]
+        (row,) = connection.execute(_DELETE_JOBS, {"session_id": session_id, "ids": ids}).fetchall()
+        number += row["number"]
     return number
 
 
-def forget_events(link: Connection, before: datetime, limit: int) -> int:
-    """Delete events of sessions, those first that were written first."""
-    return link.execute(_FORGET_EVENTS, {"before": before, "limit": limit}).rowcount
+def delete_events(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete events of sessions, the oldest first."""
+    return connection.execute(_DELETE_EVENTS, {"before": before, "limit": limit}).rowcount
 
 
-def forget_logs(link: Connection, before: datetime, limit: int) -> int:
+def delete_logs(connection: Connection, before: datetime, limit: int) -> int:
     """Delete lines of ``system_logs``."""
-    return link.execute(_FORGET_LOGS, {"before": before, "limit": limit}).rowcount
+    return connection.execute(_DELETE_LOGS, {"before": before, "limit": limit}).rowcount
 
 
-def forget_sessions(link: Connection, before: datetime, limit: int) -> int:
-    """Delete sessions that ended and of which nothing else is on record."""
-    return link.execute(_FORGET_SESSIONS, {"before": before, "limit": limit}).rowcount
+def delete_sessions(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete finished sessions that have no jobs, events or log lines."""
+    return connection.execute(_DELETE_SESSIONS, {"before": before, "limit": limit}).rowcount
 
 
-RETENTION_STEPS: Final[dict[str, Forget]] = {
-    "jobs": forget_jobs,
-    "events": forget_events,
-    "logs": forget_logs,
-    "sessions": forget_sessions,
+RETENTION_STEPS: Final[dict[str, RetentionStep]] = {
+    "jobs": delete_jobs,
+    "events": delete_events,
+    "logs": delete_logs,
+    "sessions": delete_sessions,
 }
-"""In this order, since a session goes only after what belongs to it."""
+"""In this order, since a session is deleted only after its rows."""

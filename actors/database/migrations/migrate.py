@@ -17,8 +17,10 @@ from ..connections.connection import Connection
 from ..errors import DatabaseTooNew, MigrationChanged
 
 FOLDER: Final = Path(__file__).parent
+BOTVISOR: Final = "botvisor"
+"""Owner of the migrations in `FOLDER`."""
 _NAME: Final = re.compile(r"^(\d{4})_(\w+)\.sql$")
-# Any number will do, as long as it is ours: "botvisor" in ASCII.
+# Key of the advisory lock: "botvisor" in ASCII.
 _LOCK: Final = 0x626F747669736F72
 
 _TABLE: Final = """
@@ -30,10 +32,21 @@ create table if not exists schema_migrations (
 )
 """
 
+_PLUGIN_TABLE: Final = """
+create table if not exists plugin_migrations (
+    plugin     text not null,
+    version    integer not null,
+    name       text not null,
+    checksum   text not null,
+    applied_at timestamptz not null default now(),
+    primary key (plugin, version)
+)
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One step from an older set of tables to a newer one."""
+    """One numbered change of the tables."""
 
     version: int
     name: str
@@ -41,12 +54,13 @@ class Migration:
 
     @property
     def checksum(self) -> str:
+        """The hash of the file's content."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A migration that the database says it has."""
+    """A row of the migrations table: a migration that was applied to the database."""
 
     version: int
     name: str
@@ -60,21 +74,21 @@ def load_migrations(folder: Path = FOLDER) -> list[Migration]:
         match = _NAME.match(path.name)
         if match is None or int(match[1]) != len(found) + 1:
             raise ValueError(f"{path.name} is not the name of migration {len(found) + 1}")
-        # Line ends are the checkout's business and must not change a checksum.
+        # Read as text: the line ends of a checkout must not change the checksum.
         found.append(Migration(version=int(match[1]), name=match[2], sql=path.read_text(encoding="utf-8")))
     return found
 
 
 def pending(known: Sequence[Migration], applied: Sequence[Applied]) -> list[Migration]:
-    """What is still to be applied.
+    """The migrations that are still to be applied.
 
     Raises:
-        MigrationChanged: an applied migration is not the one of its number that we have.
-        DatabaseTooNew: the database is ahead of us.
+        MigrationChanged: an applied migration differs from the known one of its version.
+        DatabaseTooNew: the database has a version that is not known.
     """
-    ours = {migration.version: migration for migration in known}
+    by_version = {migration.version: migration for migration in known}
     for row in applied:
-        migration = ours.get(row.version)
+        migration = by_version.get(row.version)
         if migration is None:
             raise DatabaseTooNew(
                 f"the database has migration {row.version} ({row.name}) and this version of botvisor knows "
@@ -89,34 +103,50 @@ def pending(known: Sequence[Migration], applied: Sequence[Applied]) -> list[Migr
     return [migration for migration in known if migration.version not in done]
 
 
-def migrate(link: Connection, known: Sequence[Migration]) -> int:
-    """Apply what is missing and return the version that the tables have then. Blocks.
+def migrate(connection: Connection, known: Sequence[Migration], *, owner: str = BOTVISOR) -> int:
+    """Apply the missing migrations and return the version that the tables have then. Blocks.
+
+    Each ``owner``, botvisor or a plugin, counts its versions from 1.
 
     Raises:
         SchemaFault: see `pending`.
         psycopg.Error: the database failed.
     """
-    while _apply_next(link, known):
+    while _apply_next(connection, known, owner):
         pass
     return len(known)
 
 
-def _apply_next(link: Connection, known: Sequence[Migration]) -> bool:
-    with link.transaction():
-        # Held to the end of the transaction. Behind a pooler, a lock of the
-        # session might stay with a connection that is not ours any more.
-        link.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
-        link.execute(_TABLE)
-        rows = link.execute(
-            "select version, name, checksum from schema_migrations order by version"
-        ).fetchall()
+def _apply_next(connection: Connection, known: Sequence[Migration], owner: str) -> bool:
+    with connection.transaction():
+        # A lock of the transaction. Behind a pooler, a lock of the session might
+        # stay with a connection that serves another client by then.
+        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        # Botvisor's own table comes first, as a plugin's migrations may refer to its tables.
+        connection.execute(_TABLE)
+        if owner == BOTVISOR:
+            rows = connection.execute(
+                "select version, name, checksum from schema_migrations order by version"
+            ).fetchall()
+        else:
+            connection.execute(_PLUGIN_TABLE)
+            rows = connection.execute(
+                "select version, name, checksum from plugin_migrations where plugin = %s order by version",
+                [owner],
+            ).fetchall()
         todo = pending(known, [Applied(**row) for row in rows])
         if not todo:
             return False
         migration = todo[0]
-        link.execute(migration.sql.encode())
-        link.execute(
-            "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
-            [migration.version, migration.name, migration.checksum],
-        )
+        connection.execute(migration.sql.encode())
+        values: list[object] = [migration.version, migration.name, migration.checksum]
+        if owner == BOTVISOR:
+            connection.execute(
+                "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)", values
+            )
+        else:
+            connection.execute(
+                "insert into plugin_migrations (plugin, version, name, checksum) values (%s, %s, %s, %s)",
+                [owner, *values],
+            )
     return True

@@ -1,37 +1,78 @@
-"""Whose a session is, and what can be asked of one session, its jobs and its log."""
+"""Messages about sessions: their creation and desired state, their leases, their events and their log."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import UUID
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
 
 from runtime import Request
 
-from ..rows import JobRow, LogRow, SessionRow
+from ..rows import Desired, EventRow, LogRow, SessionRow
+
+# Writes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSession(Request[SessionRow]):
+    """Create a session that should run; a second time with the same id changes nothing."""
+
+    id: UUID
+    session_name: str
+    portal: str
+    start_time: datetime
+    config_id: UUID | None = None
+    owner: str | None = None
+    """The instance that runs it from the start; None leaves it to the first instance that leases it."""
+    lease_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDesiredState(Request[SessionRow]):
+    """Set the desired state of a session. Refused with ``NoSuchSession``."""
+
+    id: UUID
+    desired: Desired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseSessions(Request[list[SessionRow]]):
-    """Keep sessions for so many seconds more, and take others that nobody has.
+    """Renew the leases of an instance's sessions, and lease others whose lease is free or expired.
 
-    The reply is what ``owner`` has after it; what it asked to keep and is not
-    there belongs to somebody else by now. The seconds count from when the
-    database wrote it, so counted from the asking they end a little earlier.
+    The reply lists the sessions that ``owner`` has after it; what is in
+    ``keep`` and not in the reply belongs to another instance by now. The
+    seconds count from the write in the database, so a caller that counts from
+    its request sees the lease end a little early, never late.
     """
 
     owner: str
     keep: tuple[UUID, ...]
     take: tuple[UUID, ...]
-    room: int
-    """Of ``take``, at most so many: those that were started first."""
+    limit: int
+    """Most sessions of ``take`` to lease: those that were started first."""
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseSessions(Request[None]):
-    """Give back all that ``owner`` has, so that another instance need not wait for the lease to run out."""
+    """Release all leases of ``owner``, so that other instances need not wait until they expire."""
 
     owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLog(Request[None]):
+    """Add a line to ``system_logs``. Without its session when that is not in the database."""
+
+    session_id: UUID | None
+    log_level: str
+    message: str
+    component: str
+    created_at: datetime
+    id: UUID = field(default_factory=uuid4)
+
+
+# Queries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +83,29 @@ class SessionQuery(Request[SessionRow]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsQuery(Request[list[SessionRow]]):
+    """Sessions, newest first."""
+
+    limit: int = 10
+    offset: int = 0
+    status: str | None = None
+    desired: Desired | None = None
+    portal: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedStopsQuery(Request[list[SessionRow]]):
-    """Sessions that should not run any more and whose end is not on record, oldest first."""
+    """Sessions whose desired state is stopped and whose state is not, oldest first."""
 
     limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobQuery(Request[JobRow | None]):
-    """What is on record of one job of a portal."""
+class EventsQuery(Request[list[EventRow]]):
+    """Events, newest first."""
 
-    portal: str
-    job_ref: str
+    session_id: UUID | None = None
+    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Looks at the bot sessions: whether those that should run in this instance do, and do not crash."""
+"""Health check of the bot sessions: those that should run in this instance do, and none is down."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Final
 
 from runtime import Address, AskFailed, ChildState, MailboxFull, Node, Refusal, SupervisorMessage, TreeQuery
 
-from ...database.messages import Query, SessionsQuery
+from ...database.messages import Query
 from ...database.rows import Desired, SessionRow
+from ...database.sessions.messages import SessionsQuery
 from ...sessions.messages import ControllerMessage, LoginStatus, SessionStatus, SessionsViewQuery, SessionView
 from .health_check import HealthCheckResult, healthy, unhealthy, unknown
 
-MOST_SESSIONS: Final = 1000
+MAX_SESSIONS: Final = 1000
 _DOWN: Final = (ChildState.BACKOFF, ChildState.FAILED, ChildState.STOPPED)
 
 
 class BotsCheck:
-    """Compares the session_controller, the fleet's supervisor and the record."""
+    """Compares the session controller, the fleet's supervisor and the database."""
 
     def __init__(
         self,
@@ -29,56 +30,56 @@ class BotsCheck:
         owner: str,
         timeout: float,
     ) -> None:
-        """``owner`` is this instance's name on record."""
+        """``owner`` is this instance's name in the database; ``timeout`` is that of the whole check."""
         self._owner = owner
         self._session_controller = session_controller
         self._fleet = fleet
         self._reader = reader
-        # Each of the three gets its share, so that this look says who was silent before it is cut off.
+        # A share for each request, so that the check names a silent actor before it is cancelled.
         self._timeout = timeout / 4
 
     async def __call__(self) -> HealthCheckResult:
-        """Ask all three."""
+        """Query all three, one after the other."""
         try:
-            on_duty = (
+            running = (
                 await self._session_controller.ask(SessionsViewQuery(), timeout=self._timeout)
             ).sessions
             children = (await self._fleet.ask(TreeQuery(), timeout=self._timeout)).children
         except (AskFailed, MailboxFull) as error:
-            return unhealthy(f"nobody says which sessions are on duty: {error}")
+            return unhealthy(f"cannot list the running sessions: {error}")
         try:
             rows = await self._reader.ask(
-                SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS), timeout=self._timeout
+                SessionsQuery(desired=Desired.RUNNING, limit=MAX_SESSIONS), timeout=self._timeout
             )
         except (AskFailed, MailboxFull, Refusal) as error:
-            return judge(on_duty, children, None, reason=str(error))
+            return evaluate(running, children, None, reason=str(error))
         now = datetime.now(UTC)
-        return judge(on_duty, children, [row for row in rows if not is_anothers(row, self._owner, now)])
+        return evaluate(running, children, [row for row in rows if not is_remote(row, self._owner, now)])
 
 
-def is_anothers(row: SessionRow, owner: str, now: datetime) -> bool:
-    """Whether another instance has the session at the moment."""
+def is_remote(row: SessionRow, owner: str, now: datetime) -> bool:
+    """Whether another instance holds the session's lease."""
     return row.owner not in (None, owner) and row.lease_until is not None and row.lease_until > now
 
 
-def judge(
-    on_duty: Sequence[SessionView],
+def evaluate(
+    running: Sequence[SessionView],
     children: Sequence[Node],
-    wanted: Sequence[SessionRow] | None,
+    desired: Sequence[SessionRow] | None,
     *,
     reason: str = "",
 ) -> HealthCheckResult:
-    """What these three say together; ``wanted`` is None where the record does not tell, for that reason.
+    """Combine the three replies; ``desired`` is None where the database could not be read, for ``reason``.
 
-    What other instances run is none of our business.
+    Sessions of other instances do not count.
     """
-    crashes = sum(child.restarts for child in children)
-    asked = "an unknown number" if wanted is None else str(len(wanted))
-    evidence = f"{len(on_duty)} on duty, {asked} wanted on record, {crashes} restarts"
-    troubles = [*_down(children), *_idle(on_duty), *_missing(on_duty, wanted or ())]
-    if troubles:
-        return unhealthy(evidence, "; ".join(troubles))
-    if wanted is None:
+    restarts = sum(child.restarts for child in children)
+    number = "an unknown number" if desired is None else str(len(desired))
+    evidence = f"{len(running)} running here, {number} desired, {restarts} restarts"
+    problems = [*_down(children), *_failed(running), *_missing(running, desired or ())]
+    if problems:
+        return unhealthy(evidence, "; ".join(problems))
+    if desired is None:
         return unknown(f"{evidence}: {reason}")
     return healthy(evidence)
 
@@ -89,15 +90,15 @@ def _down(children: Sequence[Node]) -> list[str]:
     ]
 
 
-def _idle(on_duty: Sequence[SessionView]) -> list[str]:
+def _failed(running: Sequence[SessionView]) -> list[str]:
     return [
         f"{view.session_name} {'failed' if view.status is SessionStatus.FAILED else 'cannot log in'}: "
-        f"{view.message or 'no reason is known'}"
-        for view in on_duty
+        f"{view.message or 'reason unknown'}"
+        for view in running
         if view.status is SessionStatus.FAILED or view.login_status is LoginStatus.FAILED
     ]
 
 
-def _missing(on_duty: Sequence[SessionView], wanted: Sequence[SessionRow]) -> list[str]:
-    known = {view.id for view in on_duty}
-    return [f"{row.session_name} is wanted and not on duty" for row in wanted if row.id not in known]
+def _missing(running: Sequence[SessionView], desired: Sequence[SessionRow]) -> list[str]:
+    known = {view.id for view in running}
+    return [f"{row.session_name} should run here and does not" for row in desired if row.id not in known]

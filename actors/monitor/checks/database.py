@@ -1,4 +1,4 @@
-"""Looks at PostgreSQL: whether somebody new gets in, and gets an answer."""
+"""Health check of PostgreSQL: a new connection, and a query."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from ...database.errors import DatabaseRejected, DatabaseUnavailable
 from ...settings import DatabaseSettings
 from .health_check import HealthCheckResult, disconnected, healthy, unhealthy
 
-MOST_THREADS = 2
-"""A look that was cut off leaves its thread behind for a second or so."""
+MAX_THREADS = 2
+"""A cancelled check leaves its thread behind for a second or so."""
 
 
 class DatabaseCheck:
-    """Opens a connection for each look, as an old one would not tell whether there are any to be had."""
+    """Opens a connection for each check, as an old one would not show whether new ones are accepted."""
 
     def __init__(self, settings: DatabaseSettings, dsn: str, *, timeout: float) -> None:
-        # The thread outlasts the look that was cut off, but not by much.
+        # The thread outlives a cancelled check, but not by much.
         self._settings = replace(
             settings, connect_timeout_seconds=timeout + 1, statement_timeout_seconds=timeout + 1
         )
         self._dsn = dsn
-        self._limiter = trio.CapacityLimiter(MOST_THREADS)
+        self._limiter = trio.CapacityLimiter(MAX_THREADS)
 
     async def __call__(self) -> HealthCheckResult:
-        """Log in, run a statement, and leave."""
+        """Connect, run a query, and disconnect."""
         try:
             server = await trio.to_thread.run_sync(
                 probe_database,
@@ -37,8 +37,8 @@ class DatabaseCheck:
                 abandon_on_cancel=True,
                 limiter=self._limiter,
             )
-        except DatabaseUnavailable as away:
-            return disconnected(str(away))
-        except DatabaseRejected as refused:
-            return unhealthy(str(refused))
-        return healthy(f"{server} let us in and answered a statement")
+        except DatabaseUnavailable as error:
+            return disconnected(str(error))
+        except DatabaseRejected as error:
+            return unhealthy(str(error))
+        return healthy(f"{server} accepted a connection and answered a query")

@@ -1,4 +1,4 @@
-"""What looking at a service comes to, and the form of whoever looks."""
+"""Health-check result and the type of a check function."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from ..status import ServiceStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheckResult:
-    """What was seen of a service at one look."""
+    """What one check of a service found."""
 
     status: ServiceStatus
     evidence: str
-    """What was seen, in a sentence."""
+    """What the check found, in a sentence."""
     error: str | None = None
     """What is wrong, in a sentence; None when all is well."""
     warning: str | None = None
-    """What an operator should change although it works, in a sentence."""
+    """What an operator should change although the service works, in a sentence."""
 
 
 HealthCheck: TypeAlias = Callable[[], Awaitable[HealthCheckResult]]
-"""Goes and sees, from the outside. It raises nothing that it foresees, and may be cancelled at any time."""
+"""Checks a service from the outside. Returns expected errors as a result; may be cancelled at any time."""
 
 
 def healthy(evidence: str, *, warning: str | None = None) -> HealthCheckResult:
-    """It does what it is for."""
+    """The service works."""
     return HealthCheckResult(status=ServiceStatus.HEALTHY, evidence=evidence, warning=warning)
 
 
 def unhealthy(evidence: str, error: str | None = None) -> HealthCheckResult:
-    """It is there and does not do what it is for; without ``error`` the evidence says it all."""
+    """The service is reachable and does not work; ``error`` defaults to the evidence."""
     return HealthCheckResult(status=ServiceStatus.UNHEALTHY, evidence=evidence, error=error or evidence)
 
 
 def disconnected(evidence: str, error: str | None = None) -> HealthCheckResult:
-    """It is not there; without ``error`` the evidence says it all."""
+    """The service is unreachable; ``error`` defaults to the evidence."""
     return HealthCheckResult(status=ServiceStatus.DISCONNECTED, evidence=evidence, error=error or evidence)
 
 
 def unknown(evidence: str) -> HealthCheckResult:
-    """What could be seen does not tell."""
+    """The check could not determine the status."""
     return HealthCheckResult(status=ServiceStatus.UNKNOWN, evidence=evidence, error=evidence)

@@ -1,4 +1,4 @@
-"""Looks at the portals: whether something answers at their addresses, asking as little as can be."""
+"""Health check of the portals: each answers an HTTP request at its address."""
 
 from __future__ import annotations
 
@@ -20,57 +20,57 @@ _WORST_LAST: Final = (ServiceStatus.HEALTHY, ServiceStatus.DISCONNECTED, Service
 
 
 class PortalsCheck:
-    """Sends each portal one HEAD request, and GET where it does not know that; follows no redirects."""
+    """Sends each portal one HEAD request, and GET where it does not support HEAD; follows no redirects."""
 
     def __init__(self, portals: Mapping[str, str]) -> None:
-        """``portals`` are addresses by the portals' names."""
+        """``portals`` are base URLs by portal name."""
         self._portals = portals
 
     async def __call__(self) -> HealthCheckResult:
-        """Ask all portals at once, and tell the worst of what they answer."""
-        seen: dict[str, HealthCheckResult] = {}
+        """Check all portals at once, and return the worst result."""
+        results: dict[str, HealthCheckResult] = {}
 
-        async def look(name: str, address: str) -> None:
-            seen[name] = await look_at(client, name, address)
+        async def check(name: str, address: str) -> None:
+            results[name] = await check_portal(client, name, address)
 
         async with http_client(USER_AGENT) as client, trio.open_nursery() as nursery:
             for name, address in self._portals.items():
-                nursery.start_soon(look, name, address)
-        return worst_of([seen[name] for name in self._portals])
+                nursery.start_soon(check, name, address)
+        return worst_of([results[name] for name in self._portals])
 
 
-async def look_at(client: httpx.AsyncClient, name: str, address: str) -> HealthCheckResult:
-    """How one portal answers."""
+async def check_portal(client: httpx.AsyncClient, name: str, address: str) -> HealthCheckResult:
+    """Check one portal."""
     try:
-        async with client.stream("HEAD", address) as answer:
-            status = answer.status_code
+        async with client.stream("HEAD", address) as response:
+            status = response.status_code
         if status in _NO_HEAD:
-            async with client.stream("GET", address) as answer:
-                status = answer.status_code
+            async with client.stream("GET", address) as response:
+                status = response.status_code
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        return disconnected(f"the portal {name} cannot be reached at {address}: {_words(error)}")
+        return disconnected(f"portal {name} is unreachable at {address}: {_reason(error)}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return unhealthy(f"the portal {name} at {address} does not answer: {_words(error)}")
-    evidence = f"the portal {name} at {address} answered {status}"
+        return unhealthy(f"portal {name} at {address} does not answer: {_reason(error)}")
+    evidence = f"portal {name} at {address} answered {status}"
     if status == _TOO_MANY:
-        return unhealthy(f"{evidence}: it is asked too often")
+        return unhealthy(f"{evidence}: too many requests")
     if status >= 500:
-        return unhealthy(f"{evidence}: it is in trouble of its own")
+        return unhealthy(f"{evidence}: server error")
     return healthy(evidence)
 
 
-def worst_of(sights: list[HealthCheckResult]) -> HealthCheckResult:
-    """All sights as one: as bad as the worst, with what was seen everywhere."""
-    if not sights:
-        return healthy("no portal is worked on")
-    worst = max(sights, key=lambda sight: _WORST_LAST.index(sight.status))
-    errors = [sight.error for sight in sights if sight.error is not None]
+def worst_of(results: list[HealthCheckResult]) -> HealthCheckResult:
+    """Combine results: the worst status, with the evidence and the errors of all."""
+    if not results:
+        return healthy("no portal is configured")
+    worst = max(results, key=lambda result: _WORST_LAST.index(result.status))
+    errors = [result.error for result in results if result.error is not None]
     return HealthCheckResult(
         status=worst.status,
-        evidence="; ".join(sight.evidence for sight in sights),
+        evidence="; ".join(result.evidence for result in results),
         error="; ".join(errors) or None,
     )
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

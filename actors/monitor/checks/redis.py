@@ -1,4 +1,4 @@
-"""Looks at Redis: whether it answers a PING, and whether it keeps what it is given."""
+"""Health check of Redis: it answers PING, and its eviction policy is safe."""
 
 from __future__ import annotations
 
@@ -7,42 +7,47 @@ from dataclasses import replace
 
 import trio
 
-from ...mirror.connection import RedisConnection, ping
-from ...mirror.errors import RedisRejected, RedisUnavailable
-from ...mirror.redis_server import RedisServerInfo, server_of
+from ...mirror.connection import (
+    RedisConnection,
+    RedisRejected,
+    RedisServerInfo,
+    RedisUnavailable,
+    ping,
+    read_server_info,
+)
 from ...settings import RedisSettings
 from .health_check import HealthCheckResult, disconnected, healthy, unhealthy
 
-MOST_THREADS = 2
-"""A look that was cut off leaves its thread behind for a few seconds."""
+MAX_THREADS = 2
+"""A cancelled check leaves its thread behind for a few seconds."""
 
 
 class RedisCheck:
-    """Opens a connection for each look, so that one that was cut off leaves nothing behind."""
+    """Opens a connection for each check, so that a cancelled one leaves nothing behind."""
 
     def __init__(self, settings: RedisSettings, url: str, *, timeout: float) -> None:
-        # The thread outlasts the look that was cut off, but not by much.
+        # The thread outlives a cancelled check, but not by much.
         self._settings = replace(settings, timeout_seconds=timeout + 1)
         self._url = url
-        self._limiter = trio.CapacityLimiter(MOST_THREADS)
+        self._limiter = trio.CapacityLimiter(MAX_THREADS)
 
     async def __call__(self) -> HealthCheckResult:
-        """Connect, ping, ask for the eviction policy, and leave."""
+        """Connect, ping, read the eviction policy, and disconnect."""
         try:
-            place, server = await trio.to_thread.run_sync(
-                self._ask, abandon_on_cancel=True, limiter=self._limiter
+            address, server = await trio.to_thread.run_sync(
+                self._read, abandon_on_cancel=True, limiter=self._limiter
             )
-        except RedisUnavailable as away:
-            return disconnected(str(away))
-        except RedisRejected as refused:
-            return unhealthy(str(refused))
+        except RedisUnavailable as error:
+            return disconnected(str(error))
+        except RedisRejected as error:
+            return unhealthy(str(error))
+        policy = server.eviction_policy or "not reported"
         return healthy(
-            f"Redis at {place} answered PING; its maxmemory-policy is {server.eviction_policy or 'not told'}",
-            warning=server.warning,
+            f"Redis at {address} answered PING; maxmemory-policy: {policy}", warning=server.warning
         )
 
-    def _ask(self) -> tuple[str, RedisServerInfo]:
-        store = RedisConnection(self._settings, self._url)
-        with closing(store):
-            store.call(ping)
-            return store.place, store.call(server_of)
+    def _read(self) -> tuple[str, RedisServerInfo]:
+        connection = RedisConnection(self._settings, self._url)
+        with closing(connection):
+            connection.call(ping)
+            return connection.server, connection.call(read_server_info)

@@ -1,7 +1,7 @@
-"""An asyncio loop in a thread of its own, whose coroutines trio tasks can await.
+"""An asyncio event loop in its own thread, whose coroutines trio tasks can await.
 
-Playwright speaks only asyncio. Whatever belongs to an asyncio loop lives in the bridge's thread; trio tasks
-come and go through `Bridge.call`. What the calls do is left to the callers.
+Playwright supports only asyncio. Its objects live in the bridge's thread; trio tasks call their coroutines
+through `Bridge.call`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("portals")
 
 
 class BridgeClosed(Exception):
-    """The asyncio loop has ended: the call was not made, or nobody knows how it ended."""
+    """The asyncio loop has ended: the call was not made, or its result is unknown."""
 
 
 @contextlib.asynccontextmanager
 async def open_bridge(*, name: str = "asyncio", close_timeout: float = 2.0) -> AsyncGenerator[Bridge, None]:
-    """Run an asyncio loop in a new thread for as long as the block lasts.
+    """Run an asyncio loop in a new thread for the duration of the block.
 
-    The thread is the one that forks the loop's child processes, so a death signal that they ask for comes
-    when the block ends, and not before.
+    That thread forks the loop's child processes, so their parent-death signal comes when the block ends, not
+    before.
 
-    On leaving, the loop's tasks are cancelled, callers that still wait get `BridgeClosed`, and the thread is
-    joined. A thread that does not end within `close_timeout` is left behind (it is a daemon) and logged.
+    On exit, the loop's tasks are cancelled, waiting callers get `BridgeClosed`, and the thread is joined. A
+    thread that does not end within `close_timeout` is unfinished behind (it is a daemon) and logged.
     """
     bridge = Bridge(name)
     try:
@@ -46,17 +46,17 @@ async def open_bridge(*, name: str = "asyncio", close_timeout: float = 2.0) -> A
 
 
 class Bridge:
-    """The trio side of one asyncio loop; use `open_bridge` to make one."""
+    """The trio side of one asyncio loop; use `open_bridge` to create one."""
 
     def __init__(self, name: str) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._ended = trio.Event()
-        # Made here and not in the thread, so that calls can be posted before the thread first runs.
+        # Created here and not in the thread, so that calls can be submitted before the thread first runs.
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_loop_error)
         self._stopping = asyncio.Event()
-        # `_lock` guards the next two: a call is either in `_calls`, to be finished exactly once by whoever
-        # takes it out, or it is refused because the loop takes no more.
+        # `_lock` guards the next two. A call is either in `_calls`, and finished exactly once by the thread
+        # that removes it, or it is rejected because the bridge is closed.
         self._lock = threading.Lock()
         self._calls: set[_Call] = set()
         self._closed = False
@@ -64,11 +64,10 @@ class Bridge:
         self._thread.start()
 
     async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Await `function(*args, **kwargs)` on the asyncio loop; return or raise what it does.
+        """Await `function(*args, **kwargs)` on the asyncio loop; return its result or raise its error.
 
-        A checkpoint. When cancelled, it cancels the asyncio task and then waits until that has really ended,
-        so that nothing goes on behind the caller's back. A task that ends with a result or an error in spite
-        of the cancellation has that result or error.
+        A checkpoint. When cancelled, it cancels the asyncio task and waits until that has ended, so no work
+        continues in the background. If the task still ends with a result or an error, the caller gets that.
 
         Raises:
             BridgeClosed: the loop had ended, or ended before the call did.
@@ -77,10 +76,10 @@ class Bridge:
         results: list[outcome.Value[T] | outcome.Error] = []
 
         async def run() -> None:
-            # Captured here, so that the asyncio task never fails and asyncio has nothing to complain about.
+            # Captured here, so that the asyncio task never fails and asyncio reports no unhandled error.
             try:
                 results.append(outcome.Value(await function(*args, **kwargs)))
-            except Exception as error:  # whatever it is, it is the caller's
+            except Exception as error:  # every error belongs to the caller
                 results.append(outcome.Error(error))
 
         call = _Call(run)
@@ -105,7 +104,7 @@ class Bridge:
         raise BridgeClosed("the asyncio loop ended before the call did")
 
     async def close(self, *, timeout: float) -> None:
-        """End the loop and its thread; not cancellable, but over after `timeout` seconds."""
+        """Stop the loop and its thread; not cancellable, but ends after `timeout` seconds."""
         with self._lock:
             if not self._closed:
                 self._loop.call_soon_threadsafe(self._stopping.set)
@@ -115,7 +114,7 @@ class Bridge:
             LOGGER.error("asyncio_thread_left_behind", thread=self._thread.name, waited_seconds=timeout)
         self._finish_all()
 
-    # All below runs in the bridge's thread, except where it says otherwise.
+    # The methods below run in the bridge's thread, except where they say otherwise.
 
     def _run(self) -> None:
         try:
@@ -125,7 +124,7 @@ class Bridge:
                     self._closed = True
         finally:
             self._finish_all()
-            # Trio may be gone by now when `close` did not wait for this thread.
+            # Trio may have ended if `close` did not wait for this thread.
             with contextlib.suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(self._ended.set)
 
@@ -133,17 +132,17 @@ class Bridge:
         await self._stopping.wait()
 
     def _begin(self, call: _Call) -> None:
-        # A call posted in the loop's last moments is not begun: its task would be destroyed half way.
+        # A call submitted while the loop stops is not started: its task would be destroyed halfway.
         if not self._stopping.is_set():
             call.task = self._loop.create_task(call.run())
             call.task.add_done_callback(lambda _: self._finish(call))
 
     def _finish_all(self) -> None:
-        """End the calls that the loop will not end any more; on either side."""
+        """Finish the calls that the loop will not finish; may run in either thread."""
         with self._lock:
             self._closed = True
-            left = list(self._calls)
-        for call in left:
+            unfinished = list(self._calls)
+        for call in unfinished:
             self._finish(call)
 
     def _finish(self, call: _Call) -> None:
@@ -155,7 +154,7 @@ class Bridge:
 
 
 class _Call:
-    """One trio task that waits for one asyncio task."""
+    """A trio task that waits for an asyncio task."""
 
     def __init__(self, run: Callable[[], Coroutine[object, object, None]]) -> None:
         self.run = run
@@ -169,13 +168,13 @@ class _Call:
 
 
 def _log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    """Keep asyncio's complaints off the terminal.
+    """Log the loop's unhandled errors instead of printing them.
 
-    They concern what no call waits for, such as the future that Playwright leaves when its driver dies.
+    They come from futures that no call awaits, such as one that Playwright leaves when its driver dies.
     """
     error = context.get("exception")
     LOGGER.debug(
-        "asyncio_complained",
+        "asyncio_error",
         message=str(context.get("message")),
         exc_info=error if isinstance(error, BaseException) else None,
     )

@@ -1,8 +1,7 @@
-"""The folder that a browser lives in, and the processes that live there.
+"""The browser's run folder and the processes that use it.
 
-Chromium leaves profiles, sockets and crash reports behind when it is killed, and its helpers are nobody's
-children. Here all of them get one folder: what is in it, and what was started on it, can be found and removed
-by any later life of this program.
+A killed Chromium leaves profiles, sockets and crash reports behind, and its helpers are not our children. All
+of them get one folder here, so that a later run of this program can find and remove its files and processes.
 """
 
 from __future__ import annotations
@@ -20,46 +19,46 @@ from typing import Self
 
 import trio
 
-_LEASH = Path(__file__).with_name("pdeathsig_exec.py")
+_EXEC_SCRIPT = Path(__file__).with_name("pdeathsig_exec.py")
 
 
 class BrowserFolder:
-    """Wrapper scripts to start the driver and Chromium by, and all that these two write.
+    """Wrapper scripts that start the driver and Chromium, and all files that these two write.
 
-    One browser at a time, and nothing else, may use a folder. The methods block, for some milliseconds.
+    A folder serves one browser at a time, and nothing else. The methods block for some milliseconds.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
         self._files = self._path / "files"
         self.driver = self._path / "driver.sh"
-        """Starts Playwright's driver."""
+        """Script that starts Playwright's driver."""
         self.chromium = self._path / "chromium.sh"
-        """Starts Chromium."""
+        """Script that starts Chromium."""
 
     def prepare(self, *, node: Path, chromium: Path) -> None:
-        """Remove what an earlier life left, and write the scripts."""
+        """Remove what an earlier run left, and write the scripts."""
         self.sweep()
         self._files.mkdir(mode=0o700, parents=True)
         _write_script(self.driver, self._script(node, self.driver, temporary=self._files))
-        # Chromium puts a socket below TMPDIR, and a socket's address has at most 107 characters, which a data
-        # directory may exceed. Seen from Chromium's own working directory every path is short.
+        # Chromium creates a socket below TMPDIR. A socket path has at most 107 bytes, which a data directory
+        # may exceed; relative to Chromium's own working directory the path is short.
         _write_script(self.chromium, self._script(chromium, self.chromium, temporary=Path("/proc/self/cwd")))
 
     def process(self, name: str, script: Path) -> WatchedProcess:
-        """Hold the process that one of the scripts became."""
+        """Return the process that one of the scripts became."""
         return WatchedProcess(name, int(_pid_file(script).read_text(encoding="ascii")))
 
     def sweep(self) -> None:
         """Kill the Chromium processes that still use the folder, then delete it.
 
-        What cannot be deleted now is left to the next sweep.
+        Files that cannot be deleted now are left to the next sweep.
         """
         _kill_users_of(self._files)
         shutil.rmtree(self._path, ignore_errors=True)
 
     def _script(self, program: Path, script: Path, *, temporary: Path) -> str:
-        # The XDG folders are where Chromium's crash handler looks for its reports and caches are kept.
+        # Chromium's crash handler and caches use the XDG folders.
         return "\n".join(
             [
                 "#!/bin/sh",
@@ -67,19 +66,19 @@ class BrowserFolder:
                 f"export TMPDIR={_quoted(temporary)}",
                 f"export XDG_CONFIG_HOME={_quoted(self._files / 'config')}",
                 f"export XDG_CACHE_HOME={_quoted(self._files / 'cache')}",
-                f"exec {_quoted(Path(sys.executable))} -I -S {_quoted(_LEASH)} {_quoted(_pid_file(script))} "
-                f'{_quoted(program)} "$@"',
+                f"exec {_quoted(Path(sys.executable))} -I -S {_quoted(_EXEC_SCRIPT)} "
+                f'{_quoted(_pid_file(script))} {_quoted(program)} "$@"',
                 "",
             ]
         )
 
 
 class WatchedProcess:
-    """A running process that is nobody's child here, held by a pidfd: its id cannot pass to another."""
+    """A process that is not our child, held by a pidfd, so that its id cannot be reused meanwhile."""
 
     def __init__(self, name: str, pid: int) -> None:
         self.name = f"{name} (process {pid})"
-        """For people."""
+        """Name and process id, for messages."""
         self.pid = pid
         self._fd = os.pidfd_open(pid)
 
@@ -93,6 +92,7 @@ class WatchedProcess:
 
     @property
     def ended(self) -> bool:
+        """Whether the process has ended."""
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         return bool(poll.poll(0))
@@ -102,22 +102,22 @@ class WatchedProcess:
         await trio.lowlevel.wait_readable(self._fd)
 
     def kill(self) -> None:
-        """Send SIGKILL; nothing happens when the process has ended."""
+        """Send SIGKILL. Does nothing if the process has ended."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._fd, signal.SIGKILL)
 
 
 def _kill_users_of(files: Path) -> None:
-    """Kill the processes that name a path below `files` as an option.
+    """Kill the processes that have a path below `files` as an option.
 
-    Each of Chromium's processes does: the helpers carry its `--user-data-dir`, the crash handlers, which
-    belong neither to its group nor to its session, their `--database`.
+    Every Chromium process has one: `--user-data-dir` in the helpers, and `--database` in the crash handlers,
+    which belong neither to its process group nor to its session.
     """
     marks = (os.fsencode(f"--user-data-dir={files}/"), os.fsencode(f"--database={files}/"))
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue
-        # Any of these fails when the process ends meanwhile, or belongs to somebody else.
+        # Each of these fails if the process ends meanwhile or belongs to another user.
         with contextlib.suppress(OSError), WatchedProcess("a leftover", int(entry.name)) as process:
             command = (entry / "cmdline").read_bytes()
             if any(mark in command for mark in marks):

@@ -1,4 +1,4 @@
-"""Where a Chromium is on this machine."""
+"""Finds the Chromium executable on this machine."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-# Playwright keeps e.g. chromium-1208/chrome-linux64/chrome and chromium_headless_shell-1208/*/headless_shell.
+# Playwright installs chromium-1208/chrome-linux64/chrome and chromium_headless_shell-1208/*/...
 _PROGRAMS = ("chrome", "headless_shell", "chrome-headless-shell")
 
 
 def find_chromium(configured: str = "", *, environ: Mapping[str, str] | None = None) -> Path | None:
-    """Return the Chromium to drive, or None where there is none.
+    """Return the path of the Chromium to use, or None if none is found.
 
-    A configured path is the only one that counts when given. Otherwise the first that exists of the usual
-    names on `PATH`, then the newest that `playwright install` has fetched. It is not tried out.
+    A configured path or program name is the only candidate when given. Otherwise the usual names on `PATH`
+    come first, then the newest Chromium that `playwright install` has downloaded. It is not started.
     """
     environ = os.environ if environ is None else environ
     if configured:
@@ -33,14 +33,14 @@ def _program(name: str, environ: Mapping[str, str]) -> Path | None:
 
 
 def _downloads(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield what Playwright has downloaded; newest first, and a whole Chromium before a headless shell."""
+    """Yield Playwright's downloads, newest first, a full Chromium before a headless shell."""
     for folder in sorted(_download_folder(environ).glob("chromium*-*"), key=_age):
         for program in _PROGRAMS:
             yield from (path for path in folder.glob(f"*linux*/{program}") if os.access(path, os.X_OK))
 
 
 def _download_folder(environ: Mapping[str, str]) -> Path:
-    # "0" tells Playwright to keep browsers inside its own package, where only it knows the layout.
+    # "0" makes Playwright keep browsers inside its own package, in a layout private to it.
     named = environ.get("PLAYWRIGHT_BROWSERS_PATH", "")
     if named not in {"", "0"}:
         return Path(named).expanduser()

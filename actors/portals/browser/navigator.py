@@ -1,4 +1,4 @@
-"""Who goes to a portal's pages in a browser: has a tab of it, politely and in time."""
+"""Navigates one session's browser page at a portal, within the portal's throttle and timeouts."""
 
 from __future__ import annotations
 
@@ -16,118 +16,118 @@ from ..definition.definition import PortalDefinition
 from ..errors import PortalUnavailable
 from ..politeness import PortalThrottle, RequestTicket
 from .browser_host import BrowserQuery
-from .live_browser import BrowserDown, LiveBrowser, PageSlot, first_line
-from .tab import Tab, TabQuery, TabResult
+from .browser_page import BrowserPage, PageResult, PageSelectors
+from .shared_browser import BrowserDown, PageSlot, SharedBrowser, first_line
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_SETTLES_PER_PAGE: Final = 5
-"""A page may take its time to load, and each thing on it this part of that time to appear."""
+_LOAD_WAITS_PER_TIMEOUT: Final = 5
+"""An element may take this fraction of the page timeout to appear."""
 
 
 class BrowserNavigator:
-    """One session's tab at a portal: made when it is first needed, replaced when it or its browser fails."""
+    """One session's page at a portal: opened on first use, replaced after a failure of it or its browser."""
 
     def __init__(self, definition: PortalDefinition, host: Address[BrowserQuery]) -> None:
         self._definition = definition
         self._host = host
-        self._browser: LiveBrowser | None = None
-        self._tab: Tab | None = None
-        self._tab_failed = False
+        self._browser: SharedBrowser | None = None
+        self._page: BrowserPage | None = None
+        self._page_failed = False
         self._slot: PageSlot | None = None
-        """Of the present turn."""
-        self._manners = PortalThrottle(definition.base_url, definition.politeness)
+        """Slot of the current `acquire_page` block."""
+        self._throttle = PortalThrottle(definition.base_url, definition.politeness)
 
     async def close(self) -> None:
-        """Give the page back. Never raises, and is over within seconds even when cancelled."""
-        browser, tab, self._browser, self._tab = self._browser, self._tab, None, None
-        if browser is not None and tab is not None:
-            await browser.close_page(tab.page)
+        """Close the page. Never raises, and ends within seconds even when cancelled."""
+        browser, page, self._browser, self._page = self._browser, self._page, None, None
+        if browser is not None and page is not None:
+            await browser.close_page(page.page)
 
-    async def visit(self, tab: Tab, url: str, path: str, question: TabQuery) -> TabResult:
-        """Go to a page when that is polite."""
-        async with self.request() as visit:
-            answer = await self.call(tab.visit, url, question)
-            visit.redirects = answer.redirects
-            refuse_failure(answer, path)
-        return answer
+    async def goto(self, page: BrowserPage, url: str, path: str, selectors: PageSelectors) -> PageResult:
+        """Load a page as one throttled request."""
+        async with self.request() as ticket:
+            result = await self.call(page.goto, url, selectors)
+            ticket.redirects = result.redirects
+            raise_if_unavailable(result, path)
+        return result
 
     def request(self) -> AbstractAsyncContextManager[RequestTicket]:
-        """Ask the portal for something when that is polite; until then others may work in the browser."""
-        return self._manners.visit(self._slot)
+        """Wait for the portal's throttle; the browser slot is free for other sessions during the wait."""
+        return self._throttle.acquire(self._slot)
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncGenerator[Tab, None]:
-        """Have the page, new where need be, for one piece of work.
+    async def acquire_page(self) -> AsyncGenerator[BrowserPage, None]:
+        """Acquire the page, opened or replaced if necessary, for one operation.
 
-        Room in the browser is taken when the page first works, and kept from there on, but for the time
-        that a `request` has to wait.
+        The browser slot is acquired by the first call on the page and held to the end of the block, except
+        while a `request` waits for the throttle.
         """
         browser = self._browser
         if browser is None or browser.lost.is_set():
             browser = await self._next_browser()
-        self._slot = browser.slot()
+        self._slot = browser.page_slot()
         try:
-            yield await self._ready_tab(browser)
+            yield await self._usable_page(browser)
         finally:
-            self._slot.give_up()
+            self._slot.release()
 
-    async def _ready_tab(self, browser: LiveBrowser) -> Tab:
+    async def _usable_page(self, browser: SharedBrowser) -> BrowserPage:
         assert self._slot is not None
-        if self._tab is None:
-            await self._slot.take()
+        if self._page is None:
+            await self._slot.acquire()
             try:
                 page = await browser.new_page()
             except (BrowserDown, PlaywrightError) as error:
                 raise PortalUnavailable(first_line(error)) from error
-            # Kept before it is ready: whoever has a page has to close it.
-            settle = self._definition.timeout_seconds / _SETTLES_PER_PAGE
-            self._tab, self._tab_failed = Tab(page, settle_seconds=settle), True
-            await self.call(self._tab.prepare)
-        elif self._tab_failed:
+            # Stored before it is prepared, so that `close` closes it in any case.
+            load_seconds = self._definition.timeout_seconds / _LOAD_WAITS_PER_TIMEOUT
+            self._page, self._page_failed = BrowserPage(page, load_seconds=load_seconds), True
+            await self.call(self._page.prepare)
+        elif self._page_failed:
             try:
-                await self.call(self._tab.renew)
+                await self.call(self._page.renew)
             except PortalUnavailable:
-                await self.close()  # with its cookies; the next turn begins anew
+                await self.close()  # with its cookies; the next block opens a new one
                 raise
-        self._tab_failed = False
-        return self._tab
+        self._page_failed = False
+        return self._page
 
-    async def _next_browser(self) -> LiveBrowser:
-        self._tab = None
+    async def _next_browser(self) -> SharedBrowser:
+        self._page = None
         try:
             self._browser = await self._host.ask(BrowserQuery(), timeout=self._definition.timeout_seconds)
         except RuntimeFault as error:
-            raise PortalUnavailable(f"there is no browser: {error}") from error
+            raise PortalUnavailable(f"no browser available: {error}") from error
         return self._browser
 
     async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something with the page, once there is room, within the time that one page may take.
+        """Call a method of the page: waits for the browser slot, then at most the timeout of one page.
 
         Raises:
-            PortalUnavailable: it did not come to an end. After a click that means an unknown outcome.
+            PortalUnavailable: it did not complete. After a click this means an unknown outcome.
         """
         assert self._browser is not None
         assert self._slot is not None
-        await self._slot.take()
+        await self._slot.acquire()
         try:
             with trio.fail_after(self._definition.timeout_seconds):
                 return await self._browser.call(function, *args, **kwargs)
         except trio.TooSlowError:
-            # Maybe the portal is slow, maybe a script of the page never ends: a new page is cheap.
-            self._tab_failed = True
+            # Either the portal is slow or a script of the page never ends; a new page is cheap.
+            self._page_failed = True
             reason = f"no answer within {self._definition.timeout_seconds:g} s"
             raise PortalUnavailable(reason) from None
         except BrowserDown as error:
             raise PortalUnavailable(str(error)) from error
         except PlaywrightError as error:
-            self._tab_failed = True
-            # Not chained: the rest of its text tells what was being filled in, as a password.
+            self._page_failed = True
+            # Not chained: the rest of its text contains filled-in values such as passwords.
             raise PortalUnavailable(first_line(error)) from None
 
 
-def refuse_failure(answer: TabResult, path: str) -> None:
-    """Raise PortalUnavailable for an answer that says to come back later."""
-    if answer.status >= 500 or answer.status == 429:
-        raise PortalUnavailable(f"{path} answered {answer.status}")
+def raise_if_unavailable(result: PageResult, path: str) -> None:
+    """Raise `PortalUnavailable` for a 429 or 5xx response."""
+    if result.status >= 500 or result.status == 429:
+        raise PortalUnavailable(f"{path} answered {result.status}")

@@ -1,10 +1,11 @@
-"""Run a program that dies with its parent: `python leash.py PIDFILE PROGRAM ARGUMENT...`.
+"""Run a program that dies with its parent: `python pdeathsig_exec.py PIDFILE PROGRAM ARGUMENT...`.
 
-A script, not a module to import: it becomes the program, and the kernel kills that the moment the thread that
-started it ends, however it ends. Before, it writes its process id, which is the program's, to PIDFILE, and
-leaves the terminal's process group, so that a Ctrl-C there is for the parent to act on.
+A script, not a module to import. It sets the parent-death signal and then execs the program: the kernel kills
+it as soon as the thread that started it ends, however it ends. Before that, the script writes its process id,
+which is also the program's, to PIDFILE, and leaves the terminal's process group, so that Ctrl-C reaches the
+parent only.
 
-`setpriv --pdeathsig` would do the same where util-linux is; Python is there for certain.
+`setpriv --pdeathsig` does the same, but is only there if util-linux is installed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
+    """Set the parent-death signal, write the process id and exec the program."""
     pid_file, *command = sys.argv[1:]
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         raise OSError(ctypes.get_errno(), "the parent-death signal cannot be set")
-    # Refused to whoever leads a group already, as a browser started by its driver does.
+    # Not permitted to a process group leader, which a browser started by its driver already is.
     with contextlib.suppress(PermissionError):
         os.setsid()
     with open(pid_file, "w", encoding="ascii") as file:

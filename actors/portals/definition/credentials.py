@@ -1,4 +1,4 @@
-"""How a session comes to what it signs in with: a definition says where each secret is, never what it is."""
+"""Credentials of a portal, from the settings and from the definition's references to secrets."""
 
 from __future__ import annotations
 
@@ -6,59 +6,65 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...settings import Settings
 from ..errors import DefinitionError, LoginRefused
 from ..portal import Credentials
 from ..totp import is_totp_secret, one_time_code
 from .field_types import STRICT, Reference
 
-_LONGEST = 4_096
+_MAX_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialReferences:
-    """The `[credentials]` section of a definition; what is left out comes from the settings."""
+    """The `[credentials]` section of a definition: where each secret is stored.
+
+    Omitted ones come from the settings.
+    """
 
     __pydantic_config__ = STRICT
 
     username: Reference | None = None
     password: Reference | None = None
     totp_secret: Reference | None = None
-    """Base32, as the portal showed it when the second factor was set up."""
+    """Base32, as the portal shows it when the second factor is set up."""
 
-    def resolve(self, portal: str, environ: Mapping[str, str], given: Credentials) -> Credentials:
-        """Return what is given, and what the references lead to for the rest; "" for what nobody knows.
+    def resolve(self, portal: str, environ: Mapping[str, str], configured: Credentials) -> Credentials:
+        """Return the configured credentials, and the rest from the references; "" for what neither has.
 
         Raises:
-            DefinitionError: one sentence that names the portal, the key and its reference, and no secret.
+            DefinitionError: the message names the portal, the key and its reference, and no secret.
         """
 
-        def found(key: str, known: str, reference: str | None) -> str:
-            if known or reference is None:
-                return known
+        def lookup(key: str, value: str, reference: str | None) -> str:
+            if value or reference is None:
+                return value
             try:
                 return _secret(reference, environ)
             except ValueError as error:
-                sentence = f"portal {portal}: credentials.{key} is {reference!r}, expected {error}"
+                sentence = f"portal {portal}: credentials.{key} = {reference!r}, expected {error}"
                 raise DefinitionError(sentence) from None
 
-        totp_secret = found("totp_secret", given.totp_secret, self.totp_secret)
+        totp_secret = lookup("totp_secret", configured.totp_secret, self.totp_secret)
         if totp_secret and not is_totp_secret(totp_secret):
-            raise DefinitionError(f"portal {portal}: what totp_secret leads to is no base32 text")
+            raise DefinitionError(
+                f"portal {portal}: credentials.totp_secret does not refer to a base32 string"
+            )
         return Credentials(
-            username=found("username", given.username, self.username),
-            password=found("password", given.password, self.password),
+            username=lookup("username", configured.username, self.username),
+            password=lookup("password", configured.password, self.password),
             totp_secret=totp_secret,
         )
 
 
-def code_of(credentials: Credentials) -> str:
-    """Return the one-time code that is good now.
+def current_code(credentials: Credentials) -> str:
+    """Return the one-time code that is valid now.
 
     Raises:
-        LoginRefused: there is no secret to make it of.
+        LoginRefused: no secret is configured.
     """
     if not credentials.totp_secret:
-        raise LoginRefused("it asks for a one-time code, and there is no totp_secret to make it of")
+        raise LoginRefused("it asks for a one-time code, but no totp_secret is configured")
     return one_time_code(credentials.totp_secret)
 
 
@@ -66,17 +72,32 @@ def _secret(reference: str, environ: Mapping[str, str]) -> str:
     kind, _, name = reference.partition(":")
     if kind == "env":
         if not (value := environ.get(name, "")):
-            raise ValueError("a variable of the environment that is set")
+            raise ValueError("an environment variable that is set")
         return value
     try:
         with Path(name).expanduser().open("rb") as stream:
-            content = stream.read(_LONGEST + 1)
-        # Editors and `echo` end a file with a line end, which is no part of the secret.
+            content = stream.read(_MAX_BYTES + 1)
+        # Editors and `echo` append a newline, which is not part of the secret.
         secret = content.decode().rstrip("\r\n")
     except OSError as error:
-        raise ValueError(f"a file that can be read: {error.strerror}") from None
-    except (UnicodeDecodeError, RuntimeError):  # a RuntimeError is a "~" without a home
-        raise ValueError("a file with UTF-8 text") from None
-    if not secret.strip() or len(content) > _LONGEST:
-        raise ValueError(f"a file of 1 to {_LONGEST} bytes")
+        raise ValueError(f"a readable file: {error.strerror}") from None
+    except (UnicodeDecodeError, RuntimeError):  # RuntimeError: "~" without a home directory
+        raise ValueError("a file of UTF-8 text") from None
+    if not secret.strip() or len(content) > _MAX_BYTES:
+        raise ValueError(f"a file of 1 to {_MAX_BYTES} bytes")
     return secret
+
+
+def configured_credentials(settings: Settings, portal: str) -> Credentials:
+    """Return the credentials from the settings, with "" for each one that is not configured.
+
+    The portal named "practice" falls back to the account in the `[practice]` section while that is enabled.
+    """
+    sessions, practice = settings.sessions, settings.practice
+    is_practice = practice.enabled and portal == "practice"
+    return Credentials(
+        username=sessions.username or (practice.username if is_practice else ""),
+        password=sessions.password.get_secret_value()
+        or (practice.password.get_secret_value() if is_practice else ""),
+        totp_secret=practice.totp_secret.get_secret_value() if is_practice else "",
+    )

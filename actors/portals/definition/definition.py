@@ -1,7 +1,7 @@
-"""Where things are on a portal: addresses, selectors and words; read from a file by `definition_file.py`.
+"""A portal definition: URLs, CSS selectors and status words of one portal.
 
-Both engines submit the portal's own forms, hidden fields and all, so a form-driven portal needs no code:
-only paths and CSS selectors. How to carry them out is left to the engines (`http.py`, `browser.py`).
+Both engines submit the portal's own forms, hidden fields included, so a form-driven portal needs no code,
+only paths and selectors. `definition_file.py` reads a definition from TOML; the engines carry it out.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from urllib.parse import urlsplit
 from ...settings import mask_url
 from ..errors import DefinitionError, ForeignAddress, UnknownStatus
 from ..politeness import Politeness
-from ..portal import Outcome
+from ..portal import JobOutcome
 from .credentials import CredentialReferences
 from .field_types import STRICT, BaseUrl, Cell, Name, PageSeconds, Selector, SitePath, Status
 from .field_types import base_url as checked
 
-_LONGEST_ADDRESS = 2_000
+_MAX_URL_LENGTH = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginPage:
-    """How to sign in."""
+    """The login page."""
 
     __pydantic_config__ = STRICT
 
     path: SitePath
     form: Selector
     username_field: Name
-    """`name` of the form's field."""
+    """`name` attribute of the field."""
     password_field: Name
-    """`name` of the form's field."""
+    """`name` attribute of the field."""
     success: Selector
-    """There on any page when, and only when, signed in."""
+    """Matches on every page if, and only if, logged in."""
     failure: Selector
-    """There when the credentials were refused; its text is the reason."""
+    """Matches if the credentials were refused; its text is the reason."""
     totp_field: str = ""
-    """`name` of the field for a one-time code; "" where the portal asks for none."""
+    """`name` attribute of the field for a one-time code; "" if the portal asks for none."""
     totp_form: Cell = ""
-    """The form of a second step that asks for the code; "" where the field is on the first."""
+    """Form of a second step that asks for the code; "" if the field is on the login form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFields:
-    """Where a row shows what; each is the first match within the row, and only `ref` must be there."""
+    """Selectors of the fields of a job row; the first match counts. Only `ref` is required."""
 
     __pydantic_config__ = STRICT
 
@@ -57,56 +57,56 @@ class JobFields:
     language: Cell
     job_type: Cell
     status: Cell
-    """"" where the table holds open jobs only and says so nowhere."""
+    """"" if the table has only open jobs and no status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobsPage:
-    """The table of jobs."""
+class JobTable:
+    """The page with the job table."""
 
     __pydantic_config__ = STRICT
 
     path: SitePath
     table: Selector
-    """There even when there are no jobs: what tells an empty table from a changed page."""
+    """Matches even without jobs; distinguishes an empty table from a changed page."""
     row: Selector
-    """One job, within the page."""
+    """Selects the row of one job."""
     fields: JobFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptForm:
-    """How to accept the job of a row."""
+    """The form that accepts the job of a row."""
 
     __pydantic_config__ = STRICT
 
     form: Selector
-    """Within the row."""
+    """Selects the form within the row."""
     done: Selector
-    """On the answer when the job is ours."""
+    """Matches on the response if the job was accepted."""
     taken: Selector
-    """On the answer when somebody else has the job."""
+    """Matches on the response if another user has the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectForm:
-    """How to turn the job of a row down."""
+    """The form that rejects the job of a row."""
 
     __pydantic_config__ = STRICT
 
     form: Selector
-    """Within the row."""
+    """Selects the form within the row."""
     reason_field: Name
-    """`name` of the form's field for the reason."""
+    """`name` attribute of the field for the reason."""
     done: Selector
-    """On the answer when the rejection was noted."""
+    """Matches on the response if the job was rejected."""
     taken: Selector
-    """On the answer when somebody else has the job."""
+    """Matches on the response if another user has the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFields:
-    """Where a row of the results page shows what."""
+    """Selectors of the fields of a row on the results page."""
 
     __pydantic_config__ = STRICT
 
@@ -116,114 +116,118 @@ class ResultFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultsPage:
-    """The page that tells what became of jobs."""
+    """The page with the outcomes of jobs."""
 
     __pydantic_config__ = STRICT
 
     path: SitePath
     table: Selector
-    """There even when there are no results."""
+    """Matches even without results."""
     row: Selector
     lookup: str
-    """Query parameter that asks for one ref, as in `/results?ref=...`; "" where the portal has none."""
+    """Query parameter that selects one ref, as in `/results?ref=...`; "" if the portal has none."""
     fields: ResultFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiredMark:
-    """How an answer to somebody signed out is recognised, besides a redirect to the login path."""
+    """How to recognize a response to a logged-out client, besides a redirect to the login path."""
 
     __pydantic_config__ = STRICT
 
     mark: Selector
+    """Matches on pages that the portal shows when logged out."""
     paths: tuple[SitePath, ...] = ()
-    """Other paths that those signed out are sent to."""
+    """Other paths that the portal redirects to when logged out."""
     statuses: tuple[Status, ...] = ()
-    """Statuses that are given to nobody else, as 401 or 440."""
+    """HTTP statuses that mean logged out, such as 401 or 440."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalDefinition:
-    """One form-driven portal: everything an engine must know about its pages."""
+    """Everything an engine needs to know about the pages of one form-driven portal."""
 
     __pydantic_config__ = STRICT
 
     name: Name
     base_url: BaseUrl
     timeout_seconds: PageSeconds
-    """How long one page may take."""
+    """Timeout for one page."""
     login: LoginPage
-    jobs: JobsPage
+    jobs: JobTable
     accept: AcceptForm
     reject: RejectForm
     results: ResultsPage
-    outcomes: Mapping[str, Outcome]
-    """What the portal's status words mean; compared without regard to case and surrounding space."""
+    outcomes: Mapping[str, JobOutcome]
+    """Maps the portal's status words to outcomes; case and surrounding space are ignored."""
     expired: ExpiredMark
     credentials: CredentialReferences = field(default_factory=CredentialReferences)
     politeness: Politeness = field(default_factory=Politeness)
 
-    def at(self, address: str) -> PortalDefinition:
-        """Return the same portal at another address.
+    def at(self, base_url: str) -> PortalDefinition:
+        """Return this definition with another base URL.
 
         Raises:
-            DefinitionError: that is not an address.
+            DefinitionError: it is not a valid base URL.
         """
         try:
-            return replace(self, base_url=checked(address))
+            return replace(self, base_url=checked(base_url))
         except ValueError as error:
-            sentence = f"portal {self.name}: base_url is {mask_url(address)!r}, expected {error}"
+            sentence = f"portal {self.name}: base_url = {mask_url(base_url)!r}, expected {error}"
             raise DefinitionError(sentence) from None
 
     def url(self, path: str) -> str:
-        """Return the full address of one of the portal's paths."""
+        """Return the full URL of a path of the portal."""
         return self.base_url + path
 
-    def own_url(self, address: str) -> str:
-        """Return the full address of a path, or of an address that is the portal's already.
+    def resolve_url(self, url: str) -> str:
+        """Return the full URL of a path, or of a URL on the portal's own host.
 
         Raises:
             ForeignAddress: it is neither.
         """
-        if len(address) <= _LONGEST_ADDRESS and address.isprintable() and " " not in address:
-            if address.startswith("/") and not address.startswith("//"):
-                return self.url(address)
-            if _origin(address) == _origin(self.base_url):
-                return address
-        raise ForeignAddress(address, self.base_url)
+        if len(url) <= _MAX_URL_LENGTH and url.isprintable() and " " not in url:
+            if url.startswith("/") and not url.startswith("//"):
+                return self.url(url)
+            if _origin(url) == _origin(self.base_url):
+                return url
+        raise ForeignAddress(url, self.base_url)
 
-    def is_login(self, address: str) -> bool:
-        """Tell whether a full address is where those are sent who are not signed in."""
-        path = urlsplit(address).path
-        return any(path == urlsplit(self.url(own)).path for own in (self.login.path, *self.expired.paths))
-
-    def status_of(self, word: str) -> Outcome | None:
-        """Return what the status word of a row of the job table means; see `outcome_of`."""
-        return self.outcome_of(word) if self.jobs.fields.status else Outcome.OPEN
-
-    def outcome_of(self, word: str) -> Outcome | None:
-        """Return what a status word means, or None where the definition does not say."""
-        word = word.strip().casefold()
-        return next(
-            (meaning for known, meaning in self.outcomes.items() if known.strip().casefold() == word), None
+    def is_login_url(self, url: str) -> bool:
+        """Return whether the portal redirects to this URL when logged out."""
+        path = urlsplit(url).path
+        return any(
+            path == urlsplit(self.url(login_path)).path
+            for login_path in (self.login.path, *self.expired.paths)
         )
 
-    def result_of(self, word: str) -> Outcome:
-        """Return what a status word of the results page means.
+    def job_outcome(self, word: str) -> JobOutcome | None:
+        """Return the outcome for the status word of a job row; see `outcome_of`."""
+        return self.outcome_of(word) if self.jobs.fields.status else JobOutcome.OPEN
+
+    def outcome_of(self, word: str) -> JobOutcome | None:
+        """Return the outcome for a status word, or None if `outcomes` does not have it."""
+        word = word.strip().casefold()
+        return next(
+            (outcome for known, outcome in self.outcomes.items() if known.strip().casefold() == word), None
+        )
+
+    def result_outcome(self, word: str) -> JobOutcome:
+        """Return the outcome for a status word of the results page.
 
         Raises:
-            UnknownStatus: the definition does not know the word; taking it for "unknown" would be a guess.
+            UnknownStatus: `outcomes` does not have the word.
         """
-        meaning = self.outcome_of(word)
-        if meaning is None:
+        outcome = self.outcome_of(word)
+        if outcome is None:
             raise UnknownStatus(self.results.path, self.results.fields.status, word.strip())
-        return meaning
+        return outcome
 
 
-def _origin(address: str) -> tuple[str, str, int] | None:
-    """Return what two addresses of one site have in common, or None for what is no address."""
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of a URL, or None if it is not a usable URL."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     except ValueError:
         return None

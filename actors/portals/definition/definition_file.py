@@ -1,4 +1,4 @@
-"""Reads a portal definition from its TOML file, strictly; what is wrong is told in one sentence."""
+"""Reads a portal definition from a TOML file; unknown keys and wrong values are errors."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ def load_definition(path: Path) -> PortalDefinition:
     """Read a portal definition from a TOML file.
 
     Raises:
-        DefinitionError: one sentence that names the file, the key, its value and what was expected.
+        DefinitionError: the message names the file, the key, its value and what is expected.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DefinitionError(f"{path} cannot be read: {error.strerror}") from None
+        raise DefinitionError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise DefinitionError(f"{path} is not UTF-8 text") from None
+        raise DefinitionError(f"{path}: not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"{path} is not TOML: {error}") from None
+        raise DefinitionError(f"{path}: invalid TOML: {error}") from None
     try:
         definition = _ADAPTER.validate_python(content)
     except ValidationError as error:
-        raise DefinitionError(f"{path}: {_sentence(_most_telling(error.errors()))}") from None
+        raise DefinitionError(f"{path}: {_sentence(_most_specific(error.errors()))}") from None
     for sentence in _contradictions(definition):
         raise DefinitionError(f"{path}: {sentence}")
     return definition
 
 
 def _contradictions(definition: PortalDefinition) -> Iterator[str]:
-    """Yield what is wrong although each key on its own is right."""
+    """Yield the errors of keys that are valid on their own, but do not go together."""
     login, secret = definition.login, definition.credentials.totp_secret
     if login.totp_form and not login.totp_field:
-        yield f"login.totp_field is '', expected the name of the field in {login.totp_form}"
+        yield f"login.totp_field = '', expected the name of the field in {login.totp_form}"
     if secret and not login.totp_field:
-        yield "login.totp_field is '', expected a field for the codes of credentials.totp_secret"
+        yield "login.totp_field = '', expected the field for the codes of credentials.totp_secret"
 
 
-def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
-    """Prefer a misspelt key over the missing key that it leaves behind."""
+def _most_specific(errors: list[ErrorDetails]) -> ErrorDetails:
+    """Prefer an unknown key over the missing key that its misspelling causes."""
     return next((error for error in errors if error["type"] == "unexpected_keyword_argument"), errors[0])
 
 
@@ -63,13 +63,10 @@ def _sentence(error: ErrorDetails) -> str:
     key = ".".join(where)
     match error["type"]:
         case "unexpected_keyword_argument":
-            near = difflib.get_close_matches(where[-1], _known_keys(where[:-1]), n=1)
-            hint = (
-                f', did you mean "{near[0]}"?'
-                if near
-                else f", expected one of {', '.join(_known_keys(where[:-1]))}"
-            )
-            return f"{key} is an unknown key{hint}"
+            known = _known_keys(where[:-1])
+            near = difflib.get_close_matches(where[-1], known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(known)}"
+            return f"unknown key {key}; {hint}"
         case "missing" | "missing_argument" | "missing_keyword_only_argument":
             return f"{key} is missing"
         case "value_error":
@@ -78,9 +75,9 @@ def _sentence(error: ErrorDetails) -> str:
             expected = f"a table with {', '.join(_known_keys(where))}"
         case _:
             expected = error["msg"].removeprefix("Input should be ")
-    # What stands in the place of a reference may be the secret itself.
-    value = "no reference" if where[0] == "credentials" else mask_url(repr(error["input"]))
-    return f"{key} is {value}, expected {expected}"
+    # A wrong reference may be the secret itself.
+    value = "***" if where[0] == "credentials" else mask_url(repr(error["input"]))
+    return f"{key} = {value}, expected {expected}"
 
 
 def _known_keys(where: list[str]) -> list[str]:

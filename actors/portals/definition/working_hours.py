@@ -1,4 +1,4 @@
-"""Working hours: when a portal may be worked on, as in "Mon-Fri 08:00-18:00, Sat 09:00-12:00"."""
+"""Working hours of a portal, parsed from text such as "Mon-Fri 08:00-18:00, Sat 09:00-12:00"."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_EXPECTED = 'hours like "Mon-Fri 08:00-18:00, Sat 09:00-12:00"'
+_EXPECTED = 'hours such as "Mon-Fri 08:00-18:00, Sat 09:00-12:00"'
 _SPAN = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))?\s+)?(\d\d):(\d\d)-(\d\d):(\d\d)")
 _DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Hours that are the same on some days of the week."""
+    """A time range on some days of the week."""
 
     days: frozenset[int]
-    """Monday is 0; the days on which it begins."""
+    """Days on which the range begins; Monday is 0."""
     start: int
     """Minutes after midnight."""
     end: int
-    """Minutes after the same midnight; more than a day's where it ends on the next."""
+    """Minutes after the same midnight; more than 1440 if the range ends on the next day."""
 
     def on(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """Return when it begins and ends on a day."""
+        """Return its begin and end, as UTC, when it begins on this day."""
         return _moment(day, self.start, zone), _moment(day, self.end, zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingHours:
-    """Some spans in a time zone, summer time and all."""
+    """Time ranges in a time zone; daylight saving time is taken into account."""
 
     spans: tuple[Span, ...]
     zone: ZoneInfo
 
-    def opening(self, now: datetime) -> datetime | None:
-        """Return when the hours begin next, in their own zone, or None when it is within them."""
+    def next_opening(self, now: datetime) -> datetime | None:
+        """Return when the hours next begin, in their own zone, or None if `now` is within them."""
         begins: list[datetime] = []
         for start, end in self._around(now):
             if start <= now < end:
@@ -49,17 +49,17 @@ class WorkingHours:
 
     def _around(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         today = now.astimezone(self.zone).date()
-        # From yesterday, whose hours may last over midnight, to this day of the next week.
+        # From yesterday, whose hours may last past midnight, to the same weekday next week.
         for distance in range(-1, 8):
             day = today + timedelta(days=distance)
             yield from (span.on(day, self.zone) for span in self.spans if day.weekday() in span.days)
 
 
 def parse_hours(text: str) -> tuple[Span, ...]:
-    """Return the spans that a text names; without days, a span is on each of them.
+    """Parse comma-separated ranges. A range without days applies to every day.
 
     Raises:
-        ValueError: with what was expected.
+        ValueError: the text is malformed; the message says what was expected.
     """
     return tuple(_span(part.strip().casefold()) for part in text.split(","))
 
@@ -81,7 +81,7 @@ def _days(first: str | None, last: str | None) -> frozenset[int]:
     if first not in _DAYS or (last or first) not in _DAYS:
         raise ValueError(_EXPECTED)
     begin, end = _DAYS.index(first), _DAYS.index(last or first)
-    # "Fri-Mon" goes over the week's end.
+    # "Fri-Mon" wraps around the end of the week.
     return frozenset((begin + step) % 7 for step in range((end - begin) % 7 + 1))
 
 
@@ -93,7 +93,7 @@ def _minutes(hours: str, minutes: str) -> int:
 
 
 def _moment(day: date, minutes: int, zone: ZoneInfo) -> datetime:
-    """Return a moment as UTC: times of one zone are compared by their digits, over a clock change too."""
+    """Return a local time as UTC: Python compares times of one zone by their wall clock."""
     days, minutes = divmod(minutes, _DAY_MINUTES)
     clock = time(minutes // 60, minutes % 60)
     return datetime.combine(day + timedelta(days=days), clock, tzinfo=zone).astimezone(UTC)

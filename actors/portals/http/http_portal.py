@@ -1,7 +1,7 @@
-"""The http engine: a form-driven portal worked without a browser, some fifty times faster than with one.
+"""The http engine: works on a form-driven portal without a browser, some fifty times faster than with one.
 
-Pages are fetched with httpx and read with selectolax; forms are sent as a browser would send them, hidden
-fields and all. Scripts are not run, so a portal that needs them is for the browser engine.
+It fetches pages with httpx, parses them with selectolax and submits forms as a browser would, hidden fields
+included. It runs no scripts: a portal that needs JavaScript requires the browser engine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import httpx
 from selectolax.lexbor import LexborNode
 
 from ..cookies import fill_jar, from_jar
-from ..definition.credentials import code_of
+from ..definition.credentials import current_code
 from ..definition.definition import AcceptForm, PortalDefinition, RejectForm
 from ..errors import (
     CannotScreenshot,
@@ -25,9 +25,8 @@ from ..errors import (
     SessionExpired,
     UnknownStatus,
 )
-from ..job import Job
 from ..login_store import SavedLogin
-from ..portal import Credentials, Outcome, RawPage, place
+from ..portal import Credentials, Job, JobOutcome, RawPage, describe_location
 from .client import http_client
 from .navigator import HttpNavigator
 from .page import Page, cell, job_in, text_of
@@ -35,16 +34,16 @@ from .page import Page, cell, job_in, text_of
 USER_AGENT = "botvisor"
 
 KEEPALIVE_SECONDS = 2.0
-"""Shorter than any server's: a click into a connection that is just being closed has an unknown outcome."""
+"""Shorter than any server's: a request on a connection that the server is closing has an unknown outcome."""
 
 
 @asynccontextmanager
 async def open_http_portal(
     definition: PortalDefinition, credentials: Credentials, saved: SavedLogin | None = None
 ) -> AsyncGenerator[HttpPortal, None]:
-    """Open one session's view of a portal; it has its own cookies, and closes its connections at the end.
+    """Open a portal for one session, with its own cookies; its connections are closed on exit.
 
-    With ``saved``, the log-in is kept for a later life, and that of an earlier one taken up.
+    With ``saved``, an earlier login is resumed, and a new one is saved.
     """
     limits = httpx.Limits(max_connections=2, keepalive_expiry=KEEPALIVE_SECONDS)
     async with http_client(USER_AGENT, limits) as client:
@@ -53,17 +52,17 @@ async def open_http_portal(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row of the job table, and the page that it is on."""
+    """A row of the job table, and its page."""
 
     page: Page
     node: LexborNode
     status: str
-    outcome: Outcome | None
-    """What its status means; None where the definition does not say."""
+    outcome: JobOutcome | None
+    """Outcome for its status; None if the definition does not map the status."""
 
 
 class HttpPortal:
-    """A `Portal` over plain HTTP; made by `open_http_portal`."""
+    """A `Portal` over plain HTTP; use `open_http_portal` to create one."""
 
     def __init__(
         self,
@@ -76,32 +75,32 @@ class HttpPortal:
         self._credentials = credentials
         self._client = client
         self._saved = saved
-        self._saved_is_tried = saved is None
-        self._visitor = HttpNavigator(definition, client)
-        # Of the last page that showed the table. Some portals renew their tokens with each answer, so rows
-        # of different pages are never mixed.
+        self._saved_tried = saved is None
+        self._navigator = HttpNavigator(definition, client)
+        # Rows of the last page that showed the table. Some portals issue new CSRF tokens with each response,
+        # so rows of different pages are never mixed.
         self._rows: dict[str, _Row] = {}
         self._table: Page | None = None
-        """The page that the rows are of."""
+        """The page of these rows."""
 
     async def login(self) -> None:
         """See `Portal.login`."""
-        if not self._saved_is_tried and await self._resume():
+        if not self._saved_tried and await self._resume():
             return
         login = self._definition.login
         self._client.cookies.clear()
-        self._forget_table()
+        self._discard_rows()
         values = {
             login.username_field: self._credentials.username,
             login.password_field: self._credentials.password,
         }
         if login.totp_field and not login.totp_form and self._credentials.totp_secret:
-            values[login.totp_field] = code_of(self._credentials)
-        page, _ = await self._visitor.get(self._definition.url(login.path), login.path)
-        answer = await self._visitor.sign_in(page.form(login.form).filled(values))
+            values[login.totp_field] = current_code(self._credentials)
+        page, _ = await self._navigator.get(self._definition.url(login.path), login.path)
+        answer = await self._navigator.sign_in(page.form(login.form).filled(values))
         if login.totp_form and answer.has(login.totp_form) and not answer.has(login.failure):
-            code = {login.totp_field: code_of(self._credentials)}
-            answer = await self._visitor.sign_in(answer.form(login.totp_form).filled(code))
+            code = {login.totp_field: current_code(self._credentials)}
+            answer = await self._navigator.sign_in(answer.form(login.totp_form).filled(code))
         if answer.has(login.failure):
             raise LoginRefused(answer.text(login.failure))
         if not answer.has(login.success):
@@ -110,7 +109,7 @@ class HttpPortal:
             await self._saved.save(from_jar(self._client.cookies.jar))
 
     async def _resume(self) -> bool:
-        """Take up the log-in that is on file; tell whether the portal still knows it."""
+        """Try the saved login; return whether the portal still accepts it."""
         assert self._saved is not None
         cookies = await self._saved.load()
         fill_jar(self._client.cookies.jar, cookies)
@@ -119,87 +118,89 @@ class HttpPortal:
                 await self._read_table()
         except (SessionExpired, PageChanged):
             cookies = ()
-        # Not while the portal is away: that says nothing about the log-in.
-        self._saved_is_tried = True
+        # Not reached when the portal is unavailable, which says nothing about the login.
+        self._saved_tried = True
         return bool(cookies)
 
     async def jobs(self) -> list[Job]:
         """See `Portal.jobs`."""
         await self._read_table()
         fields = self._definition.jobs.fields
-        return [job_in(row.node, fields) for row in self._rows.values() if row.outcome is Outcome.OPEN]
+        return [job_in(row.node, fields) for row in self._rows.values() if row.outcome is JobOutcome.OPEN]
 
     async def accept(self, ref: str) -> None:
         """See `Portal.accept`."""
-        await self._decide(ref, self._definition.accept, Outcome.ACCEPTED, {})
+        await self._decide(ref, self._definition.accept, JobOutcome.ACCEPTED, {})
 
     async def reject(self, ref: str, reason: str) -> None:
         """See `Portal.reject`."""
         form = self._definition.reject
-        await self._decide(ref, form, Outcome.REJECTED, {form.reason_field: reason})
+        await self._decide(ref, form, JobOutcome.REJECTED, {form.reason_field: reason})
 
-    async def outcome(self, ref: str) -> Outcome:
+    async def outcome(self, ref: str) -> JobOutcome:
         """See `Portal.outcome`."""
         await self._read_table()
         row = self._rows.get(ref)
         results = self._definition.results
-        page = await self._visitor.read(
+        page = await self._navigator.read(
             results.path, results.table, {results.lookup: ref} if results.lookup else {}
         )
         for node in page.tree.css(results.row):
             if text_of(node.css_first(results.fields.ref)) == ref:
-                return self._definition.result_of(text_of(node.css_first(results.fields.status)))
+                return self._definition.result_outcome(text_of(node.css_first(results.fields.status)))
         if row is None:
-            return Outcome.UNKNOWN
+            return JobOutcome.UNKNOWN
         if row.outcome is None:
             raise UnknownStatus(row.page.path, self._definition.jobs.fields.status, row.status)
         return row.outcome
 
     async def read(self, path: str) -> RawPage:
-        """Return a page as it is, for whoever checks a definition against it."""
-        page, response = await self._visitor.get(self._definition.url(path), path)
-        return RawPage(address=page.url, status=page.status, html=response.text)
+        """See `ReadablePortal.read`."""
+        page, response = await self._navigator.get(self._definition.url(path), path)
+        return RawPage(url=page.url, status=page.status, html=response.text)
 
     async def navigate(self, path: str) -> str:
         """See `Portal.navigate`."""
-        url = self._definition.own_url(path)
-        page, response = await self._visitor.get(url, path, own_host=True)
-        if not self._definition.is_login(url) and self._visitor.is_signed_out(path, response):
+        url = self._definition.resolve_url(path)
+        page, response = await self._navigator.get(url, path, same_host=True)
+        if not self._definition.is_login_url(url) and self._navigator.is_signed_out(path, response):
             raise SessionExpired
-        return place(page.text("title"), page.url)
+        return describe_location(page.text("title"), page.url)
 
     async def screenshot(self) -> bytes:
         """See `Portal.screenshot`."""
         raise CannotScreenshot
 
     async def _decide(
-        self, ref: str, form: AcceptForm | RejectForm, wanted: Outcome, values: Mapping[str, str]
+        self, ref: str, form: AcceptForm | RejectForm, target: JobOutcome, values: Mapping[str, str]
     ) -> None:
         if ref not in self._rows:
             await self._read_table()
         row = self._rows.get(ref)
-        is_now = await self.outcome(ref) if row is None else row.outcome
-        if is_now is wanted:
+        current = await self.outcome(ref) if row is None else row.outcome
+        if current is target:
             return
-        if row is None or is_now is not Outcome.OPEN:
+        if row is None or current is not JobOutcome.OPEN:
             raise JobTaken(ref)
-        answer = await self._visitor.click(
-            ref, row.page.form(form.form, row.node).filled(values), leaving=self._forget_table
+        answer = await self._navigator.submit(
+            ref, row.page.form(form.form, row.node).filled(values), before_send=self._discard_rows
         )
-        with suppress(PageChanged):  # that would say that nothing was done; the next reading will tell
-            self._remember(answer)
+        with suppress(PageChanged):  # it would mean that nothing was changed; the next read reports it
+            self._store_rows(answer)
         if answer.has(form.done):
             return
         if answer.has(form.taken):
             raise JobTaken(ref)
-        raise OutcomeUnknown(ref, f"the answer, {answer.status}, shows neither {form.done} nor {form.taken}")
+        raise OutcomeUnknown(
+            ref, f"the response ({answer.status}) shows neither {form.done} nor {form.taken}"
+        )
 
     async def _read_table(self) -> None:
         jobs = self._definition.jobs
-        self._remember(await self._visitor.read(jobs.path, jobs.table, {}))
+        self._store_rows(await self._navigator.read(jobs.path, jobs.table, {}))
 
-    def _remember(self, page: Page) -> None:
-        """Keep the rows that a page has; a page without the table leaves nothing to act upon."""
+    def _store_rows(self, page: Page) -> None:
+        """Store the rows of a page; a page without the table has none."""
         if page is self._table:
             return
         jobs = self._definition.jobs
@@ -209,10 +210,10 @@ class HttpPortal:
             if not ref:
                 raise PageChanged(page.path, jobs.fields.ref)
             status = cell(node, jobs.fields.status)
-            outcome = self._definition.status_of(status)
+            outcome = self._definition.job_outcome(status)
             rows[ref] = _Row(page=page, node=node, status=status, outcome=outcome)
         self._rows, self._table = rows, page
 
-    def _forget_table(self) -> None:
-        # Whatever comes of a click, the table that was read before it is out of date.
+    def _discard_rows(self) -> None:
+        # Whatever the outcome of the decision, the rows read before it are out of date.
         self._rows, self._table = {}, None

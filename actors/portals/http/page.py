@@ -1,4 +1,4 @@
-"""One page of a portal as the http engine sees it: what is there, and what its forms would send."""
+"""A parsed page of a portal, and the fields that its forms submit."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ..definition.definition import JobFields
 from ..errors import PageChanged
-from ..job import Job
+from ..portal import Job
 
 NOT_SENT_TYPES = frozenset({"submit", "button", "image", "reset", "file"})
-"""Input types that a form does not send by itself."""
+"""Input types whose values are not submitted by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A form as the page has it: where it goes, and what it sends by itself."""
+    """A form of a page: its method, its URL and the fields that it submits."""
 
     page: str
     method: str
     url: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
-    """Among them the password, once it is filled in."""
+    """Contains the password once it is filled in."""
 
     def filled(self, values: Mapping[str, str]) -> Form:
         """Return the form with some of its fields filled in.
@@ -41,17 +41,17 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One answer of the portal, parsed."""
+    """A parsed response of the portal."""
 
     path: str
-    """What was asked for; names the page in errors."""
+    """The requested path; names the page in errors."""
     url: str
-    """Where the answer came from, after redirects."""
+    """URL after redirects."""
     status: int
     tree: LexborHTMLParser
 
     def has(self, selector: str) -> bool:
-        """Tell whether anything matches."""
+        """Return whether any element matches."""
         return self.tree.css_first(selector) is not None
 
     def text(self, selector: str) -> str:
@@ -59,10 +59,10 @@ class Page:
         return text_of(self.tree.css_first(selector))
 
     def form(self, selector: str, within: LexborNode | None = None) -> Form:
-        """Return the first form that matches, on the page or within one of its nodes.
+        """Return the first matching form on the page, or within one of its nodes.
 
         Raises:
-            PageChanged: there is none, or its address is no address.
+            PageChanged: none matches, or its action is not a URL.
         """
         node = (self.tree if within is None else within).css_first(selector)
         if node is None:
@@ -80,17 +80,17 @@ class Page:
 
 
 def text_of(node: LexborNode | None) -> str:
-    """Return a node's text as it reads, with single spaces; "" for no node."""
+    """Return a node's text with normalized white space; "" for None."""
     return "" if node is None else " ".join(node.text().split())
 
 
 def cell(row: LexborNode, selector: str) -> str:
-    """Return what a row shows at a selector; "" where the portal shows no such thing."""
+    """Return a row's text at a selector; "" for an empty selector or no match."""
     return text_of(row.css_first(selector)) if selector else ""
 
 
 def job_in(row: LexborNode, fields: JobFields) -> Job:
-    """Return the job that a row shows; its ref is "" where the row has none."""
+    """Return the job of a row; its ref is "" if the row has none."""
     return Job(
         ref=cell(row, fields.ref),
         submitted=cell(row, fields.submitted),
@@ -104,13 +104,13 @@ def job_in(row: LexborNode, fields: JobFields) -> Job:
 
 
 def _fields(form: LexborNode) -> Iterator[tuple[str, str]]:
-    """Yield what a browser sends of a form that nobody touched but for pressing its first button."""
-    pressed = False
+    """Yield the fields that a browser submits for an unchanged form when its first button is clicked."""
+    seen_submit = False
     for node in form.css("input, select, textarea, button"):
         name = node.attributes.get("name")
         kind = (node.attributes.get("type") or "").lower()
-        presses = kind == "submit" or (node.tag == "button" and kind == "")
-        first, pressed = presses and not pressed, pressed or presses
+        is_submit = kind == "submit" or (node.tag == "button" and kind == "")
+        is_default, seen_submit = is_submit and not seen_submit, seen_submit or is_submit
         if not name or "disabled" in node.attributes:
             continue
         value = node.attributes.get("value") or ""
@@ -118,8 +118,8 @@ def _fields(form: LexborNode) -> Iterator[tuple[str, str]]:
             case "input" if kind in {"checkbox", "radio"}:
                 if "checked" in node.attributes:
                     yield name, value or "on"
-            case "input" | "button" if presses:
-                if first:
+            case "input" | "button" if is_submit:
+                if is_default:
                     yield name, value
             case "input" if kind not in NOT_SENT_TYPES:
                 yield name, value
@@ -128,7 +128,7 @@ def _fields(form: LexborNode) -> Iterator[tuple[str, str]]:
             case "select":
                 option = node.css_first("option[selected]") or node.css_first("option")
                 if option is not None:
-                    given = option.attributes.get("value")
-                    yield name, text_of(option) if given is None else given
+                    option_value = option.attributes.get("value")
+                    yield name, text_of(option) if option_value is None else option_value
             case _:
                 pass

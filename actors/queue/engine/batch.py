@@ -1,4 +1,4 @@
-"""Carries out a batch of messages: in one transaction, or one by one where some of them cannot be. Blocks."""
+"""Executes a batch of changes in one transaction, or one by one if some of them fail. Blocks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import structlog
 from runtime import Refusal
 
 from ...database.connections.connection import (
-    UNSENDABLE,
+    STATEMENT_ERRORS,
     Connection,
     first_line,
     is_conflict,
-    is_lost,
-    is_slow,
+    is_connection_lost,
+    is_timeout,
 )
 from ..messages import (
     AddTasks,
@@ -42,9 +42,8 @@ from ..messages import (
 from ..statements.admin import cancel, limit, pause, promote, reprioritize, retry
 from ..statements.claiming import claim
 from ..statements.inserting import add
-from ..statements.lease_updates import RENEW, complete, fail, log, progress, renewed, renewing
-from ..statements.sql import fetch
-from ..statements.transaction import QueueConfig, QueueTransaction
+from ..statements.lease_updates import RENEW, complete, fail, log, progress, renew_parameters, renew_result
+from ..statements.sql import QueueConfig, QueueTransaction, fetch
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("task_queue")
 M = TypeVar("M")
@@ -65,113 +64,117 @@ Change: TypeAlias = (
     | ResumeTasks
     | RetryTask
 )
-"""A message that writes."""
+"""A message that changes the database."""
 
-TRIES: Final = 5
-"""Attempts at a batch that others get in the way of: a deadlock has to end for one of them."""
+MAX_TRIES: Final = 5
+"""Attempts at a batch that conflicts with other transactions: a deadlock ends by aborting one of them."""
 
 
 @dataclass(slots=True, kw_only=True)
 class BatchResult:
-    """What became of a batch, all of it durable."""
+    """The outcome of a batch; all of it is committed."""
 
     replies: list[object]
-    """In the order of the messages; a `Refusal` is for its asker alone."""
+    """In the order of the changes; a `Refusal` is the reply to one change."""
     events: list[object] = field(default_factory=list[object])
 
 
-def execute(link: Connection, changes: Sequence[Change], policy: QueueConfig, random: Random) -> BatchResult:
-    """Do it, and return when it is committed.
+def execute(
+    connection: Connection, changes: Sequence[Change], config: QueueConfig, random: Random
+) -> BatchResult:
+    """Execute the changes, and return once they are committed.
 
     Raises:
-        Link.Error: the database is away, see `is_away`. Each change may be done or not.
+        Connection.Error: the connection is lost, see `is_connection_lost`. Each change may be result or not.
     """
     try:
-        return _retry_conflicts(link, changes, policy, random)
-    except Exception as error:  # whatever a message may bring about, it is for its own asker
-        # Others can be served while somebody keeps one statement waiting.
-        if is_lost(link, error):
+        return _retry_conflicts(connection, changes, config, random)
+    except Exception as error:  # an error of one change is the reply to that change
+        if is_connection_lost(connection, error):
             raise
         if len(changes) == 1:
             return BatchResult(replies=[_refusal(changes[0], error)])
-    done = BatchResult(replies=[])
+    result = BatchResult(replies=[])
     for change in changes:
-        alone = execute(link, [change], policy, random)
-        done.replies += alone.replies
-        done.events += alone.events
-    return done
+        alone = execute(connection, [change], config, random)
+        result.replies += alone.replies
+        result.events += alone.events
+    return result
 
 
 def _refusal(change: Change, error: Exception) -> Refusal:
     what = type(change).__name__
-    if is_slow(error):
-        return QueueUnavailable(f"this {what} was kept waiting for too long: {first_line(error)}")
-    if not isinstance(error, UNSENDABLE):
+    if is_timeout(error):
+        return QueueUnavailable(f"{what} timed out: {first_line(error)}")
+    if not isinstance(error, STATEMENT_ERRORS):
         LOGGER.error("message_failed", message=what, exc_info=error)
-    return InvalidTask(f"the record cannot hold this {what}: {first_line(error)}")
+    return InvalidTask(f"{what} cannot be stored: {first_line(error)}")
 
 
 def _retry_conflicts(
-    link: Connection, changes: Sequence[Change], policy: QueueConfig, random: Random
+    connection: Connection, changes: Sequence[Change], config: QueueConfig, random: Random
 ) -> BatchResult:
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(MAX_TRIES)):
         try:
-            return _together(link, changes, policy, random)
+            return _execute_together(connection, changes, config, random)
         except Connection.Error as error:
             if not is_conflict(error) or left == 0:
                 raise
     raise AssertionError("unreachable")
 
 
-def _together(
-    link: Connection, changes: Sequence[Change], policy: QueueConfig, random: Random
+def _execute_together(
+    connection: Connection, changes: Sequence[Change], config: QueueConfig, random: Random
 ) -> BatchResult:
-    done = BatchResult(replies=[None] * len(changes))
-    with link.transaction():
+    result = BatchResult(replies=[None] * len(changes))
+    with connection.transaction():
         _BatchTransaction(
-            QueueTransaction(link, policy, random, done.events.append), changes, done.replies
+            QueueTransaction(connection, config, random, result.events.append), changes, result.replies
         ).run()
-    return done
+    return result
 
 
 class _BatchTransaction:
-    """A batch in its transaction: like with like, and claims last, so that they see what the others did."""
+    """A batch in its transaction: changes of one type together, claims last, so that they see the others."""
 
-    def __init__(self, store: QueueTransaction, changes: Sequence[Change], replies: list[object]) -> None:
-        self._store = store
+    def __init__(
+        self, transaction: QueueTransaction, changes: Sequence[Change], replies: list[object]
+    ) -> None:
+        self._store = transaction
         self._changes = changes
         self._replies = replies
 
     def run(self) -> None:
-        store = self._store
-        self._all(AddTasks, partial(add, store))
-        self._all(CompleteTasks, partial(complete, store))
-        self._all(FailTask, partial(fail, store))
-        self._all(ReportProgress, partial(progress, store))
-        self._all(ReportLog, partial(log, store))
+        """Execute all changes; the replies are set by index."""
+        transaction = self._store
+        self._execute_all(AddTasks, partial(add, transaction))
+        self._execute_all(CompleteTasks, partial(complete, transaction))
+        self._execute_all(FailTask, partial(fail, transaction))
+        self._execute_all(ReportProgress, partial(progress, transaction))
+        self._execute_all(ReportLog, partial(log, transaction))
         claims: list[tuple[int, ClaimTasks]] = []
-        for place, change in enumerate(self._changes):
+        for index, change in enumerate(self._changes):
             match change:
                 case AddTasks() | CompleteTasks() | FailTask() | ReportProgress() | ReportLog():
                     pass
                 case ClaimTasks():
-                    claims.append((place, change))
+                    claims.append((index, change))
                 case _:
                     try:
-                        self._replies[place] = self._one(change)
+                        self._replies[index] = self._execute_one(change)
                     except Refusal as refusal:
-                        self._replies[place] = refusal
-        for place, change in claims:
-            self._replies[place] = claim(store, change)
+                        self._replies[index] = refusal
+        for index, change in claims:
+            self._replies[index] = claim(transaction, change)
 
-    def _all(self, kind: type[M], work: Callable[[Sequence[M]], Sequence[object]]) -> None:
-        places = [place for place, change in enumerate(self._changes) if isinstance(change, kind)]
-        if places:
-            same = [change for change in self._changes if isinstance(change, kind)]
-            for place, reply in zip(places, work(same), strict=True):
-                self._replies[place] = reply
+    def _execute_all(self, change_type: type[M], work: Callable[[Sequence[M]], Sequence[object]]) -> None:
+        indices = [index for index, change in enumerate(self._changes) if isinstance(change, change_type)]
+        if indices:
+            matching = [change for change in self._changes if isinstance(change, change_type)]
+            for index, reply in zip(indices, work(matching), strict=True):
+                self._replies[index] = reply
 
-    def _one(
+    def _execute_one(
         self,
         change: CancelTask
         | LimitTasks
@@ -182,31 +185,31 @@ class _BatchTransaction:
         | ResumeTasks
         | RetryTask,
     ) -> object:
-        store = self._store
+        transaction = self._store
         match change:
             case RenewLeases():
-                kept = fetch(store.link, RENEW, renewing(change, store.policy))
-                return renewed(change, store.policy, (task_id for (task_id,) in kept))
+                kept = fetch(transaction.connection, RENEW, renew_parameters(change, transaction.config))
+                return renew_result(change, transaction.config, (task_id for (task_id,) in kept))
             case CancelTask():
-                return cancel(store, change)
+                return cancel(transaction, change)
             case RetryTask():
-                return retry(store, change)
+                return retry(transaction, change)
             case PromoteTask():
-                return promote(store, change)
+                return promote(transaction, change)
             case ReprioritizeTask():
-                return reprioritize(store, change)
+                return reprioritize(transaction, change)
             case PauseTasks() | ResumeTasks():
-                pause(store, change)
+                pause(transaction, change)
                 return None
             case LimitTasks():
-                limit(store, change)
+                limit(transaction, change)
                 return None
             case _:
                 assert_never(change)
 
 
 def ids_of(change: Change) -> tuple[UUID, ...]:
-    """The tasks that a message names as those to be changed."""
+    """The tasks that a change names."""
     match change:
         case CompleteTasks():
             return tuple(one.id for one in change.completions)

@@ -1,8 +1,8 @@
-"""Carries out what most work is made of: one statement that is its own transaction, one round trip.
+"""Executes most messages as one statement that is its own transaction: one round trip.
 
-Plain tasks are added, tasks without parents completed, tasks claimed while
-nothing holds them back, leases renewed. What turns out not to be as simple as that is left undone,
-for `batch.py` to do with all due care.
+Tasks without a key or children are added, tasks without a parent completed,
+tasks claimed while nothing limits them, leases renewed. Whatever turns out to
+need more is left to the transactional writer (`batch.py`).
 """
 
 from __future__ import annotations
@@ -16,54 +16,53 @@ from uuid import UUID
 
 import trio
 
-from ...database.arrays import numbers, texts, uuids
-from ...database.connections.connection import Connection, is_lost
+from ...database.arrays import numbers, uuids
+from ...database.connections.connection import Connection, is_connection_lost
 from ...database.connections.trio_connection import TrioConnection
 from ..events import TaskAdded, TaskCompleted, TaskStarted
 from ..ids import new_ids
-from ..messages import Added, AddTasks, ClaimTasks, CompleteTasks, InvalidTask, NewTask, RenewLeases
+from ..messages import AddResult, AddTasks, ClaimTasks, CompleteTasks, InvalidTask, NewTask, RenewLeases
 from ..statements.adding import TaskTemplates, to_json
-from ..statements.claiming import CLAIMED, START, leases_of
-from ..statements.inserting import KIND_COLUMNS, KIND_VALUES
-from ..statements.lease_updates import RENEW, RUNS, renewed, renewing
-from ..statements.sql import NOW, Row
-from ..statements.transaction import QueueConfig
+from ..statements.claiming import CLAIMED, START, claim_parameters, leases_of
+from ..statements.inserting import DELAY, TEMPLATE_COLUMNS, TEMPLATE_VALUES
+from ..statements.lease_updates import COMPLETION, HOLDS_LEASE, RENEW, renew_parameters, renew_result
+from ..statements.sql import NOW, QueueConfig, Row
 from ..statements.watermarks import ClaimCursor, RankWatermarks
 from .batch import BatchResult, Change
 from .request_buffer import size_of
 
-SMALL: Final = 256
-"""Rows that are planned in less time than a thread takes to be handed to, with nobody kept waiting."""
+INLINE_ROWS: Final = 256
+"""Up to so many rows, building the parameters takes less time than handing the work to a thread."""
 _planners: Final = trio.CapacityLimiter(2)
 
 
-class _Left(Enum):
-    NEEDS_TRANSACTION = "undone"
+class _Unfinished(Enum):
+    NEEDS_TRANSACTION = "needs_transaction"
 
 
-NEEDS_TRANSACTION: Final = _Left.NEEDS_TRANSACTION
-"""The reply to a message that was left to `batch.py`."""
+NEEDS_TRANSACTION: Final = _Unfinished.NEEDS_TRANSACTION
+"""The reply to a message that is left to the transactional writer."""
 
 _ADD: Final[LiteralString] = f"""
-    insert into tasks (id, state, data, run_at, {KIND_COLUMNS})
+    insert into tasks (id, state, data, run_at, {TEMPLATE_COLUMNS})
     select
         row.id,
-        case when (%(delays)s::float8[])[row.kind] > 0 then 'delayed' else 'pending' end,
+        case when {DELAY} > 0 then 'delayed' else 'pending' end,
         row.data,
-        statement_timestamp() + make_interval(secs => (%(delays)s::float8[])[row.kind]),
-        {KIND_VALUES}
+        statement_timestamp() + make_interval(secs => {DELAY}),
+        {TEMPLATE_VALUES}
     from rows from (
-        unnest(%(ids)s::uuid[]), unnest(%(kinds)s::int[]), jsonb_array_elements(%(data)s::jsonb)
-    ) with ordinality as row (id, kind, data, place)
+        unnest(%(ids)s::uuid[]), unnest(%(templates)s::int[]), jsonb_array_elements(%(data)s::jsonb)
+    ) with ordinality as row (id, template, data, position)
 """
 
-# Under a limit claims have to take turns; this one takes nothing then.
+# Claims under a limit have to be serialized; this one returns nothing then.
 _CLAIM: Final[LiteralString] = f"""
     with chosen as materialized (
-        select task.place from unnest(%(types)s::text[], %(floors)s::bigint[]) as of (type, floor)
+        select task.tid from unnest(%(types)s::text[], %(watermarks)s::bigint[]) as of (type, watermark)
         cross join lateral (
-            select ctid as place, rank as task_rank, id as task_id from tasks
-            where state = 'pending' and tasks.type = of.type and lane = '' and rank >= of.floor
+            select ctid as tid, rank as task_rank, id as task_id from tasks
+            where state = 'pending' and tasks.type = of.type and lane = '' and rank >= of.watermark
             order by rank limit %(limit)s
             for update skip locked
         ) as task
@@ -71,95 +70,99 @@ _CLAIM: Final[LiteralString] = f"""
         order by task_rank, task_id limit %(limit)s
     ),
     claimed as (
-        update tasks set {START} from chosen where tasks.ctid = chosen.place
+        update tasks set {START} from chosen where tasks.ctid = chosen.tid
         returning {CLAIMED}, rank
     )
     select *, least(rank, {NOW} - 1000000) from claimed order by rank, id
 """
 
-# In one order, so that no two statements wait for each other. Places are cheaper to read than ids.
+# Rows are updated in the order of their ids, so that no two statements deadlock. Positions are cheaper to
+# parse than ids.
 _COMPLETE: Final[LiteralString] = f"""
     update tasks
-    set state = 'completed', result = row.result, progress = 100, error = null, lease_until = null,
-        finished_at = statement_timestamp()
+    set result = row.result, {COMPLETION}
     from (
         select * from rows from (
             unnest(%(ids)s::uuid[]), unnest(%(tokens)s::bigint[]), jsonb_array_elements(%(results)s::jsonb)
-        ) with ordinality as row (id, token, result, place)
+        ) with ordinality as row (id, token, result, position)
         order by id
     ) as row
-    where tasks.id = row.id and tasks.token = row.token and {RUNS} and parent_id is null
-    returning row.place
+    where {HOLDS_LEASE} and parent_id is null
+    returning row.position
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementPlan:
-    """A statement, and what its rows mean."""
+    """A statement, its parameters, and how its rows become a result."""
 
     sql: LiteralString
     parameters: dict[str, object]
-    done: Callable[[list[Row]], BatchResult]
+    result: Callable[[list[Row]], BatchResult]
     binary: bool = False
 
 
 async def run_fast_path(
-    wire: TrioConnection, changes: Sequence[Change], policy: QueueConfig, floors: RankWatermarks
+    connection: TrioConnection, changes: Sequence[Change], config: QueueConfig, watermarks: RankWatermarks
 ) -> BatchResult:
-    """Do what can be done at once; all are of one kind, and claims and renewals come alone.
+    """Execute changes of one type as one statement; a claim or a renewal comes alone.
+
+    A change that needs a transaction has the reply `NEEDS_TRANSACTION`.
 
     Raises:
-        Link.Error: the database is away, see `is_away`. Each change may be done or not.
+        Connection.Error: the connection is lost. Each change may be done or not.
     """
     first = changes[0]
     try:
         if isinstance(first, ClaimTasks):
-            return await _claim(wire, first, policy, floors)
+            return await _claim(connection, first, config, watermarks)
         if isinstance(first, RenewLeases):
-            kept = await wire.fetch(RENEW, renewing(first, policy))
-            return BatchResult(replies=[renewed(first, policy, (task_id for (task_id,) in kept))])
-        plan = await _planned(changes, policy, floors)
-        return plan.done(await wire.fetch(plan.sql, plan.parameters, binary=plan.binary))
+            kept = await connection.fetch(RENEW, renew_parameters(first, config))
+            return BatchResult(replies=[renew_result(first, config, (task_id for (task_id,) in kept))])
+        plan = await _planned(changes, config, watermarks)
+        return plan.result(await connection.fetch(plan.sql, plan.parameters, binary=plan.binary))
     except (InvalidTask, ValueError, TypeError):
         pass
     except Connection.Error as error:
-        if is_lost(wire, error):
+        if is_connection_lost(connection, error):
             raise
-    # One of them cannot be kept, or others were in the way.
-    return _undone(changes)
+    # One of them is invalid, or another transaction is in conflict.
+    return _needs_transaction(changes)
 
 
-def _undone(changes: Sequence[Change]) -> BatchResult:
+def _needs_transaction(changes: Sequence[Change]) -> BatchResult:
     return BatchResult(replies=[NEEDS_TRANSACTION] * len(changes))
 
 
-async def _planned(changes: Sequence[Change], policy: QueueConfig, floors: RankWatermarks) -> StatementPlan:
-    plan = partial(_plan, changes, policy, floors)
-    if sum(map(size_of, changes)) <= SMALL:
+async def _planned(
+    changes: Sequence[Change], config: QueueConfig, watermarks: RankWatermarks
+) -> StatementPlan:
+    plan = partial(_plan, changes, config, watermarks)
+    if sum(map(size_of, changes)) <= INLINE_ROWS:
         return plan()
-    # Nobody else should wait for the planning of thousands.
+    # Thousands of rows would block the event loop for too long.
     return await trio.to_thread.run_sync(plan, limiter=_planners)
 
 
-def _plan(changes: Sequence[Change], policy: QueueConfig, floors: RankWatermarks) -> StatementPlan:
+def _plan(changes: Sequence[Change], config: QueueConfig, watermarks: RankWatermarks) -> StatementPlan:
     if isinstance(changes[0], AddTasks):
-        return _adding(cast("Sequence[AddTasks]", changes), policy, floors)
-    return _completing(cast("Sequence[CompleteTasks]", changes))
+        return _plan_add(cast("Sequence[AddTasks]", changes), config, watermarks)
+    return _plan_complete(cast("Sequence[CompleteTasks]", changes))
 
 
-def _adding(requests: Sequence[AddTasks], policy: QueueConfig, floors: RankWatermarks) -> StatementPlan:
+def _plan_add(requests: Sequence[AddTasks], config: QueueConfig, watermarks: RankWatermarks) -> StatementPlan:
     tasks: Sequence[NewTask] = (
         requests[0].tasks if len(requests) == 1 else [task for request in requests for task in request.tasks]
     )
-    kinds = TaskTemplates()
-    places = [kinds.place(task) for task in tasks]
+    templates = TaskTemplates()
+    template_numbers = [templates.number(task) for task in tasks]
     data = to_json([task.data for task in tasks])
     ids = new_ids(len(tasks))
 
-    def done(_: list[Row]) -> BatchResult:
-        if kinds.urgent:
-            floors.forget()
-        added = [Added(id=task_id, created=True) for task_id in ids]
+    def result(_: list[Row]) -> BatchResult:
+        if templates.has_priority:
+            watermarks.reset()
+        added = [AddResult(id=task_id, created=True) for task_id in ids]
         replies: list[object] = []
         begin = 0
         for request in requests:
@@ -168,34 +171,36 @@ def _adding(requests: Sequence[AddTasks], policy: QueueConfig, floors: RankWater
             begin = end
         if not ids:
             return BatchResult(replies=replies)
-        event = TaskAdded(ids=tuple(ids), types=kinds.types, due_in=kinds.soonest)
+        event = TaskAdded(ids=tuple(ids), types=templates.types, due_in=templates.due_in)
         return BatchResult(replies=replies, events=[event])
 
     return StatementPlan(
         sql=_ADD,
         parameters={
             "ids": uuids(ids),
-            "kinds": numbers(places),
+            "templates": numbers(template_numbers),
             "data": data,
-            "age": policy.age,
-            **kinds.parameters(),
+            "aging": config.aging_microseconds,
+            **templates.parameters(),
         },
-        done=done,
+        result=result,
     )
 
 
-def _completing(requests: Sequence[CompleteTasks]) -> StatementPlan:
+def _plan_complete(requests: Sequence[CompleteTasks]) -> StatementPlan:
     completions = [one for request in requests for one in request.completions]
 
-    def done(rows: list[Row]) -> BatchResult:
-        places: list[int] = [place for (place,) in rows]
-        ids = tuple([completions[place - 1].id for place in places])
+    def result(rows: list[Row]) -> BatchResult:
+        positions: list[int] = [position for (position,) in rows]
+        ids = tuple([completions[position - 1].id for position in positions])
         events: list[object] = [TaskCompleted(ids=ids)] if ids else []
         if len(ids) == len(completions):
             return BatchResult(replies=[frozenset[UUID]()] * len(requests), events=events)
-        good = set(ids)
+        completed = set(ids)
         replies: list[object] = [
-            frozenset[UUID]() if all(one.id in good for one in request.completions) else NEEDS_TRANSACTION
+            frozenset[UUID]()
+            if all(one.id in completed for one in request.completions)
+            else NEEDS_TRANSACTION
             for request in requests
         ]
         return BatchResult(replies=replies, events=events)
@@ -207,40 +212,32 @@ def _completing(requests: Sequence[CompleteTasks]) -> StatementPlan:
             "tokens": numbers([one.token for one in completions]),
             "results": to_json([one.result for one in completions]),
         },
-        done=done,
+        result=result,
         binary=True,
     )
 
 
 async def _claim(
-    wire: TrioConnection, request: ClaimTasks, policy: QueueConfig, floors: RankWatermarks
+    connection: TrioConnection, request: ClaimTasks, config: QueueConfig, watermarks: RankWatermarks
 ) -> BatchResult:
-    look = floors.look(request.types)
-    rows = await _take(wire, request, policy, look, request.limit)
+    cursor = watermarks.cursor(request.types)
+    rows = await _fetch_claimed(connection, request, config, cursor, request.limit)
     if rows:
-        # The rows are in order: the first of each type is written last.
-        floors.found(look, {row[1]: row[-1] for row in reversed(rows)})
-    if len(rows) < request.limit and not look.whole:
-        floors.forget()
-        rows += await _take(wire, request, policy, floors.look(request.types), request.limit - len(rows))
+        # The rows are in order of rank, so the first of each type is assigned last.
+        watermarks.advance(cursor, {row[1]: row[-1] for row in reversed(rows)})
+    if len(rows) < request.limit and not cursor.full_scan:
+        watermarks.reset()
+        cursor = watermarks.cursor(request.types)
+        rows += await _fetch_claimed(connection, request, config, cursor, request.limit - len(rows))
     if not rows:
-        return _undone([request])
+        return _needs_transaction([request])
     leases = leases_of(rows)
     event = TaskStarted(ids=tuple([lease.task.id for lease in leases]), owner=request.owner)
     return BatchResult(replies=[leases], events=[event])
 
 
-async def _take(
-    wire: TrioConnection, request: ClaimTasks, policy: QueueConfig, look: ClaimCursor, limit: int
+async def _fetch_claimed(
+    connection: TrioConnection, request: ClaimTasks, config: QueueConfig, cursor: ClaimCursor, limit: int
 ) -> list[Row]:
-    return await wire.fetch(
-        _CLAIM,
-        {
-            "types": texts(request.types),
-            "floors": numbers(look.floors),
-            "limit": limit,
-            "owner": request.owner,
-            "lease": policy.lease_seconds,
-        },
-        binary=True,
-    )
+    parameters = {**claim_parameters(request, config, limit), "watermarks": numbers(cursor.watermarks)}
+    return await connection.fetch(_CLAIM, parameters, binary=True)

@@ -1,4 +1,4 @@
-"""Connections for those who only look."""
+"""Runs the read-only queries of the task queue on connections of their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import trio
 
 from ...database.connections.connection import Connection, ConnectionFactory
-from ...database.connections.pool import Pool
+from ...database.connections.threads import ConnectionPool
 from ..messages import (
     AttemptsQuery,
     ExplainQuery,
@@ -21,51 +21,50 @@ from ..messages import (
 from ..statements import queries
 from ..statements.explain import explain
 
-READERS: Final = 2
-"""Connections for looking: a long look must not hold up the work."""
+QUERY_CONNECTIONS: Final = 2
+"""Separate connections, so that a slow query cannot delay writes."""
 
 QueueQuery: TypeAlias = TaskQuery | TasksQuery | AttemptsQuery | LogsQuery | QueueStatsQuery | ExplainQuery
 
 
 class QueryPool:
-    """Answers queries, a few at once."""
+    """Runs queries, `QUERY_CONNECTIONS` at once."""
 
     def __init__(self, server: ConnectionFactory, lease_seconds: float) -> None:
         self._lease_seconds = lease_seconds
-        self._pool = Pool(server, READERS)
-        self._turns = trio.Semaphore(READERS)
+        self._pool = ConnectionPool(server, QUERY_CONNECTIONS)
+        self._free_connections = trio.Semaphore(QUERY_CONNECTIONS)
 
-    async def read(self, query: QueueQuery, stale_writes: int) -> object:
-        """What the record answers, when it is this query's turn.
+    async def run(self, query: QueueQuery, stale_writes: int) -> object:
+        """Run a query, after those before it.
 
         Raises:
-            DatabaseAway: there is no connection, or it broke.
-            NoSuchTask: the task is not on record.
-            InvalidTask: the query cannot be answered as it stands.
+            DatabaseUnavailable: PostgreSQL cannot be reached, or the connection broke.
+            NoSuchTask: no task has this id.
+            InvalidTask: PostgreSQL rejects a value of the query.
         """
-        async with self._turns:
+        async with self._free_connections:
             try:
-                return await self._pool.run(partial(self._look, query=query, stale_writes=stale_writes))
+                return await self._pool.run(partial(self._execute, query=query, stale_writes=stale_writes))
             except (Connection.Error, ValueError) as error:
-                # A ValueError is a text that cannot be sent, such as half a surrogate pair.
-                sentence = f"the record cannot answer this {type(query).__name__}: {error}"
-                raise InvalidTask(sentence) from error
+                # A ValueError is a text that cannot be encoded, such as an unpaired surrogate.
+                raise InvalidTask(f"{type(query).__name__} rejected by PostgreSQL: {error}") from error
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close the idle connections."""
         self._pool.close()
 
-    def _look(self, link: Connection, query: QueueQuery, stale_writes: int) -> object:
+    def _execute(self, connection: Connection, query: QueueQuery, stale_writes: int) -> object:
         match query:
             case TaskQuery():
-                return queries.task(link, query)
+                return queries.task(connection, query)
             case TasksQuery():
-                return queries.page(link, query)
+                return queries.page(connection, query)
             case AttemptsQuery():
-                return queries.attempts(link, query)
+                return queries.attempts(connection, query)
             case LogsQuery():
-                return queries.logs(link, query)
+                return queries.logs(connection, query)
             case QueueStatsQuery():
-                return queries.stats(link, self._lease_seconds, stale_writes)
+                return queries.stats(connection, self._lease_seconds, stale_writes)
             case ExplainQuery():
-                return explain(link, query, self._lease_seconds)
+                return explain(connection, query, self._lease_seconds)

@@ -1,4 +1,4 @@
-"""What waits to be written, sorted by how it can be done."""
+"""Buffers the requests that no writer has taken yet, by how they can be executed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from runtime import Deferred
 from ..messages import AddTasks, ClaimTasks, CompleteTasks, DedupMode, RenewLeases
 from .batch import Change
 
-SHARE: Final = 16
-"""Messages that are worth a statement and a commit of their own while more writers are free."""
+MIN_SHARE: Final = 16
+"""Requests that are worth a statement and a commit of their own while other writers are idle."""
 
 PendingRequest: TypeAlias = tuple[Change, Deferred[object]]
+"""A change, and the reply that its caller waits for."""
 
 
 def size_of(change: Change) -> int:
-    """The rows that it is about."""
+    """The number of rows that a change is about."""
     match change:
         case AddTasks(tasks=tasks):
             return len(tasks)
@@ -29,7 +30,7 @@ def size_of(change: Change) -> int:
 
 
 class RequestBuffer:
-    """The messages that no writer has taken yet."""
+    """A queue for each type of request that the fast path can execute, and one for all others."""
 
     def __init__(self, batch_size: int) -> None:
         self._batch_size = batch_size
@@ -37,9 +38,9 @@ class RequestBuffer:
         self._completions: deque[PendingRequest] = deque()
         self._claims: deque[PendingRequest] = deque()
         self._renewals: deque[PendingRequest] = deque()
-        self._others: deque[PendingRequest] = deque()
-        # Whoever is first is taken last the next time.
-        self._simple = deque((self._adds, self._completions, self._claims, self._renewals))
+        self._transactional: deque[PendingRequest] = deque()
+        # Round robin: the queue that is served goes to the end.
+        self._fast = deque((self._adds, self._completions, self._claims, self._renewals))
         self._count = 0
 
     def __len__(self) -> int:
@@ -47,54 +48,53 @@ class RequestBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether there is a batch of them."""
+        """Whether a whole batch is waiting."""
         return self._count >= self._batch_size
 
-    def put(self, change: Change, deferred: Deferred[object]) -> bool:
-        """Let it wait among its like; True where one statement may do, see `fast_path.py`."""
-        line = self._line(change)
-        line.append((change, deferred))
+    def enqueue(self, change: Change, deferred: Deferred[object]) -> bool:
+        """Add a request; returns whether the fast path may execute it."""
+        queue = self._queue_of(change)
+        queue.append((change, deferred))
         self._count += 1
-        return line is not self._others
+        return queue is not self._transactional
 
-    def put_to_others(self, change: Change, deferred: Deferred[object]) -> None:
-        """It was less simple than it looked."""
-        self._others.append((change, deferred))
+    def requeue_transactional(self, change: Change, deferred: Deferred[object]) -> None:
+        """Add a request that the fast path could not execute."""
+        self._transactional.append((change, deferred))
         self._count += 1
 
-    def take_simple(self, writers: int) -> list[PendingRequest]:
-        """Messages of one kind that a statement may do, see `fast_path.py`; a fair share for one of so many.
+    def next_fast_batch(self, writers: int) -> list[PendingRequest]:
+        """Take requests of one type for the fast path: a fair share for one of ``writers`` idle writers.
 
-        Whoever waits for a commit has nothing else to do: two halves whose
-        commits overlap are done sooner than the whole.
+        Two halves whose commits overlap are done sooner than the whole.
         """
-        for _ in range(len(self._simple)):
-            line = self._simple[0]
-            self._simple.rotate(-1)
-            if line:
+        for _ in range(len(self._fast)):
+            queue = self._fast[0]
+            self._fast.rotate(-1)
+            if queue:
                 # Each claim and each renewal is a statement of its own.
-                alone = line is self._claims or line is self._renewals
-                return self._rows(line, 1 if alone else max(SHARE, -(-len(line) // writers)))
+                alone = queue is self._claims or queue is self._renewals
+                return self._take(queue, 1 if alone else max(MIN_SHARE, -(-len(queue) // writers)))
         return []
 
-    def take_others(self) -> list[PendingRequest]:
-        """The messages that take several statements."""
-        return self._rows(self._others, len(self._others))
+    def next_transactional_batch(self) -> list[PendingRequest]:
+        """Take requests that need a transaction."""
+        return self._take(self._transactional, len(self._transactional))
 
-    def take_all(self) -> Iterator[PendingRequest]:
-        """Everything, for it to be refused."""
-        for line in (*self._simple, self._others):
-            while line:
+    def drain(self) -> Iterator[PendingRequest]:
+        """Take all requests."""
+        for queue in (*self._fast, self._transactional):
+            while queue:
                 self._count -= 1
-                yield line.popleft()
+                yield queue.popleft()
 
-    def _line(self, change: Change) -> deque[PendingRequest]:
+    def _queue_of(self, change: Change) -> deque[PendingRequest]:
         match change:
             case AddTasks():
                 for task in change.tasks:
                     keyed = task.idempotency_key is not None or task.dedup is not DedupMode.SIMPLE
                     if keyed or task.children or task.dedup_seconds:
-                        return self._others
+                        return self._transactional
                 return self._adds
             case CompleteTasks():
                 return self._completions
@@ -103,14 +103,14 @@ class RequestBuffer:
             case RenewLeases():
                 return self._renewals
             case _:
-                return self._others
+                return self._transactional
 
-    def _rows(self, line: deque[PendingRequest], most: int) -> list[PendingRequest]:
-        asked: list[PendingRequest] = []
-        left = self._batch_size
-        while line and len(asked) < most and left > 0:
-            one = line.popleft()
-            asked.append(one)
-            left -= size_of(one[0])
-        self._count -= len(asked)
-        return asked
+    def _take(self, queue: deque[PendingRequest], maximum: int) -> list[PendingRequest]:
+        requests: list[PendingRequest] = []
+        rows_left = self._batch_size
+        while queue and len(requests) < maximum and rows_left > 0:
+            request = queue.popleft()
+            requests.append(request)
+            rows_left -= size_of(request[0])
+        self._count -= len(requests)
+        return requests

@@ -1,4 +1,4 @@
-"""Carries what waits to the database: on several connections what is simple, on one of its own the rest."""
+"""Writes requests to PostgreSQL: fast writers for single statements, a transactional writer for the rest."""
 
 from __future__ import annotations
 
@@ -19,188 +19,194 @@ from ...database.connections.trio_connection import TrioConnection
 from ...database.errors import DatabaseRejected, DatabaseUnavailable
 from ...database.migrations.migrate import load_migrations, migrate
 from ..messages import ClaimTasks, QueueUnavailable, RenewLeases, ReportLog, ReportProgress
-from ..statements.sql import SESSION
-from ..statements.transaction import QueueConfig
+from ..statements.sql import SESSION, QueueConfig
 from ..statements.watermarks import RankWatermarks
 from .batch import BatchResult, Change, execute, ids_of
 from .fast_path import NEEDS_TRANSACTION, run_fast_path
 from .request_buffer import PendingRequest, RequestBuffer
 
-STOP_PATIENCE: Final = 2.0
-"""Seconds that a commit under way gets to end when the actor is to stop."""
-WIRES: Final = 2
-"""Connections for work of one statement: one plans, sends and answers while another waits for its commit."""
+STOP_TIMEOUT: Final = 2.0
+"""Seconds for a commit in progress to finish when the actor stops."""
+FAST_WRITERS: Final = 2
+"""Fast writers, each with a connection: one prepares and replies while the other waits for its commit."""
 
-_NOTHING_NEW: Final = (ClaimTasks, RenewLeases, ReportLog, ReportProgress)
-"""After these no task is pending that was not before."""
+_KEEP_WATERMARKS: Final = (ClaimTasks, RenewLeases, ReportLog, ReportProgress)
+"""Changes that make no task pending."""
 
 
 class Writers:
-    """The tasks that write, for as long as their connections live; what waits outlives them.
+    """The writers and the requests that wait for them; a request waits across reconnects.
 
-    Work of one statement is done on several connections at once, anything else
-    on one at a time: two long transactions of ours never wait for each other.
+    Single statements run on several connections at once, transactions on one:
+    two long transactions of ours never wait for each other.
     """
 
     def __init__(
         self,
         batch_size: int,
-        policy: QueueConfig,
+        config: QueueConfig,
         random: Random,
         *,
-        done: Callable[[list[PendingRequest], BatchResult], None],
+        on_done: Callable[[list[PendingRequest], BatchResult], None],
     ) -> None:
-        """Call ``done`` with each batch that is committed; the replies that it has are all final."""
-        self._policy = policy
+        """Call ``on_done`` with each committed batch; all its replies are final."""
+        self._config = config
         self._random = random
-        self._done = done
-        self._waiting = RequestBuffer(batch_size)
-        self._floors = RankWatermarks()
+        self._on_done = on_done
+        self._buffer = RequestBuffer(batch_size)
+        self._watermarks = RankWatermarks()
         self._fast_writers = trio.lowlevel.ParkingLot()
-        self._careful_writer = trio.lowlevel.ParkingLot()
-        self._free = 0
-        """Fast writers that are not waiting for the server."""
-        self._room = trio.Event()
-        self.unsure: set[UUID] = set()
-        """Tasks that something may have been committed about when a connection was lost."""
+        self._transactional_writer = trio.lowlevel.ParkingLot()
+        self._idle_writers = 0
+        """Fast writers that do not wait for PostgreSQL."""
+        self._space = trio.Event()
+        self.uncertain: set[UUID] = set()
+        """Tasks of requests that may have been committed when a connection was lost."""
 
     @property
     def full(self) -> bool:
-        """Whether a batch waits already."""
-        return self._waiting.full
+        """Whether a whole batch is waiting."""
+        return self._buffer.full
 
-    async def room(self) -> None:
-        """Wait until something was taken from what waits, or all of it refused."""
-        self._room = trio.Event()
-        await self._room.wait()
+    async def wait_for_space(self) -> None:
+        """Wait until requests are taken from the buffer or refused."""
+        self._space = trio.Event()
+        await self._space.wait()
 
-    def put(self, change: Change, deferred: Deferred[object]) -> None:
-        """Have it carried out."""
-        idle = self._fast_writers if self._waiting.put(change, deferred) else self._careful_writer
-        # To look is cheaper than to wake nobody, and they are seldom idle.
+    def enqueue(self, change: Change, deferred: Deferred[object]) -> None:
+        """Execute a change soon, and reply to ``deferred``."""
+        idle = self._fast_writers if self._buffer.enqueue(change, deferred) else self._transactional_writer
+        # Checking is cheaper than a wake-up without effect, and writers are seldom idle.
         if idle:
             idle.unpark()
 
     def refuse_all(self, refusal: QueueUnavailable) -> None:
-        """Answer all that waits with this."""
-        for _, deferred in self._waiting.take_all():
+        """Refuse all waiting requests."""
+        for _, deferred in self._buffer.drain():
             deferred.fail(refusal)
-        self._room.set()
+        self._space.set()
 
-    async def run(self, server: ConnectionFactory, connected: Callable[[], None]) -> None:
-        """Connect and carry out what comes, until a connection is lost; then all of them are given up.
+    async def run(self, server: ConnectionFactory, on_connected: Callable[[], None]) -> None:
+        """Connect and execute requests until a connection is lost, then close all of them.
 
         Raises:
-            DatabaseAway, DatabaseRefused: it never returns without one of them.
+            DatabaseUnavailable, DatabaseRejected: always; it never returns otherwise.
         """
         threads = DatabaseThreads(1)
         async with AsyncExitStack() as stack:
-            links = [stack.enter_context(closing(await threads.connect(server))) for _ in range(1 + WIRES)]
+            connections = [
+                stack.enter_context(closing(await threads.connect(server))) for _ in range(1 + FAST_WRITERS)
+            ]
             try:
-                await threads.run(links[0], _migrate)
-                for link in links:
-                    await threads.run(link, _prepare)
+                await threads.run(connections[0], _migrate)
+                for connection in connections:
+                    await threads.run(connection, _prepare)
             except Connection.Error as error:
                 raise server.fault(error) from None
-            connected()
-            careful, *fast = links
-            wires = [TrioConnection(link, limit=server.hang) for link in fast]
-            faults: list[DatabaseUnavailable | DatabaseRejected] = []
+            on_connected()
+            transactional, *fast = connections
+            fast_connections = [
+                TrioConnection(connection, limit=server.statement_deadline) for connection in fast
+            ]
+            errors: list[DatabaseUnavailable | DatabaseRejected] = []
             async with trio.open_nursery() as nursery:
 
                 async def until_lost(write: Awaitable[None]) -> None:
                     try:
                         await write
                     except Connection.Error as error:
-                        faults.append(server.fault(error))
+                        errors.append(server.fault(error))
                         nursery.cancel_scope.cancel()
 
-                self._free = WIRES
+                self._idle_writers = FAST_WRITERS
                 nursery.start_soon(
-                    until_lost, self._write_carefully(careful, DatabaseThreads(1, limit=server.hang))
+                    until_lost,
+                    self._write_transactions(
+                        transactional, DatabaseThreads(1, limit=server.statement_deadline)
+                    ),
                 )
-                for wire in wires:
-                    nursery.start_soon(until_lost, self._write_fast(wire))
-                    nursery.start_soon(_hurry_at_stop, wire)
-            raise faults[0]
+                for fast_connection in fast_connections:
+                    nursery.start_soon(until_lost, self._write_fast(fast_connection))
+                    nursery.start_soon(_limit_at_stop, fast_connection)
+            raise errors[0]
 
-    async def _write_fast(self, wire: TrioConnection) -> None:
+    async def _write_fast(self, connection: TrioConnection) -> None:
         while True:
-            taken = self._waiting.take_simple(self._free)
+            taken = self._buffer.next_fast_batch(self._idle_writers)
             if not taken:
                 await self._fast_writers.park()
-            elif asked := self._still_asked(taken):
-                self._free -= 1
-                changes = [change for change, _ in asked]
-                doing = run_fast_path(wire, changes, self._policy, self._floors)
-                done = await self._known(doing, asked)
-                self._free += 1
-                if NEEDS_TRANSACTION in done.replies:
-                    asked, done = self._leave_undone(asked, done)
-                self._done(asked, done)
+            elif requests := self._unabandoned(taken):
+                self._idle_writers -= 1
+                changes = [change for change, _ in requests]
+                execution = run_fast_path(connection, changes, self._config, self._watermarks)
+                result = await self._result(execution, requests)
+                self._idle_writers += 1
+                if NEEDS_TRANSACTION in result.replies:
+                    requests, result = self._requeue_unfinished(requests, result)
+                self._on_done(requests, result)
 
-    def _leave_undone(
-        self, asked: list[PendingRequest], done: BatchResult
+    def _requeue_unfinished(
+        self, requests: list[PendingRequest], result: BatchResult
     ) -> tuple[list[PendingRequest], BatchResult]:
-        """What was less simple than it looked is for the careful writer."""
-        left: list[PendingRequest] = []
+        """Leave the requests that need a transaction to the transactional writer; return the others."""
+        finished: list[PendingRequest] = []
         replies: list[object] = []
-        for one, reply in zip(asked, done.replies, strict=True):
+        for request, reply in zip(requests, result.replies, strict=True):
             if reply is NEEDS_TRANSACTION:
-                self._waiting.put_to_others(*one)
+                self._buffer.requeue_transactional(*request)
             else:
-                left.append(one)
+                finished.append(request)
                 replies.append(reply)
-        self._careful_writer.unpark()
-        return left, BatchResult(replies=replies, events=done.events)
+        self._transactional_writer.unpark()
+        return finished, BatchResult(replies=replies, events=result.events)
 
-    async def _write_carefully(self, link: Connection, threads: DatabaseThreads) -> None:
+    async def _write_transactions(self, connection: Connection, threads: DatabaseThreads) -> None:
         while True:
-            taken = self._waiting.take_others()
+            taken = self._buffer.next_transactional_batch()
             if not taken:
-                await self._careful_writer.park()
-            elif asked := self._still_asked(taken):
-                changes = [change for change, _ in asked]
-                work = partial(execute, changes=changes, policy=self._policy, random=self._random)
-                doing = threads.run(link, work, patience=STOP_PATIENCE)
-                done = await self._known(doing, asked)
-                if not all(isinstance(change, _NOTHING_NEW) for change in changes):
-                    self._floors.forget()
-                self._done(asked, done)
+                await self._transactional_writer.park()
+            elif requests := self._unabandoned(taken):
+                changes = [change for change, _ in requests]
+                work = partial(execute, changes=changes, config=self._config, random=self._random)
+                execution = threads.run(connection, work, grace=STOP_TIMEOUT)
+                result = await self._result(execution, requests)
+                if not all(isinstance(change, _KEEP_WATERMARKS) for change in changes):
+                    self._watermarks.reset()
+                self._on_done(requests, result)
 
-    def _still_asked(self, taken: list[PendingRequest]) -> list[PendingRequest]:
-        self._room.set()
-        # Whoever gave up meanwhile has been told that it is not done.
-        return [one for one in taken if not one[1].done]
+    def _unabandoned(self, taken: list[PendingRequest]) -> list[PendingRequest]:
+        self._space.set()
+        # A caller that timed out was told that its request is not done, so it must not be executed.
+        return [request for request in taken if not request[1].done]
 
-    async def _known(self, doing: Awaitable[BatchResult], asked: list[PendingRequest]) -> BatchResult:
-        """What was done; where nobody will know, those who asked are told that."""
+    async def _result(self, execution: Awaitable[BatchResult], requests: list[PendingRequest]) -> BatchResult:
+        """Wait for the result; if the connection is lost, refuse the requests as uncertain."""
         try:
-            return await doing
+            return await execution
         except Connection.Error as error:
-            self._fail_unknown(asked, str(error))
+            self._refuse_uncertain(requests, str(error))
             raise
         except trio.Cancelled:
-            self._fail_unknown(asked, "it was given up together with another one")
+            self._refuse_uncertain(requests, "cancelled")
             raise
 
-    def _fail_unknown(self, asked: list[PendingRequest], why: str) -> None:
-        refusal = QueueUnavailable(f"the connection was lost meanwhile, it may be done or not: {why}")
-        for change, deferred in asked:
+    def _refuse_uncertain(self, requests: list[PendingRequest], reason: str) -> None:
+        refusal = QueueUnavailable(f"connection lost; the request may be done or not: {reason}")
+        for change, deferred in requests:
             deferred.fail(refusal)
-            self.unsure.update(ids_of(change))
+            self.uncertain.update(ids_of(change))
 
 
-def _migrate(link: Connection) -> None:
-    migrate(link, load_migrations())
+def _migrate(connection: Connection) -> None:
+    migrate(connection, load_migrations())
 
 
-def _prepare(link: Connection) -> None:
-    link.execute(SESSION)
+def _prepare(connection: Connection) -> None:
+    connection.execute(SESSION)
 
 
-async def _hurry_at_stop(wire: TrioConnection) -> None:
+async def _limit_at_stop(connection: TrioConnection) -> None:
     try:
         await trio.sleep_forever()
     finally:
-        wire.hurry(STOP_PATIENCE)
+        connection.finish_within(STOP_TIMEOUT)

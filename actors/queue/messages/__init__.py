@@ -1,9 +1,9 @@
-"""What can be asked of the task queue, by those who have work and by those who do it.
+"""The messages of the task queue: what clients and workers ask of it.
 
-Everything that changes a task is answered after its commit. While PostgreSQL is
-away each message is refused with `QueueUnavailable`. What was under way when it went,
-or was answered too late, may be done or not: ask again, with an idempotency key
-where twice would be once too often.
+Each change is answered after its commit. While PostgreSQL is unavailable each
+message is refused with `QueueUnavailable`. A change that was in progress when
+the connection was lost, or whose answer timed out, may be done or not: send it
+again, with an idempotency key where it must not happen twice.
 """
 
 from __future__ import annotations
@@ -17,31 +17,47 @@ from .leases import (
     FailTask,
     Lease,
     LeasedTask,
-    Renewed,
     RenewLeases,
+    RenewResult,
     ReportLog,
     ReportProgress,
 )
-from .refusals import InvalidTask, InvalidTaskState, NoSuchTask, QueueUnavailable, StaleToken
 from .requests import (
     AddTasks,
     AttemptsQuery,
     CancelTask,
     ExplainQuery,
+    InvalidTask,
+    InvalidTaskState,
     LimitTasks,
     LogsQuery,
+    NoSuchTask,
     PauseTasks,
     PromoteTask,
     QueueStatsQuery,
+    QueueUnavailable,
     ReprioritizeTask,
     ResumeTasks,
     RetryTask,
+    StaleToken,
     TaskQuery,
     TasksQuery,
 )
 from .tasks import (
     CONTRACT_TYPES,
     FINISHED,
+    MAX_ATTEMPTS,
+    MAX_BACKOFF_MAXIMUM_SECONDS,
+    MAX_BACKOFF_SECONDS,
+    MAX_DELAY_SECONDS,
+    MAX_KEY_LENGTH,
+    MAX_LIMIT,
+    MAX_NAME_LENGTH,
+    MAX_TASKS,
+    MAX_TIMEOUT_SECONDS,
+    MAX_WINDOW_SECONDS,
+    MIN_TIMEOUT_SECONDS,
+    MIN_WINDOW_SECONDS,
     BackoffKind,
     ChildFailure,
     DedupMode,
@@ -53,7 +69,7 @@ from .tasks import (
     TaskView,
 )
 from .views import (
-    Added,
+    AddResult,
     Attempt,
     AttemptOutcome,
     Explanation,
@@ -71,8 +87,20 @@ from .views import (
 __all__ = [
     "CONTRACT_TYPES",
     "FINISHED",
+    "MAX_ATTEMPTS",
+    "MAX_BACKOFF_MAXIMUM_SECONDS",
+    "MAX_BACKOFF_SECONDS",
+    "MAX_DELAY_SECONDS",
+    "MAX_KEY_LENGTH",
+    "MAX_LIMIT",
+    "MAX_NAME_LENGTH",
+    "MAX_TASKS",
+    "MAX_TIMEOUT_SECONDS",
+    "MAX_WINDOW_SECONDS",
+    "MIN_TIMEOUT_SECONDS",
+    "MIN_WINDOW_SECONDS",
+    "AddResult",
     "AddTasks",
-    "Added",
     "Attempt",
     "AttemptOutcome",
     "AttemptsQuery",
@@ -108,7 +136,7 @@ __all__ = [
     "Reason",
     "ReasonKind",
     "RenewLeases",
-    "Renewed",
+    "RenewResult",
     "ReportLog",
     "ReportProgress",
     "ReprioritizeTask",

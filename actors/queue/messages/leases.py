@@ -1,4 +1,4 @@
-"""What workers ask of the queue, and the leases that they hold."""
+"""Messages of workers: claims, leases, progress and results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tasks import Json, TaskState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedTask:
-    """A task as its worker needs to know it; all else is on record, see `TaskQuery`."""
+    """The part of a task that its worker needs; `TaskQuery` returns all of it."""
 
     id: UUID
     type: str
@@ -21,7 +21,7 @@ class LeasedTask:
     priority: int
     group: str | None
     attempts: int
-    """Attempts begun, this one included, without those that stalled."""
+    """Attempts started, this one included, without those that stalled."""
     max_attempts: int
     timeout_seconds: float
 
@@ -37,7 +37,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimTasks(Request[tuple[Lease, ...]]):
-    """Take up to ``limit`` tasks of these types, those that come first; perhaps none."""
+    """Lease up to ``limit`` tasks of these types, in order; the reply may be empty."""
 
     owner: str
     types: tuple[str, ...]
@@ -45,32 +45,32 @@ class ClaimTasks(Request[tuple[Lease, ...]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewed:
-    """What an owner still has, and what it has lost."""
+class RenewResult:
+    """The leases that an owner has lost, and how long the others hold."""
 
     seconds: float
-    """The leases are good for so long from when the request was sent."""
+    """The leases hold for this long after the request was sent."""
     lost: frozenset[UUID]
-    """Tasks that are not the owner's any more: end their work, it counts for nothing."""
+    """Tasks whose leases were lost: their handlers must be cancelled, their results are rejected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenewLeases(Request[Renewed]):
-    """Keep leases, and say that this owner is there and works on these types."""
+class RenewLeases(Request[RenewResult]):
+    """Renew leases; this is also the heartbeat of the owner and of the types that it accepts."""
 
     owner: str
     types: tuple[str, ...]
     leases: tuple[tuple[UUID, int], ...]
     """Ids with their tokens."""
-    closed: dict[str, str] = field(default_factory=dict[str, str])
-    """Types that it has a handler for and does not take now, each with the reason."""
-    slots: int = 1
-    """Tasks that it works on at once."""
+    unavailable_types: dict[str, str] = field(default_factory=dict[str, str])
+    """Types that it has a handler for and does not accept now, each with the reason."""
+    concurrency: int = 1
+    """Tasks that it runs at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportProgress(Request[None]):
-    """0 to 100. Refused with `StaleToken`."""
+    """Set the progress, 0 to 100. Refused with `StaleToken`."""
 
     id: UUID
     token: int
@@ -79,7 +79,7 @@ class ReportProgress(Request[None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLog(Request[None]):
-    """Keep a log line with the task. Refused with `StaleToken`."""
+    """Add a line to the task's log. Refused with `StaleToken`."""
 
     id: UUID
     token: int
@@ -89,7 +89,7 @@ class ReportLog(Request[None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What came of a task, as the holder of its lease says."""
+    """The result of a task, with its lease's token."""
 
     id: UUID
     token: int
@@ -98,14 +98,14 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteTasks(Request[frozenset[UUID]]):
-    """Record results. The reply names the tasks whose token was stale: nothing was changed for those."""
+    """Save results. The reply has the ids whose token was stale; those tasks are unchanged."""
 
     completions: tuple[Completion, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailTask(Request[TaskState]):
-    """Record that an attempt failed; the reply is the task's state then: delayed, pending or failed.
+    """End an attempt as failed; the reply is the task's new state: delayed, pending or failed.
 
     Refused with `StaleToken`.
     """
@@ -114,8 +114,8 @@ class FailTask(Request[TaskState]):
     token: int
     error: str
     permanent: bool = False
-    """No further attempt would help."""
+    """Do not retry."""
     retry_after: float | None = None
-    """Seconds that whoever refused us asked us to wait; it replaces a shorter backoff."""
+    """Seconds to wait, as a remote server demanded; it replaces a shorter backoff."""
     counts: bool = True
-    """False: it is as if it had never been begun; it may begin again after ``retry_after`` seconds."""
+    """False: the attempt does not count; the task may start again after ``retry_after`` seconds."""

@@ -1,4 +1,4 @@
-"""A task: what it is made of, and what it is on record."""
+"""A task: its states, its options and their limits, and its row in the database."""
 
 from __future__ import annotations
 
@@ -9,11 +9,32 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-"""What a task's data and result are made of."""
+"""A task's data and result."""
+
+MAX_TASKS: Final = 1000
+"""Tasks in one `AddTasks`, children included."""
+MAX_NAME_LENGTH: Final = 100
+"""Characters of a type and of a group."""
+MAX_KEY_LENGTH: Final = 255
+"""Characters of an idempotency key."""
+MAX_ATTEMPTS: Final = 1000
+MAX_DELAY_SECONDS: Final = 366 * 86_400.0
+"""Longest delay of a task, and longest time that an idempotency key holds."""
+MIN_TIMEOUT_SECONDS: Final = 0.001
+MAX_TIMEOUT_SECONDS: Final = 86_400.0
+MAX_BACKOFF_SECONDS: Final = 86_400.0
+"""Longest wait after the first failure."""
+MAX_BACKOFF_MAXIMUM_SECONDS: Final = 7 * 86_400.0
+"""Longest wait after any failure."""
+MAX_LIMIT: Final = 1_000_000
+"""Most running tasks or starts that a `LimitTasks` may allow."""
+MIN_WINDOW_SECONDS: Final = 0.001
+MAX_WINDOW_SECONDS: Final = 86_400.0
+"""Longest window of a rate limit."""
 
 
 class TaskState(StrEnum):
-    """See `states.py` for the ways between them."""
+    """See `states.py` for the transitions."""
 
     PENDING = "pending"
     DELAYED = "delayed"
@@ -25,7 +46,7 @@ class TaskState(StrEnum):
 
 
 FINISHED: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED, TaskState.DEAD})
-"""States that a task leaves only when somebody retries it."""
+"""States that a task leaves only by `RetryTask`."""
 
 
 class TaskType:
@@ -52,7 +73,7 @@ CONTRACT_TYPES: Final = frozenset(
 
 
 class BackoffKind(StrEnum):
-    """Whether the waits between attempts stay the same or double."""
+    """Whether the wait between attempts is constant or doubles."""
 
     FIXED = "fixed"
     EXPONENTIAL = "exponential"
@@ -60,42 +81,42 @@ class BackoffKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
-    """How long a failed task waits for its next attempt."""
+    """Backoff: how long a failed task waits for its next attempt."""
 
     kind: BackoffKind = BackoffKind.EXPONENTIAL
     seconds: float = 1.0
     """The wait after the first failure; an exponential one doubles with each further failure."""
     jitter: float = 0.2
-    """Up to this share is added at random."""
+    """Largest share of the wait that is added at random."""
     maximum_seconds: float = 3600.0
 
 
 class DedupMode(StrEnum):
-    """What a second task with the same idempotency key does."""
+    """What adding a second task with the same idempotency key does."""
 
     SIMPLE = "simple"
-    """Nothing, as long as the first one is on record."""
+    """Nothing, as long as the first one is in the database."""
     THROTTLE = "throttle"
-    """Nothing for so many seconds after the first one was added."""
+    """Nothing for ``dedup_seconds`` after the first one was added."""
     DEBOUNCE = "debounce"
-    """Each waits so many seconds, or as long as its delay if that is longer; one that is added meanwhile
-    replaces its data, and the waiting begins anew."""
+    """Each waits ``dedup_seconds``, or its delay if that is longer; a task that is added meanwhile
+    replaces its data and restarts the wait."""
 
 
 class ChildFailure(StrEnum):
-    """What the failure, death or cancellation of a child means to the parent that waits for it."""
+    """What happens to a parent when a child that it waits for fails, dies or is cancelled."""
 
     FAIL = "fail"
     """The parent fails too."""
     IGNORE = "ignore"
-    """The child counts as done."""
+    """The child counts as completed."""
     WAIT = "wait"
-    """The parent waits until somebody retries the child with success."""
+    """The parent waits until the child is retried and completes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """A task to be added. Its priority is internal: higher comes first, 0 is usual; see `priority.py`."""
+    """A task to be added. A higher priority comes first, 0 is the default; see `priority.py`."""
 
     type: str
     data: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -105,18 +126,18 @@ class NewTask:
     max_attempts: int = 3
     retry: RetryRule = RetryRule()
     timeout_seconds: float = 300.0
-    """One attempt may take so long."""
+    """Time limit of one attempt."""
     idempotency_key: str | None = None
     dedup: DedupMode = DedupMode.SIMPLE
     dedup_seconds: float = 0.0
     children: tuple[NewTask, ...] = ()
-    """Tasks that must finish before this one begins; they are added with it."""
+    """Tasks that must finish before this one starts; they are added with it."""
     on_child_failure: ChildFailure = ChildFailure.FAIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """A task as it is on record."""
+    """A task as it is in the database."""
 
     id: UUID
     type: str
@@ -126,16 +147,16 @@ class TaskView:
     data: dict[str, Json]
     result: Json
     error: str | None
-    """What the last attempt that did not succeed ended with."""
+    """Of the last attempt that did not succeed."""
     progress: float
     """0 to 100."""
     attempts: int
-    """Attempts begun, without those that stalled."""
+    """Attempts started, without those that stalled."""
     max_attempts: int
     stalls: int
-    """Times that the lease ran out under it."""
+    """Times that its lease expired."""
     run_at: datetime | None
-    """Not before; None while it waits for its children."""
+    """Earliest start; None while it waits for its children."""
     created_at: datetime
     started_at: datetime | None
     """Of the last attempt."""
@@ -144,7 +165,7 @@ class TaskView:
     idempotency_key: str | None
     timeout_seconds: float
     owner: str | None
-    """Who has it, or had it last."""
+    """The worker that holds the lease, or held it last."""
     lease_until: datetime | None
     token: int
-    """Goes up with each claim; only the holder of the current one may write."""
+    """Fencing token: grows with each claim; only the holder of the current one may write."""

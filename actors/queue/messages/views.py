@@ -1,4 +1,4 @@
-"""What those who look at the queue see besides the tasks."""
+"""Results of queries: pages, attempts, log lines, statistics, explanations."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .tasks import Json, TaskState, TaskView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """What an added task is called, or the one that was there before it."""
+class AddResult:
+    """The id of an added task, or of the earlier one with its idempotency key."""
 
     id: UUID
     created: bool
-    """False where the idempotency key was known: this is the id of the earlier task."""
+    """False: a task with this idempotency key already exists, and this is its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPage:
-    """Some of the tasks that were asked for, and where the next ones begin."""
+    """A page of tasks."""
 
     tasks: tuple[TaskView, ...]
     next_cursor: str | None
@@ -29,19 +29,19 @@ class TaskPage:
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended, or that it has not."""
+    """How an attempt ended, or `RUNNING`."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
     STALLED = "stalled"
-    """Its lease ran out: whoever had it died, or lost the database for too long."""
+    """Its lease expired: its worker died, or was disconnected from the database for too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One run of a task's handler, from the claim on; its token tells it from the others."""
+    """One run of a task's handler, identified by its token."""
 
     token: int
     owner: str
@@ -50,12 +50,12 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None
     result: Json
-    """None but where it completed."""
+    """None unless it completed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """A line that a handler wrote while it was at work."""
+    """A line that a handler logged."""
 
     token: int
     """Of the attempt that wrote it."""
@@ -66,7 +66,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPage:
-    """Some of a task's log lines, oldest first, and where the next ones begin."""
+    """A page of a task's log lines, oldest first."""
 
     lines: tuple[LogLine, ...]
     next_cursor: str | None
@@ -74,7 +74,7 @@ class LogPage:
 
 
 class LimitScope(StrEnum):
-    """Whose tasks a limit counts together: everybody's, those of a type, or those of a group."""
+    """The tasks that a limit counts together: all, those of a type, or those of a group."""
 
     ALL = "all"
     TYPE = "type"
@@ -83,7 +83,7 @@ class LimitScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitView:
-    """A limit or a pause, and how much of it is used up; what is None is unlimited."""
+    """A limit or a pause, and how much of it is used; None is unlimited."""
 
     scope: LimitScope
     name: str
@@ -94,41 +94,41 @@ class LimitView:
     rate: int | None
     rate_seconds: float
     rate_used: int
-    """Starts in the present window."""
+    """Starts in the current window."""
     window_until: datetime | None
-    """When the present window ends; None where none is open."""
+    """End of the current window; None without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerView:
-    """An instance's workers, as they last made themselves heard."""
+    """The workers of an instance, as of their last heartbeat."""
 
     owner: str
     types: tuple[str, ...]
     seen_at: datetime
-    closed: dict[str, str] = field(default_factory=dict[str, str])
-    """Types that it has a handler for and does not take now, each with the reason."""
-    slots: int = 1
-    """Tasks that it works on at once."""
+    unavailable_types: dict[str, str] = field(default_factory=dict[str, str])
+    """Types that it has a handler for and does not accept now, each with the reason."""
+    concurrency: int = 1
+    """Tasks that it runs at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
-    """How many tasks there are, what holds them back and who does them."""
+    """Counts of tasks, limits and live workers."""
 
     states: dict[TaskState, int]
-    """Tasks on record in each state; every state is there."""
+    """Tasks by state; every state is a key."""
     types: dict[str, dict[TaskState, int]]
-    """The same by type, where there are any."""
+    """Tasks by type and state, without zeros."""
     paused: bool
     paused_types: tuple[str, ...]
     limits: tuple[LimitView, ...]
     workers: tuple[WorkerView, ...]
-    """Those that were heard of within a lease."""
+    """Those with a heartbeat within the last ``lease_seconds``."""
     oldest_pending_at: datetime | None
     """When the oldest pending task was added."""
     stale_writes: int
-    """Writes with a token that was not current, refused since this actor started."""
+    """Writes with a stale token that were rejected since this actor started."""
 
 
 class ReasonKind(StrEnum):
@@ -143,33 +143,34 @@ class ReasonKind(StrEnum):
     CONCURRENCY = "concurrency"
     RATE = "rate"
     NO_WORKER = "no_worker"
-    DEPENDENCY_AWAY = "dependency_away"
-    """Workers that could do it wait for something that they need themselves."""
-    BUSY = "busy"
-    """Workers that could do it have no slot free."""
-    AHEAD = "ahead"
+    DEPENDENCY_UNAVAILABLE = "dependency_unavailable"
+    """The handlers of its type are behind a closed gate."""
+    NO_FREE_SLOT = "no_free_slot"
+    """All slots of the workers that accept its type are busy."""
+    QUEUED_BEHIND = "queued_behind"
+    """Other tasks of its type come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One of the things that keep a task from running."""
+    """One cause that keeps a task from running."""
 
     kind: ReasonKind
     text: str
-    """A sentence for people."""
+    """A sentence for the operator."""
     until: datetime | None = None
-    """When it will be gone by itself, where that is known."""
+    """When it ends by itself, if known."""
     by: tuple[str, ...] = ()
-    """Who or what is in the way: owners, task ids, types."""
+    """What blocks the task: owners, task ids, types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A task and all that keeps it from running, as of one moment."""
+    """A task and every reason why it is not running, in one snapshot."""
 
     task: TaskView
     claimable: bool
-    """Whether a worker for its type with room for it and for ``ahead`` more would get it now."""
+    """Whether a claim of its type with a limit above ``ahead`` would return it now."""
     ahead: int
-    """Pending tasks of its type that come before it; counted up to 1000."""
+    """Pending tasks of its type that come first; counted up to 1000."""
     reasons: tuple[Reason, ...]

@@ -1,4 +1,4 @@
-"""What operators do to a task, and to what may be claimed. Blocks."""
+"""Operations on a task (cancel, retry, promote, reprioritize) and on the queue (pause, limit). Blocks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from uuid import UUID
 from ...database.arrays import uuids
 from ..events import QueueChanged, TaskCancelled, TaskReprioritized, TaskRetried
 from ..messages import (
+    MAX_LIMIT,
+    MAX_WINDOW_SECONDS,
+    MIN_WINDOW_SECONDS,
     CancelTask,
     InvalidTask,
     InvalidTaskState,
     LimitScope,
     LimitTasks,
-    NoSuchTask,
     PauseTasks,
     PromoteTask,
     ReprioritizeTask,
@@ -24,9 +26,8 @@ from ..messages import (
 )
 from ..states import Step, allows, require
 from .adding import check_priority, check_type, to_json
-from .dependencies import settle
-from .sql import NOW, TASK, fetch, plain, task_view
-from .transaction import QueueTransaction
+from .dependencies import resolve_parents
+from .sql import NOW, TASK, QueueTransaction, fetch, no_such_task, plain, task_view
 
 _LOCK_TASK: Final[LiteralString] = f"select {TASK} from tasks where id = %(id)s for update"
 
@@ -40,9 +41,9 @@ _LOCK_FAMILY: Final[LiteralString] = """
     where id in (select id from family) order by id for update
 """
 
-# A new token shuts out whoever was at work; the end of that lease stays, see RETRY.
+# A new token fences off a running handler; lease_until stays, see _RETRY.
 _CANCEL: Final[LiteralString] = """
-    with kept as (
+    with history as (
         insert into task_attempts (task_id, token, owner, outcome, error, started_at, ended_at)
         select id, token, owner, 'cancelled', %(reason)s, started_at, statement_timestamp()
         from tasks where id = any(%(ids)s::uuid[]) and state = 'running'
@@ -53,10 +54,10 @@ _CANCEL: Final[LiteralString] = """
     where id = any(%(ids)s::uuid[])
 """
 
-# A cancelled task may still have a handler that has not heard of it; its lease, which is kept, ends it.
-# A parent that is forgotten waits for nobody.
+# A cancelled task may still have a handler that does not know yet; it ends with the lease at the latest, so a
+# retry waits for that. A parent that was deleted does not wait for its child.
 _RETRY: Final[LiteralString] = f"""
-    with kept as (
+    with history as (
         insert into task_attempts (task_id, token, owner, outcome, result, started_at, ended_at)
         select id, token, owner, 'completed', result, started_at, finished_at
         from tasks where id = %(id)s and state = 'completed'
@@ -65,9 +66,9 @@ _RETRY: Final[LiteralString] = f"""
     set state = case when waits.yes or lease_until > statement_timestamp() then 'delayed' else 'pending' end,
         run_at = case when not waits.yes then greatest(statement_timestamp(), lease_until) end,
         rank = greatest({NOW}, (extract(epoch from lease_until) * 1000000)::bigint)
-            - priority * %(age)s::bigint,
+            - priority * %(aging)s::bigint,
         data = coalesce(%(data)s::jsonb, data),
-        parent_id = (select there.id from tasks as there where there.id = tasks.parent_id),
+        parent_id = (select parent.id from tasks as parent where parent.id = tasks.parent_id),
         attempts = 0, stalls = 0, progress = 0, result = null, error = null, finished_at = null,
         lease_until = case when lease_until > statement_timestamp() then lease_until end
     from (
@@ -90,13 +91,13 @@ _UNFINISHED_CHILD: Final[LiteralString] = """
 
 _PROMOTE: Final[LiteralString] = f"""
     update tasks set state = 'pending', run_at = statement_timestamp(),
-        rank = {NOW} - priority * %(age)s::bigint
+        rank = {NOW} - priority * %(aging)s::bigint
     where id = %(id)s and (lease_until is null or lease_until <= statement_timestamp())
     returning {TASK}
 """
 
 _REPRIORITIZE: Final[LiteralString] = f"""
-    update tasks set rank = rank + (priority - %(priority)s::bigint) * %(age)s::bigint,
+    update tasks set rank = rank + (priority - %(priority)s::bigint) * %(aging)s::bigint,
         priority = %(priority)s
     where id = %(id)s
     returning {TASK}
@@ -109,113 +110,115 @@ _PAUSE: Final[LiteralString] = """
 
 _LIMIT: Final[LiteralString] = """
     insert into task_limits (scope, name, max_running, rate, rate_seconds)
-    values (%(scope)s, %(name)s, %(most)s, %(rate)s, %(seconds)s)
+    values (%(scope)s, %(name)s, %(max_running)s, %(rate)s, %(seconds)s)
     on conflict (scope, name) do update
     set max_running = excluded.max_running, rate = excluded.rate, rate_seconds = excluded.rate_seconds
 """
 
-# A row that limits nothing would only be looked at.
-_FORGET_LIMIT: Final[LiteralString] = """
+# A row that limits nothing only costs reads.
+_DELETE_EMPTY_LIMIT: Final[LiteralString] = """
     delete from task_limits
     where scope = %(scope)s and name = %(name)s and not paused and max_running is null and rate is null
 """
 
-_LABEL: Final[LiteralString] = """
+_SET_LANE: Final[LiteralString] = """
     update tasks set lane = %(lane)s
     where group_name = %(name)s and state in ('pending', 'delayed') and lane <> %(lane)s
 """
 
 
-def cancel(store: QueueTransaction, request: CancelTask) -> TaskView:
-    """Cancel the task and what it waits for."""
-    family = fetch(store.link, _LOCK_FAMILY, {"id": request.id})
+def cancel(transaction: QueueTransaction, request: CancelTask) -> TaskView:
+    """Cancel the task and the children that it waits for."""
+    family = fetch(transaction.connection, _LOCK_FAMILY, {"id": request.id})
     states = {task_id: TaskState(state) for task_id, state, _ in family}
     if request.id not in states:
         raise no_such_task(request.id)
     require(Step.CANCEL, states[request.id])
     ids = [task_id for task_id, state in states.items() if allows(Step.CANCEL, state)]
-    fetch(store.link, _CANCEL, {"ids": uuids(ids), "reason": plain(request.reason)})
-    store.publish(TaskCancelled(ids=tuple(ids)))
-    settle(store, (parent for task_id, _, parent in family if task_id == request.id))
-    return _task(store, request.id)
+    fetch(transaction.connection, _CANCEL, {"ids": uuids(ids), "reason": plain(request.reason)})
+    transaction.publish(TaskCancelled(ids=tuple(ids)))
+    resolve_parents(transaction, (parent for task_id, _, parent in family if task_id == request.id))
+    return _task(transaction, request.id)
 
 
-def retry(store: QueueTransaction, request: RetryTask) -> TaskView:
-    """Begin anew."""
-    require(Step.RETRY, _task(store, request.id).state)
-    for child, state in fetch(store.link, _UNFINISHED_CHILD, {"id": request.id}):
+def retry(transaction: QueueTransaction, request: RetryTask) -> TaskView:
+    """Restart a finished task with a new set of attempts."""
+    require(Step.RETRY, _task(transaction, request.id).state)
+    for child, state in fetch(transaction.connection, _UNFINISHED_CHILD, {"id": request.id}):
         raise InvalidTaskState(f"cannot retry a task whose child {child} is {state}; retry that one first")
     data = None if request.data is None else to_json(request.data)
-    (row,) = fetch(store.link, _RETRY, {"id": request.id, "data": data, **store.age})
-    store.publish(TaskRetried(ids=(request.id,), due_in=0.0))
+    (row,) = fetch(transaction.connection, _RETRY, {"id": request.id, "data": data, **transaction.aging})
+    transaction.publish(TaskRetried(ids=(request.id,), due_in=0.0))
     return task_view(row)
 
 
-def promote(store: QueueTransaction, request: PromoteTask) -> TaskView:
-    """Let a delayed task run now."""
-    task = _task(store, request.id)
+def promote(transaction: QueueTransaction, request: PromoteTask) -> TaskView:
+    """Make a delayed task pending."""
+    task = _task(transaction, request.id)
     require(Step.PROMOTE, task.state)
     if task.run_at is None:
         raise InvalidTaskState("cannot promote a task that waits for its children")
-    for row in fetch(store.link, _PROMOTE, {"id": request.id, **store.age}):
-        store.publish(TaskRetried(ids=(request.id,), due_in=None))
+    for row in fetch(transaction.connection, _PROMOTE, {"id": request.id, **transaction.aging}):
+        transaction.publish(TaskRetried(ids=(request.id,), due_in=None))
         return task_view(row)
     raise InvalidTaskState(
-        f"cannot promote a task whose cancelled handler may be at work until {task.lease_until:%H:%M:%S} UTC"
+        f"cannot promote a task whose cancelled handler may run until {task.lease_until:%H:%M:%S} UTC"
     )
 
 
-def reprioritize(store: QueueTransaction, request: ReprioritizeTask) -> TaskView:
-    """Move a task to where it would be, had it had this priority from the start."""
+def reprioritize(transaction: QueueTransaction, request: ReprioritizeTask) -> TaskView:
+    """Change a task's priority, and its rank as if it had been added with it."""
     check_priority(request.priority)
-    require(Step.REPRIORITIZE, _task(store, request.id).state)
+    require(Step.REPRIORITIZE, _task(transaction, request.id).state)
     parameters: dict[str, object] = {"id": request.id, "priority": request.priority}
-    (row,) = fetch(store.link, _REPRIORITIZE, {**parameters, **store.age})
-    store.publish(TaskReprioritized(ids=(request.id,)))
+    (row,) = fetch(transaction.connection, _REPRIORITIZE, {**parameters, **transaction.aging})
+    transaction.publish(TaskReprioritized(ids=(request.id,)))
     return task_view(row)
 
 
-def pause(store: QueueTransaction, request: PauseTasks | ResumeTasks) -> None:
-    """Hold back claims, or no longer."""
+def pause(transaction: QueueTransaction, request: PauseTasks | ResumeTasks) -> None:
+    """Pause or resume claims."""
     if request.type is not None:
         check_type(request.type)
     scope = LimitScope.ALL if request.type is None else LimitScope.TYPE
     parameters: dict[str, object] = {"scope": scope.value, "name": request.type or ""}
     paused = isinstance(request, PauseTasks)
-    fetch(store.link, _PAUSE, {**parameters, "paused": paused})
-    fetch(store.link, _FORGET_LIMIT, parameters)
-    store.publish(QueueChanged())
+    fetch(transaction.connection, _PAUSE, {**parameters, "paused": paused})
+    fetch(transaction.connection, _DELETE_EMPTY_LIMIT, parameters)
+    transaction.publish(QueueChanged())
 
 
-def limit(store: QueueTransaction, request: LimitTasks) -> None:
-    """Set or lift the limits of a type, a group or all."""
+def limit(transaction: QueueTransaction, request: LimitTasks) -> None:
+    """Set or remove the limits of a type, a group or all tasks."""
     if (request.scope is LimitScope.ALL) != (not request.name):
         expected = "empty" if request.name else f"the name of a {request.scope}"
-        sentence = f"name {request.name[:60]!r} is not {expected}, as the scope is {request.scope}"
-        raise InvalidTask(sentence)
+        raise InvalidTask(
+            f"name {request.name[:60]!r} is not {expected}, which scope {request.scope} requires"
+        )
     if request.scope is LimitScope.TYPE:
         check_type(request.name)
-    for field, most in (("max_running", request.max_running), ("rate", request.rate)):
-        if most is not None and not 1 <= most <= 1_000_000:
-            raise InvalidTask(f"{field} {most} is not from 1 to 1000000")
-    if not 0.001 <= request.rate_seconds <= 86_400:
-        raise InvalidTask(f"rate_seconds {request.rate_seconds:g} is not from 0.001 to 86400")
+    for field, maximum in (("max_running", request.max_running), ("rate", request.rate)):
+        if maximum is not None and not 1 <= maximum <= MAX_LIMIT:
+            raise InvalidTask(f"{field} {maximum} is not from 1 to {MAX_LIMIT}")
+    if not MIN_WINDOW_SECONDS <= request.rate_seconds <= MAX_WINDOW_SECONDS:
+        raise InvalidTask(
+            f"rate_seconds {request.rate_seconds:g} is not from"
+            f" {MIN_WINDOW_SECONDS:g} to {MAX_WINDOW_SECONDS:.0f}"
+        )
     parameters: dict[str, object] = {"scope": request.scope.value, "name": request.name}
-    values = {"most": request.max_running, "rate": request.rate, "seconds": request.rate_seconds}
-    fetch(store.link, _LIMIT, {**parameters, **values})
-    fetch(store.link, _FORGET_LIMIT, parameters)
+    values = {"max_running": request.max_running, "rate": request.rate, "seconds": request.rate_seconds}
+    fetch(transaction.connection, _LIMIT, {**parameters, **values})
+    fetch(transaction.connection, _DELETE_EMPTY_LIMIT, parameters)
     if request.scope is LimitScope.GROUP:
         limited = request.max_running is not None or request.rate is not None
-        fetch(store.link, _LABEL, {"name": request.name, "lane": request.name if limited else ""})
-    store.publish(QueueChanged())
+        fetch(
+            transaction.connection, _SET_LANE, {"name": request.name, "lane": request.name if limited else ""}
+        )
+    transaction.publish(QueueChanged())
 
 
-def _task(store: QueueTransaction, task_id: UUID) -> TaskView:
-    found = fetch(store.link, _LOCK_TASK, {"id": task_id})
+def _task(transaction: QueueTransaction, task_id: UUID) -> TaskView:
+    found = fetch(transaction.connection, _LOCK_TASK, {"id": task_id})
     if not found:
         raise no_such_task(task_id)
     return task_view(found[0])
-
-
-def no_such_task(task_id: UUID) -> NoSuchTask:
-    return NoSuchTask(f"there is no task {task_id} on record")

@@ -1,4 +1,4 @@
-"""Gives tasks out: the pauses and limits that hold a claim back, and the claim itself. Blocks."""
+"""Claims tasks, within the pauses and limits. Blocks."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from typing import Final, LiteralString
 from ...database.arrays import texts
 from ..events import TaskStarted
 from ..messages import ClaimTasks, Json, Lease, LeasedTask
-from .sql import Row, fetch
-from .transaction import QueueTransaction
+from .sql import QueueConfig, QueueTransaction, Row, fetch
 
 CLAIMED: Final[LiteralString] = (
     "id, type, data::text, priority, group_name, attempts, max_attempts, timeout_seconds, token, lease_until"
 )
 
-# Claims under a limit take turns, so that none of them counts what another is about to take.
+# Claims under a limit are serialized: each counts what the one before has claimed.
 _LOCK_LIMITS: Final[LiteralString] = """
     select from task_limits where max_running is not null or rate is not null order by scope, name for update
 """
 
 _SELECTION: Final[LiteralString] = """
-    room as materialized (
-        select scope, name, room from task_rooms where room is not null
+    usage as materialized (
+        select scope, name, remaining from task_limit_usage where remaining is not null
     ),
     lane as materialized (
         select of.type, at.lane
         from unnest(%(types)s::text[]) as of (type)
         cross join (
-            select '' as lane union all select name from room where scope = 'group' and room > 0
+            select '' as lane union all select name from usage where scope = 'group' and remaining > 0
         ) as at
         where not exists (
-            select from room where room.room = 0
-                and (room.scope = 'all' or (room.scope = 'type' and room.name = of.type))
+            select from usage where usage.remaining = 0
+                and (usage.scope = 'all' or (usage.scope = 'type' and usage.name = of.type))
         )
     ),
-    found as materialized (
+    candidates as materialized (
         select task.* from lane
         cross join lateral (
             select id, type, group_name, rank from tasks
@@ -47,20 +46,21 @@ _SELECTION: Final[LiteralString] = """
 _CHOICE: Final[LiteralString] = """
         ) as task
     ),
-    placed as materialized (
+    ranked as materialized (
         select *,
-            row_number() over (order by rank, id) as place,
-            row_number() over (partition by type order by rank, id) as type_place,
-            row_number() over (partition by group_name order by rank, id) as group_place
-        from found
+            row_number() over (order by rank, id) as position,
+            row_number() over (partition by type order by rank, id) as type_position,
+            row_number() over (partition by group_name order by rank, id) as group_position
+        from candidates
     ),
     chosen as materialized (
-        select id from placed
+        select id from ranked
         where not exists (
-            select from room where (room.scope = 'all' and placed.place > room.room)
-                or (room.scope = 'type' and room.name = placed.type and placed.type_place > room.room)
-                or (room.scope = 'group' and room.name = placed.group_name
-                    and placed.group_place > room.room)
+            select from usage where (usage.scope = 'all' and ranked.position > usage.remaining)
+                or (usage.scope = 'type' and usage.name = ranked.type
+                    and ranked.type_position > usage.remaining)
+                or (usage.scope = 'group' and usage.name = ranked.group_name
+                    and ranked.group_position > usage.remaining)
         )
         order by rank, id limit %(limit)s
     )
@@ -73,7 +73,7 @@ START: Final[LiteralString] = """
 """
 
 SELECT_CLAIMABLE: Final[LiteralString] = f"with {_SELECTION} {_CHOICE} select id from chosen"
-"""What a claim would take now; it has all of the claim but the taking."""
+"""The ids that a claim would return now: the claim without its update."""
 
 _CLAIM: Final[LiteralString] = f"""
     with {_SELECTION} for update skip locked {_CHOICE},
@@ -98,7 +98,7 @@ _CLAIM: Final[LiteralString] = f"""
             cross join lateral (
                 values ('all', ''), ('type', c.type), ('group', c.group_name)
             ) as s (scope, name)
-            where exists (select from room)
+            where exists (select from usage)
             group by scope, name
         ) as starts
         where l.scope = starts.scope and l.name = starts.name and l.rate is not null
@@ -107,30 +107,35 @@ _CLAIM: Final[LiteralString] = f"""
 """
 
 
-def claim(store: QueueTransaction, request: ClaimTasks) -> tuple[Lease, ...]:
-    """Take the tasks that come first among those that nothing holds back."""
-    fetch(store.link, _LOCK_LIMITS)
+def claim(transaction: QueueTransaction, request: ClaimTasks) -> tuple[Lease, ...]:
+    """Lease the first tasks that no pause or limit holds back."""
+    fetch(transaction.connection, _LOCK_LIMITS)
     claimed = fetch(
-        store.link,
+        transaction.connection,
         _CLAIM,
-        {
-            "types": texts(request.types),
-            "limit": request.limit,
-            "owner": request.owner,
-            "lease": store.policy.lease_seconds,
-        },
+        claim_parameters(request, transaction.config, request.limit),
         binary=True,
     )
     if not claimed:
         return ()
     leases = leases_of(claimed)
-    store.publish(TaskStarted(ids=tuple(lease.task.id for lease in leases), owner=request.owner))
+    transaction.publish(TaskStarted(ids=tuple(lease.task.id for lease in leases), owner=request.owner))
     return leases
 
 
+def claim_parameters(request: ClaimTasks, config: QueueConfig, limit: int) -> dict[str, object]:
+    """The parameters of a claim of at most ``limit`` tasks."""
+    return {
+        "types": texts(request.types),
+        "limit": limit,
+        "owner": request.owner,
+        "lease": config.lease_seconds,
+    }
+
+
 def leases_of(rows: Sequence[Row]) -> tuple[Lease, ...]:
-    """Rows that begin with the columns `CLAIMED` as their worker sees them."""
-    # All at once: most of what JSON costs is the call.
+    """The leases of rows that begin with the columns `CLAIMED`."""
+    # Parsed in one call: most of the cost of parsing JSON is the call.
     every_data: list[dict[str, Json]] = json.loads(f"[{','.join([row[2] for row in rows])}]")
     return tuple(
         [

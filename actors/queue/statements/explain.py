@@ -1,7 +1,7 @@
-"""Why a task is not running now. Blocks; belongs on a worker thread.
+"""Explains why a task is not running now. Blocks; run on a worker thread.
 
-Whether it could run is asked of the claim's own statement, less the taking; the
-reasons come from the same view of pauses and limits that this statement reads.
+Whether it is claimable comes from the claim statement without its update; the
+reasons come from the view of pauses and limits that this statement reads.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ..messages import (
     WorkerView,
 )
 from .claiming import SELECT_CLAIMABLE
-from .queries import known_task, limits, workers
+from .queries import limits, require_task, workers
 from .sql import fetch
 
-FARTHEST: Final = 1000
-"""Places ahead of a task are counted up to here."""
+MAX_AHEAD: Final = 1000
+"""Tasks ahead of a task are counted up to this number."""
 
 _AHEAD: Final[LiteralString] = """
     select count(*)::int from (
@@ -48,84 +48,86 @@ _HOLDERS: Final[LiteralString] = """
         or (%(scope)s = 'group' and group_name = %(name)s))
     order by owner limit 100
 """
-_AT_WORK: Final[LiteralString] = """
+_RUNNING_BY_OWNER: Final[LiteralString] = """
     select owner, count(*)::int from tasks
     where state = 'running' and owner = any(%(owners)s::text[]) group by owner
 """
 
 
-def explain(link: Connection, query: ExplainQuery, lease_seconds: float) -> Explanation:
-    """Every reason why a task does not run at this moment.
+def explain(connection: Connection, query: ExplainQuery, lease_seconds: float) -> Explanation:
+    """Every reason why a task is not running now.
 
     Raises:
-        NoSuchTask: it is not on record.
+        NoSuchTask: no task has this id.
     """
-    # One moment for all answers: a claim in between would make them contradict each other.
-    with link.transaction():
-        link.execute("set transaction isolation level repeatable read, read only")
-        task = known_task(link, query.id)
+    # One snapshot for all queries: a claim in between would make them contradict each other.
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        task = require_task(connection, query.id)
         pending = task.state is TaskState.PENDING
-        ahead = _ahead(link, task.id) if pending else 0
-        claimable = pending and task.id in _claimable(link, task.type)
+        ahead = _ahead(connection, task.id) if pending else 0
+        claimable = pending and task.id in _claimable(connection, task.type)
         reasons: list[Reason] = []
         if task.state is TaskState.RUNNING:
             by = () if task.owner is None else (task.owner,)
-            reasons.append(Reason(kind=ReasonKind.RUNNING, text=f"it is running at {task.owner}", by=by))
+            reasons.append(Reason(kind=ReasonKind.RUNNING, text=f"running on {task.owner}", by=by))
         elif task.state in FINISHED:
-            reasons.append(Reason(kind=ReasonKind.FINISHED, text=f"it is {task.state}"))
+            reasons.append(Reason(kind=ReasonKind.FINISHED, text=f"finished: {task.state}"))
         else:
             if task.state is TaskState.DELAYED:
-                reasons.append(_delay(link, task))
-            reasons += _limits(link, task, claimable=claimable)
-            reasons += _workers(link, task, workers(link, lease_seconds))
+                reasons.append(_delay(connection, task))
+            reasons += _limits(connection, task, claimable=claimable)
+            reasons += _workers(connection, task, workers(connection, lease_seconds))
             if ahead:
-                number = f"{ahead} or more" if ahead >= FARTHEST else str(ahead)
+                number = f"{ahead} or more" if ahead >= MAX_AHEAD else str(ahead)
                 reasons.append(
                     Reason(
-                        kind=ReasonKind.AHEAD, text=f"{number} of its type come before it", by=(task.type,)
+                        kind=ReasonKind.QUEUED_BEHIND,
+                        text=f"{number} tasks of type {task.type} come first",
+                        by=(task.type,),
                     )
                 )
     return Explanation(task=task, claimable=claimable, ahead=ahead, reasons=tuple(reasons))
 
 
-def _claimable(link: Connection, kind: str) -> set[UUID]:
-    found = fetch(link, SELECT_CLAIMABLE, {"types": texts([kind]), "limit": FARTHEST})
+def _claimable(connection: Connection, task_type: str) -> set[UUID]:
+    found = fetch(connection, SELECT_CLAIMABLE, {"types": texts([task_type]), "limit": MAX_AHEAD})
     return {task_id for (task_id,) in found}
 
 
-def _ahead(link: Connection, task_id: UUID) -> int:
-    number: int = fetch(link, _AHEAD, {"id": task_id, "limit": FARTHEST})[0][0]
+def _ahead(connection: Connection, task_id: UUID) -> int:
+    number: int = fetch(connection, _AHEAD, {"id": task_id, "limit": MAX_AHEAD})[0][0]
     return number
 
 
-def _delay(link: Connection, task: TaskView) -> Reason:
+def _delay(connection: Connection, task: TaskView) -> Reason:
     if task.run_at is None:
-        by = tuple(str(child) for (child,) in fetch(link, _CHILDREN, {"id": task.id}))
-        return Reason(kind=ReasonKind.CHILDREN, text="it waits for its children", by=by)
+        by = tuple(str(child) for (child,) in fetch(connection, _CHILDREN, {"id": task.id}))
+        return Reason(kind=ReasonKind.CHILDREN, text="waiting for its children", by=by)
     when = f"{task.run_at:%Y-%m-%d %H:%M:%S} UTC"
     if task.error is None:
-        return Reason(kind=ReasonKind.DELAYED, text=f"it is delayed until {when}", until=task.run_at)
-    return Reason(kind=ReasonKind.BACKOFF, text=f"it failed and is tried again at {when}", until=task.run_at)
+        return Reason(kind=ReasonKind.DELAYED, text=f"delayed until {when}", until=task.run_at)
+    return Reason(kind=ReasonKind.BACKOFF, text=f"failed; retry at {when}", until=task.run_at)
 
 
-def _limits(link: Connection, task: TaskView, *, claimable: bool) -> list[Reason]:
+def _limits(connection: Connection, task: TaskView, *, claimable: bool) -> list[Reason]:
     reasons: list[Reason] = []
     tight: list[Reason] = []
-    for limit in limits(link):
+    for limit in limits(connection):
         match limit.scope:
             case LimitScope.ALL:
                 whose, concerned = "all tasks", True
             case LimitScope.TYPE:
-                whose, concerned = f"the type {limit.name}", limit.name == task.type
+                whose, concerned = f"type {limit.name}", limit.name == task.type
             case LimitScope.GROUP:
-                whose, concerned = f"the group {limit.name}", limit.name == task.group
+                whose, concerned = f"group {limit.name}", limit.name == task.group
         if not concerned:
             continue
         if limit.paused:
             reasons.append(Reason(kind=ReasonKind.PAUSED, text=f"{whose}: paused", by=(limit.name or "all",)))
         if limit.max_running is not None:
             text = f"{whose}: {limit.running} of at most {limit.max_running} are running"
-            reason = Reason(kind=ReasonKind.CONCURRENCY, text=text, by=_holders(link, limit))
+            reason = Reason(kind=ReasonKind.CONCURRENCY, text=text, by=_holders(connection, limit))
             (reasons if limit.running >= limit.max_running else tight).append(reason)
         if limit.rate is not None:
             text = (
@@ -133,41 +135,41 @@ def _limits(link: Connection, task: TaskView, *, claimable: bool) -> list[Reason
             )
             reason = Reason(kind=ReasonKind.RATE, text=text, until=limit.window_until)
             (reasons if limit.rate_used >= limit.rate else tight).append(reason)
-    # There is some room, but those ahead will take it.
+    # The limits leave room, but the tasks ahead will use it.
     if not reasons and not claimable and task.state is TaskState.PENDING:
         return tight
     return reasons
 
 
-def _workers(link: Connection, task: TaskView, known: Iterable[WorkerView]) -> list[Reason]:
-    """Why nobody takes tasks of this type, or who is at work on others, if nobody has room for it."""
-    waiting: dict[str, list[str]] = {}
-    taking: dict[str, int] = {}
+def _workers(connection: Connection, task: TaskView, known: Iterable[WorkerView]) -> list[Reason]:
+    """Why no worker accepts the task's type, or that all slots of those that do are busy."""
+    unavailable: dict[str, list[str]] = {}
+    accepting: dict[str, int] = {}
     for worker in known:
         if task.type in worker.types:
-            taking[worker.owner] = worker.slots
-        elif task.type in worker.closed:
-            waiting.setdefault(worker.closed[task.type], []).append(worker.owner)
-    if taking:
-        busy: dict[str, int] = dict(fetch(link, _AT_WORK, {"owners": texts(list(taking))}))
-        if any(busy.get(owner, 0) < slots for owner, slots in taking.items()):
+            accepting[worker.owner] = worker.concurrency
+        elif task.type in worker.unavailable_types:
+            unavailable.setdefault(worker.unavailable_types[task.type], []).append(worker.owner)
+    if accepting:
+        busy: dict[str, int] = dict(fetch(connection, _RUNNING_BY_OWNER, {"owners": texts(list(accepting))}))
+        if any(busy.get(owner, 0) < concurrency for owner, concurrency in accepting.items()):
             return []
-        text = f"all {sum(taking.values())} slots of those who take {task.type} are taken"
-        return [Reason(kind=ReasonKind.BUSY, text=text, by=tuple(taking))]
+        text = f"all {sum(accepting.values())} worker slots for {task.type} are busy"
+        return [Reason(kind=ReasonKind.NO_FREE_SLOT, text=text, by=tuple(accepting))]
     text = (
-        f"no worker takes {task.type} at the moment"
-        if waiting
-        else f"no worker that takes {task.type} was heard of lately"
+        f"no worker accepts type {task.type} now"
+        if unavailable
+        else f"no live worker accepts type {task.type}"
     )
     return [
         *(
-            Reason(kind=ReasonKind.DEPENDENCY_AWAY, text=why, by=tuple(owners))
-            for why, owners in waiting.items()
+            Reason(kind=ReasonKind.DEPENDENCY_UNAVAILABLE, text=why, by=tuple(owners))
+            for why, owners in unavailable.items()
         ),
         Reason(kind=ReasonKind.NO_WORKER, text=text, by=(task.type,)),
     ]
 
 
-def _holders(link: Connection, limit: LimitView) -> tuple[str, ...]:
-    found = fetch(link, _HOLDERS, {"scope": limit.scope.value, "name": limit.name})
+def _holders(connection: Connection, limit: LimitView) -> tuple[str, ...]:
+    found = fetch(connection, _HOLDERS, {"scope": limit.scope.value, "name": limit.name})
     return tuple(owner for (owner,) in found)

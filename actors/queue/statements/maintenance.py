@@ -1,4 +1,4 @@
-"""What the reaper does to the record. Blocks; belongs on a worker thread."""
+"""The statements of the reaper: expired leases, due delays, retention. Blocks; run on a worker thread."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from ...database.connections.connection import Connection, is_conflict
 from ..events import TaskDied, TaskRetried
 from ..ids import first_id_at
 from ..messages import TaskState
-from .dependencies import settle
-from .sql import fetch
-from .transaction import QueueConfig, QueueTransaction
+from .dependencies import resolve_parents
+from .sql import QueueConfig, QueueTransaction, fetch
+
+_HEARTBEAT_LOST: Final = "worker heartbeat lost"
 
 _REAP: Final[LiteralString] = """
     with expired as materialized (
         select id from tasks where state = 'running' and lease_until < statement_timestamp()
         order by lease_until limit %(limit)s for update skip locked
     ),
-    kept as (
+    history as (
         insert into task_attempts (task_id, token, owner, outcome, error, started_at, ended_at)
-        select id, token, owner, 'stalled', 'its worker was not heard of', started_at, statement_timestamp()
+        select id, token, owner, 'stalled', %(error)s::text, started_at, statement_timestamp()
         from tasks join expired using (id)
     )
     update tasks
     set state = case when stalls >= %(max_stalls)s then 'dead' else 'pending' end,
         stalls = stalls + 1, attempts = attempts - 1, lease_until = null,
-        error = 'its worker was not heard of',
+        error = %(error)s::text,
         finished_at = case when stalls >= %(max_stalls)s then statement_timestamp() end
     from expired where tasks.id = expired.id
     returning tasks.id, state, parent_id
@@ -48,8 +49,8 @@ _NEXT_DUE: Final[LiteralString] = """
     select extract(epoch from min(run_at) - clock_timestamp())::float8 from tasks where state = 'delayed'
 """
 
-# A group that got its limit while others were adding to it, or while tasks of it were at work.
-_REPAIR_LANES: Final[LiteralString] = """
+# Groups that got a limit while tasks were being added to them or were running.
+_SET_LANES: Final[LiteralString] = """
     update tasks set lane = group_name
     where lane = '' and state in ('pending', 'delayed') and group_name in (
         select name from task_limits
@@ -57,8 +58,8 @@ _REPAIR_LANES: Final[LiteralString] = """
     )
 """
 
-# And one that lost it: nobody looks for tasks in its lane any more.
-_UNLABEL: Final[LiteralString] = """
+# Groups that lost their limit: claims do not read their lane any more.
+_CLEAR_LANES: Final[LiteralString] = """
     update tasks set lane = ''
     where lane <> '' and state in ('pending', 'delayed') and group_name is not null and not exists (
         select from task_limits
@@ -66,8 +67,8 @@ _UNLABEL: Final[LiteralString] = """
     )
 """
 
-# A finished child stays for as long as its parent has not ended, and a parent for as long as its children.
-_FORGET: Final[LiteralString] = """
+# A finished child is kept until its parent has finished, and a parent until its children have.
+_DELETE_FINISHED: Final[LiteralString] = """
     with old as materialized (
         select id from tasks
         where id < %(before)s and state in ('completed', 'failed', 'cancelled', 'dead')
@@ -84,79 +85,86 @@ _FORGET: Final[LiteralString] = """
     delete from tasks using old where tasks.id = old.id
 """
 
-# Where the count of finished tasks, from the newest down, exceeds what is kept.
+# The newest of the finished tasks that exceed the count to keep.
 _SURPLUS: Final[LiteralString] = """
     select id from tasks where state in ('completed', 'failed', 'cancelled', 'dead')
     order by id desc offset %(keep)s limit 1
 """
 
-_FORGET_WORKERS: Final[LiteralString] = """
+_DELETE_WORKERS: Final[LiteralString] = """
     delete from task_workers where seen_at < statement_timestamp() - make_interval(secs => %(seconds)s)
 """
 
 
 def in_transaction(
-    link: Connection, work: Callable[[QueueTransaction], int], policy: QueueConfig, random: Random
+    connection: Connection, work: Callable[[QueueTransaction], int], config: QueueConfig, random: Random
 ) -> tuple[int, list[object]]:
-    """How many tasks it touched, and the events to publish now that it is committed."""
+    """Run ``work`` in a transaction; returns how many tasks it changed, and the events to publish.
+
+    A conflict with another transaction is no error: 0 tasks were changed, and the next sweep retries.
+    """
     events: list[object] = []
     try:
-        with link.transaction():
-            return work(QueueTransaction(link, policy, random, events.append)), events
+        with connection.transaction():
+            return work(QueueTransaction(connection, config, random, events.append)), events
     except Connection.Error as error:
         if not is_conflict(error):
             raise
-        return 0, []  # somebody was in the way; the next look comes soon
+        return 0, []
 
 
-def next_due(link: Connection) -> float | None:
-    """Seconds until the first delayed task is due; None where there is none."""
-    ((seconds,),) = fetch(link, _NEXT_DUE)
+def next_due(connection: Connection) -> float | None:
+    """Seconds until the first delayed task is due; None without one."""
+    ((seconds,),) = fetch(connection, _NEXT_DUE)
     return None if seconds is None else float(seconds)
 
 
-def born_before(seconds: float) -> UUID:
-    """The id before which all tasks are older than that."""
+def first_id_within(seconds: float) -> UUID:
+    """The id below which all tasks are older than this."""
     return first_id_at(max(0, round((time.time() - seconds) * 1000)))
 
 
-def beyond(link: Connection, keep: int) -> UUID | None:
-    """The id before which there are more finished tasks than are kept, if there are."""
-    found = fetch(link, _SURPLUS, {"keep": keep})
-    # That one is the first too many; what is to go lies before the next id.
+def surplus_bound(connection: Connection, keep: int) -> UUID | None:
+    """The id below which the finished tasks exceed the count to keep; None if they do not."""
+    found = fetch(connection, _SURPLUS, {"keep": keep})
+    # This id is the newest surplus task; it is deleted too.
     return UUID(int=found[0][0].int + 1) if found else None
 
 
-def forget(link: Connection, before: UUID, *, seconds: float, limit: int) -> int:
-    """Delete tasks with lower ids that have been finished for so long; returns how many."""
-    with link.cursor() as cursor:
-        cursor.execute(_FORGET, {"before": before, "seconds": seconds, "limit": limit})
+def delete_finished(connection: Connection, before: UUID, *, seconds: float, limit: int) -> int:
+    """Delete tasks with ids below ``before`` that finished ``seconds`` ago; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE_FINISHED, {"before": before, "seconds": seconds, "limit": limit})
         return cursor.rowcount
 
 
-def repair_lanes(link: Connection, lease_seconds: float) -> None:
-    """Mend what races leave behind: lanes of groups that were limited meanwhile, workers long gone."""
-    fetch(link, _REPAIR_LANES)
-    fetch(link, _UNLABEL)
-    fetch(link, _FORGET_WORKERS, {"seconds": max(3600.0, 10 * lease_seconds)})
+def repair_lanes(connection: Connection, lease_seconds: float) -> None:
+    """Correct the lanes that races left wrong, and delete workers without a heartbeat."""
+    fetch(connection, _SET_LANES)
+    fetch(connection, _CLEAR_LANES)
+    fetch(connection, _DELETE_WORKERS, {"seconds": max(3600.0, 10 * lease_seconds)})
 
 
-def reap(store: QueueTransaction, limit: int) -> int:
-    """Take tasks back whose leases ran out; returns how many those were."""
-    expired = fetch(store.link, _REAP, {"limit": limit, "max_stalls": store.policy.max_stalls})
+def reap(transaction: QueueTransaction, limit: int) -> int:
+    """Requeue the tasks whose leases expired, or end them as dead; returns how many."""
+    expired = fetch(
+        transaction.connection,
+        _REAP,
+        {"limit": limit, "max_stalls": transaction.config.max_stalls, "error": _HEARTBEAT_LOST},
+    )
     again = tuple(task_id for task_id, state, _ in expired if state == TaskState.PENDING)
     dead = tuple(task_id for task_id, state, _ in expired if state == TaskState.DEAD)
     if again:
-        store.publish(TaskRetried(ids=again))
+        transaction.publish(TaskRetried(ids=again))
     if dead:
-        store.publish(TaskDied(ids=dead))
-        settle(store, (parent for _, state, parent in expired if state == TaskState.DEAD))
+        transaction.publish(TaskDied(ids=dead))
+        resolve_parents(transaction, (parent for _, state, parent in expired if state == TaskState.DEAD))
     return len(expired)
 
 
-def release_due(store: QueueTransaction, limit: int) -> int:
-    """Make tasks pending whose time has come; returns how many those were."""
-    due = fetch(store.link, _RELEASE, {"limit": limit})
+def release_due(transaction: QueueTransaction, limit: int) -> int:
+    """Make the delayed tasks pending that are due; returns how many."""
+    due = fetch(transaction.connection, _RELEASE, {"limit": limit})
     if due:
-        store.publish(TaskRetried(ids=tuple(task_id for (task_id,) in due)))
+        transaction.publish(TaskRetried(ids=tuple(task_id for (task_id,) in due)))
     return len(due)

@@ -1,4 +1,4 @@
-"""What the record answers to those who only look. Blocks; belongs on a worker thread."""
+"""Read-only queries: tasks, attempts, logs, statistics. Blocks; run on a worker thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ..messages import (
     LogLine,
     LogPage,
     LogsQuery,
-    NoSuchTask,
     QueueStats,
     TaskPage,
     TaskQuery,
@@ -25,16 +24,16 @@ from ..messages import (
     TaskView,
     WorkerView,
 )
-from .sql import TASK, fetch, task_view
+from .sql import TASK, fetch, no_such_task, task_view
 
-MOST_TASKS: Final = 1000
-"""In one page."""
-_LONGEST_CURSOR: Final = 18
-"""Digits of a line's number, which the server counts in 64 bits."""
+PAGE_SIZE: Final = 1000
+"""Most tasks of one page."""
+_MAX_CURSOR_LENGTH: Final = 18
+"""Digits of a log line's number, a 64-bit integer in PostgreSQL."""
 
 _TASK: Final[LiteralString] = f"select {TASK} from tasks where id = %(id)s"
 
-# Ids are in order of birth, so the primary key is the order and the cursor.
+# Ids are in order of creation, so the primary key is both the order and the cursor.
 _TASKS: Final[LiteralString] = f"""
     select {TASK} from tasks
     where (%(before)s::uuid is null or id < %(before)s)
@@ -60,12 +59,12 @@ _LOGS: Final[LiteralString] = """
 """
 
 _COUNTS: Final[LiteralString] = "select type, state, count(*) from tasks group by type, state order by type"
-_ROOMS: Final[LiteralString] = """
+_LIMITS: Final[LiteralString] = """
     select scope, name, paused, max_running, running, rate, rate_seconds, rate_used, window_until
-    from task_rooms order by scope, name
+    from task_limit_usage order by scope, name
 """
 _WORKERS: Final[LiteralString] = """
-    select owner, types, seen_at, closed, slots from task_workers
+    select owner, types, seen_at, unavailable_types, concurrency from task_workers
     where seen_at > statement_timestamp() - make_interval(secs => %(lease)s) order by owner
 """
 _OLDEST: Final[LiteralString] = """
@@ -73,35 +72,40 @@ _OLDEST: Final[LiteralString] = """
 """
 
 
-def task(link: Connection, query: TaskQuery) -> TaskView:
-    return known_task(link, query.id)
-
-
-def known_task(link: Connection, task_id: UUID) -> TaskView:
-    """A task that must be on record.
+def task(connection: Connection, query: TaskQuery) -> TaskView:
+    """The task of a query.
 
     Raises:
-        NoSuchTask: it is not.
+        NoSuchTask: no task has this id.
     """
-    found = fetch(link, _TASK, {"id": task_id})
-    if not found:
-        raise NoSuchTask(f"there is no task {task_id} on record")
-    return task_view(found[0])
+    return require_task(connection, query.id)
 
 
-def page(link: Connection, query: TasksQuery) -> TaskPage:
-    """The newest tasks that fit, or those after the page that the cursor ended.
+def require_task(connection: Connection, task_id: UUID) -> TaskView:
+    """The task with this id.
 
     Raises:
-        InvalidTask: no page ends with this cursor.
+        NoSuchTask: no task has this id.
+    """
+    rows = fetch(connection, _TASK, {"id": task_id})
+    if not rows:
+        raise no_such_task(task_id)
+    return task_view(rows[0])
+
+
+def page(connection: Connection, query: TasksQuery) -> TaskPage:
+    """A page of the tasks that match, newest first.
+
+    Raises:
+        InvalidTask: the cursor is not the ``next_cursor`` of a page.
     """
     try:
         before = None if query.cursor is None else UUID(query.cursor)
     except ValueError:
         raise InvalidTask(f"cursor {(query.cursor or '')[:60]!r} is not the next_cursor of a page") from None
-    limit = max(1, min(MOST_TASKS, query.limit))
-    found = fetch(
-        link,
+    limit = max(1, min(PAGE_SIZE, query.limit))
+    rows = fetch(
+        connection,
         _TASKS,
         {
             "before": before,
@@ -112,17 +116,17 @@ def page(link: Connection, query: TasksQuery) -> TaskPage:
             "limit": limit + 1,
         },
     )
-    tasks = tuple(map(task_view, found[:limit]))
-    return TaskPage(tasks=tasks, next_cursor=str(tasks[-1].id) if len(found) > limit else None)
+    tasks = tuple(map(task_view, rows[:limit]))
+    return TaskPage(tasks=tasks, next_cursor=str(tasks[-1].id) if len(rows) > limit else None)
 
 
-def attempts(link: Connection, query: AttemptsQuery) -> tuple[Attempt, ...]:
-    """The attempts at a task, oldest first; the one under way is the last.
+def attempts(connection: Connection, query: AttemptsQuery) -> tuple[Attempt, ...]:
+    """The attempts at a task, oldest first, a running one last.
 
     Raises:
-        NoSuchTask: it is not on record.
+        NoSuchTask: no task has this id.
     """
-    known_task(link, query.id)
+    require_task(connection, query.id)
     return tuple(
         Attempt(
             token=token,
@@ -133,73 +137,86 @@ def attempts(link: Connection, query: AttemptsQuery) -> tuple[Attempt, ...]:
             ended_at=ended,
             result=result,
         )
-        for token, owner, outcome, error, started, ended, result in fetch(link, _ATTEMPTS, {"id": query.id})
+        for token, owner, outcome, error, started, ended, result in fetch(
+            connection, _ATTEMPTS, {"id": query.id}
+        )
     )
 
 
-def logs(link: Connection, query: LogsQuery) -> LogPage:
-    """What a task's handlers wrote, oldest first, or what comes after the page that the cursor ended.
+def logs(connection: Connection, query: LogsQuery) -> LogPage:
+    """A page of a task's log lines, oldest first.
 
     Raises:
-        NoSuchTask: it is not on record.
-        InvalidTask: no page ends with this cursor.
+        NoSuchTask: no task has this id.
+        InvalidTask: the cursor is not the ``next_cursor`` of a page.
     """
-    known_task(link, query.id)
+    require_task(connection, query.id)
     cursor = "0" if query.cursor is None else query.cursor
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR):
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= _MAX_CURSOR_LENGTH):
         raise InvalidTask(f"cursor {cursor[:60]!r} is not the next_cursor of a page")
     limit = max(1, query.limit)
-    found = fetch(link, _LOGS, {"id": query.id, "after": int(cursor), "limit": limit + 1})
+    rows = fetch(connection, _LOGS, {"id": query.id, "after": int(cursor), "limit": limit + 1})
     return LogPage(
         lines=tuple(
             LogLine(token=token, level=level, message=message, created_at=created)
-            for _, token, level, message, created in found[:limit]
+            for _, token, level, message, created in rows[:limit]
         ),
-        next_cursor=str(found[limit - 1][0]) if len(found) > limit else None,
+        next_cursor=str(rows[limit - 1][0]) if len(rows) > limit else None,
     )
 
 
-def limits(link: Connection) -> tuple[LimitView, ...]:
-    """All limits and pauses, as a claim would find them now."""
+def limits(connection: Connection) -> tuple[LimitView, ...]:
+    """All limits and pauses, as a claim sees them now."""
     return tuple(
         LimitView(
             scope=LimitScope(scope),
             name=name,
             paused=paused,
-            max_running=most,
+            max_running=max_running,
             running=running,
             rate=rate,
             rate_seconds=seconds,
             rate_used=used,
             window_until=until,
         )
-        for scope, name, paused, most, running, rate, seconds, used, until in fetch(link, _ROOMS)
+        for scope, name, paused, max_running, running, rate, seconds, used, until in fetch(
+            connection, _LIMITS
+        )
     )
 
 
-def workers(link: Connection, lease_seconds: float) -> tuple[WorkerView, ...]:
-    """Those that were heard of within a lease."""
+def workers(connection: Connection, lease_seconds: float) -> tuple[WorkerView, ...]:
+    """The workers with a heartbeat within the last ``lease_seconds``."""
     return tuple(
-        WorkerView(owner=owner, types=tuple(types), seen_at=seen, closed=closed, slots=slots)
-        for owner, types, seen, closed, slots in fetch(link, _WORKERS, {"lease": lease_seconds})
+        WorkerView(
+            owner=owner,
+            types=tuple(types),
+            seen_at=seen,
+            unavailable_types=unavailable,
+            concurrency=concurrency,
+        )
+        for owner, types, seen, unavailable, concurrency in fetch(
+            connection, _WORKERS, {"lease": lease_seconds}
+        )
     )
 
 
-def stats(link: Connection, lease_seconds: float, stale_writes: int) -> QueueStats:
+def stats(connection: Connection, lease_seconds: float, stale_writes: int) -> QueueStats:
+    """Counts, limits and live workers."""
     states = dict.fromkeys(TaskState, 0)
     types: dict[str, dict[TaskState, int]] = {}
-    for kind, state, number in fetch(link, _COUNTS):
+    for task_type, state, number in fetch(connection, _COUNTS):
         states[TaskState(state)] += number
-        types.setdefault(kind, {})[TaskState(state)] = number
-    rules = limits(link)
-    oldest = fetch(link, _OLDEST) if states[TaskState.PENDING] else []
+        types.setdefault(task_type, {})[TaskState(state)] = number
+    rules = limits(connection)
+    oldest = fetch(connection, _OLDEST) if states[TaskState.PENDING] else []
     return QueueStats(
         states=states,
         types=types,
         paused=any(rule.paused and rule.scope is LimitScope.ALL for rule in rules),
         paused_types=tuple(rule.name for rule in rules if rule.paused and rule.scope is LimitScope.TYPE),
         limits=rules,
-        workers=workers(link, lease_seconds),
+        workers=workers(connection, lease_seconds),
         oldest_pending_at=oldest[0][0] if oldest else None,
         stale_writes=stale_writes,
     )

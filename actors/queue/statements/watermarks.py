@@ -1,8 +1,8 @@
-"""Where the claims of this instance begin to look, past what was claimed before.
+"""Rank watermarks: where the claims of this instance start to scan, past the tasks claimed before.
 
 A claimed task leaves a dead entry at the front of the index of pending tasks,
-and the server removes those only when it vacuums. At twenty thousand claims a
-second there are soon a million of them before the first live one.
+and PostgreSQL removes those only when it vacuums. At twenty thousand claims a
+second a million of them soon precede the first live entry.
 """
 
 from __future__ import annotations
@@ -15,56 +15,58 @@ from typing import Final
 
 BOTTOM: Final = -(2**63)
 """Below every rank."""
-LOOK_SECONDS: Final = 0.05
-"""At least so often a claim looks at everything: so long goes unseen what another instance put below."""
+FULL_SCAN_SECONDS: Final = 0.05
+"""Most time between two full scans, which find what another instance put below a watermark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimCursor:
-    """From where one claim looks."""
+    """Where one claim starts to scan."""
 
-    floors: tuple[int, ...]
-    """The lowest rank that is looked at, for each type."""
-    whole: bool
-    """Nothing is left out."""
+    watermarks: tuple[int, ...]
+    """The lowest rank to scan, for each type."""
+    full_scan: bool
+    """All watermarks are `BOTTOM`."""
     version: int
 
 
 class RankWatermarks:
-    """The lowest rank that may be pending, for each type; it may be asked and told from any thread.
+    """The lowest rank that may be pending, for each type. Thread-safe.
 
-    It is a hint about the tasks of one moment. Whoever commits something here
-    that may be below has to `forget`, before anybody is told of it.
+    A watermark is a hint. A writer that commits a task which may be below one
+    must `reset` them before it publishes anything about the task.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._floors: dict[str, int] = {}
-        self._looked = -LOOK_SECONDS
+        self._watermarks: dict[str, int] = {}
+        self._last_full_scan = -FULL_SCAN_SECONDS
         self._version = 0
 
-    def look(self, types: Sequence[str]) -> ClaimCursor:
-        """From where to look now."""
+    def cursor(self, types: Sequence[str]) -> ClaimCursor:
+        """Where a claim of these types starts now."""
         now = self._clock()
         with self._lock:
-            if now - self._looked >= LOOK_SECONDS:
-                self._floors.clear()
-                self._looked = now
-            floors = tuple(self._floors.get(kind, BOTTOM) for kind in types)
+            if now - self._last_full_scan >= FULL_SCAN_SECONDS:
+                self._watermarks.clear()
+                self._last_full_scan = now
+            ranks = tuple(self._watermarks.get(task_type, BOTTOM) for task_type in types)
             return ClaimCursor(
-                floors=floors, whole=not any(f > BOTTOM for f in floors), version=self._version
+                watermarks=ranks,
+                full_scan=not any(rank > BOTTOM for rank in ranks),
+                version=self._version,
             )
 
-    def found(self, look: ClaimCursor, lowest: Mapping[str, int]) -> None:
-        """Nothing below these ranks was pending when the look began."""
+    def advance(self, cursor: ClaimCursor, lowest: Mapping[str, int]) -> None:
+        """Raise the watermarks: nothing below these ranks was pending when the claim started."""
         with self._lock:
-            # What was forgotten meanwhile may be what the look did not see yet.
-            if look.version == self._version:
-                self._floors.update(lowest)
+            # A reset since then may be for a task that the claim did not see.
+            if cursor.version == self._version:
+                self._watermarks.update(lowest)
 
-    def forget(self) -> None:
-        """Something may be pending anywhere."""
+    def reset(self) -> None:
+        """Drop all watermarks: a task may be pending at any rank."""
         with self._lock:
             self._version += 1
-            self._floors.clear()
+            self._watermarks.clear()

@@ -1,4 +1,4 @@
-"""One task in the hands of this instance; what its handler sees as its `Attempt`."""
+"""The execution of one leased task; its handler sees it as a `TaskContext`."""
 
 from __future__ import annotations
 
@@ -13,40 +13,44 @@ from runtime import Address
 from ..messages import Completion, FailTask, Json, Lease, LeasedTask, QueueMessage, ReportLog, ReportProgress
 
 ASK_TIMEOUT: Final = 10.0
-"""Seconds for one request to the queue; what matters is asked again."""
+"""Seconds for one request to the queue; results are retried."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Execution:
-    """A lease, and the work that is done under it."""
+    """A lease, and the handler that runs under it."""
 
     lease: Lease
     queue: Address[QueueMessage]
-    until: float
-    """Until then, on trio's clock, it is surely ours."""
+    lease_deadline: float
+    """On trio's clock; until then the lease is surely held."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    ours: bool = True
+    held: bool = True
+    """False once the lease is lost: the handler is cancelled and its result discarded."""
 
     @property
     def task(self) -> LeasedTask:
+        """The task of the lease."""
         return self.lease.task
 
     async def progress(self, percent: float) -> None:
+        """See `TaskContext.progress`."""
         if not math.isfinite(percent):
             raise ValueError(f"progress is from 0 to 100, not {percent}")
         report = ReportProgress(id=self.task.id, token=self.lease.token, progress=percent)
         await self.queue.ask(report, timeout=ASK_TIMEOUT)
 
     async def log(self, message: str, *, level: str = "info") -> None:
-        said: dict[str, object] = {"message": message, "level": level}
-        for name, text in said.items():
+        """See `TaskContext.log`."""
+        arguments: dict[str, object] = {"message": message, "level": level}
+        for name, text in arguments.items():
             if not isinstance(text, str):
                 raise TypeError(f"{name} of a log line must be a text, not {text!r}")
         line = ReportLog(id=self.task.id, token=self.lease.token, message=message, level=level)
         await self.queue.ask(line, timeout=ASK_TIMEOUT)
 
     def completion(self, result: Json) -> Completion:
-        """What to tell the queue when it went well."""
+        """The report of a result."""
         return Completion(id=self.task.id, token=self.lease.token, result=result)
 
     def failure(
@@ -57,7 +61,7 @@ class Execution:
         retry_after: float | None = None,
         counts: bool = True,
     ) -> FailTask:
-        """What to tell the queue when it did not."""
+        """The report of a failure."""
         if isinstance(error, BaseException):
             name, text = type(error).__name__, str(error)
             error = f"{name}: {text}" if text else name
@@ -70,7 +74,7 @@ class Execution:
             counts=counts,
         )
 
-    def give_up(self) -> None:
-        """It is not ours any more: end the handler, and report nothing."""
-        self.ours = False
+    def revoke(self) -> None:
+        """The lease is lost: cancel the handler and report nothing."""
+        self.held = False
         self.scope.cancel()

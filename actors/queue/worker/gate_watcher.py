@@ -1,4 +1,4 @@
-"""The types that this instance takes at the moment, and why not the others."""
+"""Which task types this instance accepts now, and why not the others."""
 
 from __future__ import annotations
 
@@ -11,43 +11,48 @@ from .handler import Gate, GatedHandler, Handler
 
 
 class GateWatcher:
-    """Follows the gates of all handlers."""
+    """Watches the gates of all handlers."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._gates = {
-            kind: handler.gate if isinstance(handler, GatedHandler) else None
-            for kind, handler in sorted(handlers.items())
+            task_type: handler.gate if isinstance(handler, GatedHandler) else None
+            for task_type, handler in sorted(handlers.items())
         }
 
     @property
     def types(self) -> tuple[str, ...]:
-        """What may be claimed now."""
-        return tuple(kind for kind, gate in self._gates.items() if gate is None or gate.closed is None)
+        """Types that may be claimed now."""
+        return tuple(
+            task_type for task_type, gate in self._gates.items() if gate is None or gate.closed_reason is None
+        )
 
     @property
-    def closed(self) -> dict[str, str]:
-        """Types that have a handler and are not claimed now, each with the reason."""
+    def unavailable_types(self) -> dict[str, str]:
+        """Types with a handler that are not accepted now, each with the reason."""
         return {
-            kind: gate.closed
-            for kind, gate in self._gates.items()
-            if gate is not None and gate.closed is not None
+            task_type: gate.closed_reason
+            for task_type, gate in self._gates.items()
+            if gate is not None and gate.closed_reason is not None
         }
 
-    def why_closed(self, kind: str) -> str | None:
-        """None where the type may be claimed."""
-        gate = self._gates[kind]
-        return None if gate is None else gate.closed
+    def closed_reason(self, task_type: str) -> str | None:
+        """Why a type is not accepted; None if it is."""
+        gate = self._gates[task_type]
+        return None if gate is None else gate.closed_reason
 
-    async def follow(self, turned: Callable[[], None], *, task_status: trio.TaskStatus[None]) -> None:
-        """Call back after each turn of a gate, for ever. Turns of one moment may be told as one."""
+    async def watch(self, on_change: Callable[[], None], *, task_status: trio.TaskStatus[None]) -> None:
+        """Call ``on_change`` after each change of a gate, for ever.
 
-        async def watch(gate: Gate, *, task_status: trio.TaskStatus[None]) -> Never:
+        Changes at one moment may share a call.
+        """
+
+        async def watch_gate(gate: Gate, *, task_status: trio.TaskStatus[None]) -> Never:
             task_status.started()
             while True:
-                await gate.turned()
-                turned()
+                await gate.changed()
+                on_change()
 
         async with trio.open_nursery() as nursery:
             for gate in {gate for gate in self._gates.values() if gate is not None}:
-                await nursery.start(watch, gate)
+                await nursery.start(watch_gate, gate)
             task_status.started()

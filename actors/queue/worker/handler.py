@@ -1,52 +1,64 @@
-"""What somebody writes who has a type of task to be done.
+"""The task handler interface: what an application implements to execute tasks of a type.
 
-A plain ``async def do(attempt) -> Json`` is a handler, and tasks of its type
-are claimed whenever a slot is free. A handler that needs something which comes
-and goes stands behind a `Gate`: its tasks are claimed only while the gate is
-open. Who knows of the coming and going turns the gate, and the workers of this
-instance follow at once::
+A plain async function is a handler. Tasks of its type are claimed while a slot is free::
 
-    on_duty = Gate("no bot session is on duty here")        # closed, and why
-    handlers = {"login": GatedHandler(work=login, gate=on_duty),
-                "screenshot": GatedHandler(work=screenshot, gate=on_duty)}
+    async def resize(attempt: TaskContext) -> Json:
+        path = attempt.task.data["path"]
+        await attempt.log(f"resizing {path}")
+        ...                                              # raise to fail the attempt and retry
+        await attempt.progress(50)
+        return {"width": 640}                            # the task's result
+
+    handlers = {"resize": resize}
+
+A handler that needs something which is not always available is behind a `Gate`:
+its tasks are claimed only while the gate is open. The code that knows of the
+availability opens and closes the gate, and the workers of this instance follow
+at once::
+
+    session_running = Gate("no bot session is running here")      # closed, with the reason
+    handlers = {"login": GatedHandler(work=login, gate=session_running),
+                "screenshot": GatedHandler(work=screenshot, gate=session_running)}
     ...
-    on_duty.open()                                          # now they are claimed
-    on_duty.close("no bot session is on duty here")         # no more of them from here on
+    session_running.open()                                        # claimed from now on
+    session_running.close("no bot session is running here")       # no further claims
 
-What was begun when a gate closes goes on. A handler that then cannot go on
-raises `Snooze`: its task goes back as if it had never been begun.
+A running handler continues when its gate closes. If it cannot, it raises
+`Snooze`: its task is requeued and the attempt does not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import trio
 
 from ..messages import Json, LeasedTask
-from ..statements.adding import LONGEST
+
+MAX_WAIT_SECONDS: Final = 10 * 365 * 86_400.0
+"""Longest wait of a `RetryAfter` or a `Snooze`; a longer one is cut to this."""
 
 
 class TaskContext(Protocol):
-    """The handler's way back to the queue. Every word carries the lease's token."""
+    """What a handler gets: its task, and a way to report on it. Reports carry the lease's token."""
 
     @property
     def task(self) -> LeasedTask:
-        """What is to be done."""
+        """The task to execute."""
         ...
 
     async def progress(self, percent: float) -> None:
-        """Say how far it is, 0 to 100.
+        """Set the task's progress, 0 to 100.
 
         Raises:
-            StaleToken: the task is somebody else's; the handler is about to be cancelled.
+            StaleToken: the lease is lost; the handler is about to be cancelled.
         """
         ...
 
     async def log(self, message: str, *, level: str = "info") -> None:
-        """Keep a line with the task.
+        """Add a line to the task's log.
 
         Raises:
             StaleToken: likewise.
@@ -55,47 +67,47 @@ class TaskContext(Protocol):
 
 
 Handler: TypeAlias = Callable[[TaskContext], Awaitable[Json]]
-"""Does one task and returns its result. Any error is a failed attempt, tried again by the task's rule.
+"""Executes one task and returns its result. An exception fails the attempt; the task's retry rule applies.
 
-It is cancelled when its task is cancelled, runs out of time, or has gone to somebody else. A program is run
-with `program.run_program`, which ends it then, with all that it started.
+It is cancelled when its task is cancelled, times out, or loses its lease. Run a subprocess with
+`program.run_program`, which then ends it together with its children.
 """
 
 
 class Gate:
-    """Lets tasks be claimed or not; any number of handlers may stand behind one.
+    """Allows or stops claims for the handlers behind it.
 
-    It belongs to trio's thread. It may be turned at any time, also before
-    there are workers, and outlives them.
+    Not thread-safe: use it in trio's thread. It may be opened and closed at any
+    time, also before the workers start, and is independent of their restarts.
     """
 
-    def __init__(self, closed: str | None = None) -> None:
-        """Make a gate that is open, or closed for a reason."""
-        self._closed = closed
-        self._turned = trio.Event()
+    def __init__(self, closed_reason: str | None = None) -> None:
+        """Create a gate: closed with this reason, or open."""
+        self._closed_reason = closed_reason
+        self._changed = trio.Event()
 
     @property
-    def closed(self) -> str | None:
-        """Why it is closed, as people are told by ``explain``; None while it is open."""
-        return self._closed
+    def closed_reason(self) -> str | None:
+        """Why it is closed, as ``explain`` shows it; None while it is open."""
+        return self._closed_reason
 
     def open(self) -> None:
-        """Let tasks be claimed from now on."""
-        self._turn(None)
+        """Allow claims."""
+        self._set(None)
 
     def close(self, reason: str) -> None:
-        """Let no more tasks be claimed; the reason is told as it stands."""
-        self._turn(reason)
+        """Stop claims; ``explain`` shows the reason as it is."""
+        self._set(reason)
 
-    async def turned(self) -> None:
-        """Wait until it is opened, closed, or closed for another reason."""
-        await self._turned.wait()
+    async def changed(self) -> None:
+        """Wait until it is opened, closed, or closed with another reason."""
+        await self._changed.wait()
 
-    def _turn(self, closed: str | None) -> None:
-        if closed != self._closed:
-            self._closed = closed
-            self._turned.set()
-            self._turned = trio.Event()
+    def _set(self, closed_reason: str | None) -> None:
+        if closed_reason != self._closed_reason:
+            self._closed_reason = closed_reason
+            self._changed.set()
+            self._changed = trio.Event()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,27 +122,27 @@ class GatedHandler:
 
 
 class PermanentFailure(Exception):
-    """Raised by a handler: no further attempt would help."""
+    """Raised by a handler: do not retry."""
 
 
 class RetryAfter(Exception):
-    """Raised by a handler: whoever refused us said when to come back."""
+    """Raised by a handler: a remote server demands a wait before the next attempt."""
 
     def __init__(self, reason: str, *, seconds: float) -> None:
-        """Wait so long; what is longer than `LONGEST` is that.
+        """Wait ``seconds``, at most `MAX_WAIT_SECONDS`.
 
         Raises:
-            ValueError: ``seconds`` is not a number from 0, such as the text of a header.
+            ValueError: ``seconds`` is not a number of at least 0, for example the text of a header.
         """
         super().__init__(reason)
         self.seconds = _wait(seconds)
 
 
 class Snooze(Exception):
-    """Raised by a handler: what it needs has gone away before anything was done.
+    """Raised by a handler: a dependency is unavailable, and nothing was done yet.
 
-    The attempt does not count. The task may be claimed again after some
-    seconds, here or elsewhere, by whoever's gate is open then.
+    The attempt does not count. The task may be claimed again after
+    ``seconds``, by any instance whose gate is open then.
     """
 
     def __init__(self, reason: str, *, seconds: float = 1.0) -> None:
@@ -145,5 +157,5 @@ class Snooze(Exception):
 
 def _wait(seconds: object) -> float:
     if isinstance(seconds, int | float) and seconds >= 0:
-        return min(float(seconds), LONGEST)
-    raise ValueError(f"seconds must be a number from 0, not {seconds!r}")
+        return min(float(seconds), MAX_WAIT_SECONDS)
+    raise ValueError(f"seconds must be a number of at least 0, not {seconds!r}")

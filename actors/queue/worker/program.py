@@ -1,7 +1,12 @@
-"""Runs a program for a handler: it ends when the handler does, with all that it started.
+"""Runs a subprocess for a handler::
 
-What it writes becomes lines of the task's log, and its status the outcome of
-the attempt. How a process is begun and ended for true is left to `services`.
+    async def encode(attempt: TaskContext) -> Json:
+        lines = await run_program(attempt, ("ffmpeg", "-i", "in.wav", "out.mp3"))
+        return lines[-1]
+
+Its output becomes lines of the task's log, and a status other than 0 fails the
+attempt. It ends with the handler, together with its process group. Starting and
+stopping a process is left to `services`.
 """
 
 from __future__ import annotations
@@ -20,56 +25,55 @@ from ...services import Command, StopStep, open_process
 from ..messages import QueueUnavailable
 from .handler import TaskContext
 
-GRACE: Final = 3.0
-"""Seconds from SIGTERM to SIGKILL: with what follows, less than the five that workers have at the stop."""
-PERIOD: Final = 0.5
-"""Seconds in which lines are gathered before they are put into the log."""
-LINES: Final = 50
-"""Lines that one period may bring; where there are more, the newest."""
+STOP_GRACE: Final = 3.0
+"""Seconds from SIGTERM to SIGKILL; less than the five seconds in which the workers must stop."""
+FLUSH_SECONDS: Final = 0.5
+"""Time between two writes of buffered lines to the log."""
+MAX_LINES: Final = 50
+"""Most lines of one flush; the oldest are dropped."""
 
 
 class ProgramFailed(Exception):
-    """The program ended by itself, and not with status 0; the last line that it wrote is in the sentence."""
+    """The program ended by itself with a status other than 0; the message has its last line."""
 
     def __init__(self, name: str, status: int, tail: Sequence[str]) -> None:
         super().__init__(f"{name} {_ending(status)}{f': {tail[-1]}' if tail else ''}")
         self.status = status
         """As in `subprocess`: negative is the number of a signal."""
         self.tail = tuple(tail)
-        """The last lines that it wrote, oldest first."""
+        """The last lines of its output, oldest first."""
 
 
 async def run_program(
     attempt: TaskContext,
     argv: Sequence[str],
     *,
-    grace: float = GRACE,
+    grace: float = STOP_GRACE,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> tuple[str, ...]:
-    """Run a program to its end, and return the last lines that it wrote, on stdout and stderr alike.
+    """Run a program to its end, and return the last lines of its output, stdout and stderr merged.
 
-    It leads a process group of its own. When the handler is cancelled, since
-    its task is, or ran out of time, or has gone to somebody else, or botvisor
-    stops, the group gets SIGTERM, and what is left of it after ``grace``
-    seconds SIGKILL; only then does this function end. The group does not
-    outlive the program, either. The kernel kills the program should botvisor
-    be killed; what the program had started may then go on, and so may, always,
-    what made itself a session of its own.
+    It leads a process group of its own. When the handler is cancelled (the
+    task is cancelled, times out or loses its lease, or botvisor stops), the
+    group gets SIGTERM, and SIGKILL ``grace`` seconds later; only then does this
+    function return. The group does not outlive the program, either. If botvisor
+    is killed, the kernel kills the program; its children may continue then. A
+    child that creates a session of its own always may.
 
-    Its lines are in the task's log after `PERIOD`, `LINES` at a time, and it
-    is told how many were left out. While the queue is away lines are left
-    out, too; the program goes on.
+    Lines are in the task's log within `FLUSH_SECONDS`, `MAX_LINES` at a time; a
+    line says how many were dropped. While the queue is unavailable the program
+    continues, and lines beyond `MAX_LINES` are dropped.
 
-    ``env`` is the whole environment; None passes ours on.
+    ``env`` is the whole environment; None inherits ours.
 
     Raises:
-        ProgramFailed: its status is not 0, as that of one which is not there.
-        ProcessNotStarted: the operating system refused to start anything.
-        StaleToken: the task is somebody else's. The program is ended.
+        ProgramFailed: its status is not 0; a program that does not exist has status 127.
+        ProcessNotStarted: the operating system could not start a process.
+        StaleToken: the lease is lost. The program is stopped.
     """
-    voice = _LogRelay(attempt)
+    relay = _LogRelay(attempt)
     command = Command(
         name=Path(argv[0]).name,
         argv=tuple(argv),
@@ -80,55 +84,57 @@ async def run_program(
         merged=True,
         stop=(StopStep(signal=signal.SIGTERM, grace=grace, group=True),),
     )
-    async with open_process(command, listener=voice) as process:
+    async with open_process(command, sink=relay) as process:
         status: int | None = None
         while status is None:
-            with trio.move_on_after(PERIOD):
+            with trio.move_on_after(FLUSH_SECONDS):
                 status = await process.wait()
-            await voice.speak()
+            await relay.flush()
     if status != 0:
         raise ProgramFailed(command.name, status, process.tail)
     return process.tail
 
 
 class _LogRelay:
-    """What the program says, on its way to the task's log."""
+    """Buffers the output of a program, and writes it to the task's log."""
 
     def __init__(self, attempt: TaskContext) -> None:
         self._attempt = attempt
         self._lines: deque[str] = deque()
-        self._left_out = 0
+        self._dropped = 0
 
-    def hear(self, line: str) -> None:
+    def write(self, line: str) -> None:
+        """Buffer a line; the oldest is dropped beyond `MAX_LINES`."""
         self._lines.append(line)
-        if len(self._lines) > LINES:
+        if len(self._lines) > MAX_LINES:
             self._lines.popleft()
-            self.miss(1)
+            self.dropped(1)
 
-    def miss(self, lines: int) -> None:
-        self._left_out += lines
+    def dropped(self, lines: int) -> None:
+        """Count lines that were dropped."""
+        self._dropped += lines
 
-    async def speak(self) -> None:
-        """Put what was heard until now into the log, as far as the queue takes it."""
+    async def flush(self) -> None:
+        """Write the buffered lines to the log, as far as the queue is available."""
         lines, self._lines = self._lines, deque()
-        left_out, self._left_out = self._left_out, 0
+        dropped, self._dropped = self._dropped, 0
         try:
-            if left_out:
-                await self._attempt.log(_omission(left_out), level="warning")
-                left_out = 0
+            if dropped:
+                await self._attempt.log(_omission(dropped), level="warning")
+                dropped = 0
             while lines:
                 await self._attempt.log(lines[0])
                 lines.popleft()
         except (AskFailed, QueueUnavailable):
-            # A program is not stopped since nobody can write down what it says.
-            self._left_out += left_out + len(lines)
+            # The program continues although its output cannot be saved.
+            self._dropped += dropped + len(lines)
 
 
 def _ending(status: int) -> str:
     if status >= 0:
-        return f"ended with status {status}"
-    return f"was ended by signal {-status} ({signal.strsignal(-status) or 'unknown'})"
+        return f"exited with status {status}"
+    return f"was killed by signal {-status} ({signal.strsignal(-status) or 'unknown'})"
 
 
 def _omission(number: int) -> str:
-    return "a line was left out here" if number == 1 else f"{number} lines were left out here"
+    return "1 line omitted" if number == 1 else f"{number} lines omitted"

@@ -1,4 +1,4 @@
-"""Tells the queue what became of tasks, and insists until it was heard."""
+"""Reports results and failures to the queue, and retries until they are saved."""
 
 from __future__ import annotations
 
@@ -24,113 +24,116 @@ from .execution import ASK_TIMEOUT, Execution
 R = TypeVar("R")
 
 RETRY_SECONDS: Final = 0.1
-"""Until a queue that did not answer is asked again."""
-_MOST_RESULTS: Final = 500
+"""Wait before a request is repeated that the queue did not answer."""
+_BATCH_SIZE: Final = 500
+"""Most results in one request."""
 
 
 class RunRegistry(Protocol):
-    """Whoever holds the runs."""
+    """Holds the executions in progress."""
 
-    def forget(self, run: Execution) -> None:
-        """It is reported; its place is free."""
+    def release(self, execution: Execution) -> None:
+        """Remove a reported execution; its slot is free."""
         ...
 
     def count(self, *, completed: int = 0, failed: int = 0, lost: int = 0) -> None:
-        """So many more have ended in each way."""
+        """Add to the counters of finished executions."""
         ...
 
 
 class ResultReporter:
-    """Failures go one by one, results together with all that came about meanwhile.
+    """Reports failures one by one, and results in batches.
 
-    What is cut off by a cancellation is kept for `last_words`: the queue takes
-    the same word twice as one.
+    A report that a cancellation interrupts is kept for `flush`: reporting twice
+    has the effect of once.
     """
 
-    def __init__(self, queue: Address[QueueMessage], books: RunRegistry) -> None:
+    def __init__(self, queue: Address[QueueMessage], registry: RunRegistry) -> None:
         self._queue = queue
-        self._books = books
+        self._registry = registry
         self._results: list[tuple[Execution, Completion]] = []
         self._failures: dict[Execution, FailTask] = {}
-        self._some = trio.Event()
+        self._has_results = trio.Event()
 
-    def complete(self, run: Execution, result: Json) -> None:
-        """Have the result reported soon."""
-        self._results.append((run, run.completion(result)))
-        self._some.set()
+    def complete(self, execution: Execution, result: Json) -> None:
+        """Report a result soon."""
+        self._results.append((execution, execution.completion(result)))
+        self._has_results.set()
 
-    async def fail(self, run: Execution, failure: FailTask) -> None:
-        """Report a failure, and come back when it is on record or none of ours any more."""
-        self._failures[run] = failure
+    async def fail(self, execution: Execution, failure: FailTask) -> None:
+        """Report a failure; returns once it is saved or the lease is lost."""
+        self._failures[execution] = failure
         try:
-            await self._insist(failure, [run])
-            self._books.count(failed=1)
+            await self._ask_until_answered(failure, [execution])
+            self._registry.count(failed=1)
         except StaleToken:
-            # One that ran out was counted when it did.
-            self._books.count(lost=int(run.ours))
+            # An expired lease was counted when it expired.
+            self._registry.count(lost=int(execution.held))
         except InvalidTask as refusal:
-            # What the handler asked for cannot be kept, but that it failed can.
-            await self._insist(run.failure(refusal, permanent=True), [run])
-            self._books.count(failed=1)
-        del self._failures[run]
-        self._books.forget(run)
+            # The failure has a value that cannot be stored; report this instead.
+            await self._ask_until_answered(execution.failure(refusal, permanent=True), [execution])
+            self._registry.count(failed=1)
+        del self._failures[execution]
+        self._registry.release(execution)
 
     async def report(self) -> Never:
         """Report results, for ever."""
         while True:
-            await self._some.wait()
-            await self._report_some()
+            await self._has_results.wait()
+            await self._report_batch()
             if not self._results:
-                self._some = trio.Event()
+                self._has_results = trio.Event()
 
-    async def last_words(self, others: Iterable[Execution]) -> None:
-        """Report all that is left to report, and give the ``others`` back as if they had never been begun.
+    async def flush(self, unfinished: Iterable[Execution]) -> None:
+        """Report what is left, and requeue the ``unfinished`` executions without counting their attempts.
 
-        Whoever calls this has ended the handlers, and sets a limit.
+        The caller has cancelled the handlers, and sets a timeout.
         """
         while self._results:
-            await self._report_some()
-        given_back = {run: run.failure("its worker was stopped", counts=False) for run in others}
+            await self._report_batch()
+        requeued = {execution: execution.failure("worker stopped", counts=False) for execution in unfinished}
         async with trio.open_nursery() as nursery:
-            for run, failure in (given_back | self._failures).items():
-                nursery.start_soon(self.fail, run, failure)
+            for execution, failure in (requeued | self._failures).items():
+                nursery.start_soon(self.fail, execution, failure)
 
-    async def _report_some(self) -> None:
-        batch = self._results[:_MOST_RESULTS]
+    async def _report_batch(self) -> None:
+        batch = self._results[:_BATCH_SIZE]
         completions = tuple(completion for _, completion in batch)
         try:
-            stale = await self._insist(CompleteTasks(completions=completions), [run for run, _ in batch])
-            self._books.count(completed=len(batch) - len(stale), lost=len(stale))
+            stale = await self._ask_until_answered(
+                CompleteTasks(completions=completions), [execution for execution, _ in batch]
+            )
+            self._registry.count(completed=len(batch) - len(stale), lost=len(stale))
         except StaleToken:
-            pass  # counted when they ran out
+            pass  # counted when the leases expired
         except InvalidTask:
-            # One of the results is not JSON; each is told apart.
-            for run, completion in batch:
-                await self._report_alone(run, completion)
+            # One of the results is not JSON; report them one by one.
+            for execution, completion in batch:
+                await self._report_alone(execution, completion)
         del self._results[: len(batch)]
-        for run, _ in batch:
-            self._books.forget(run)
+        for execution, _ in batch:
+            self._registry.release(execution)
 
-    async def _report_alone(self, run: Execution, completion: Completion) -> None:
+    async def _report_alone(self, execution: Execution, completion: Completion) -> None:
         try:
-            stale = await self._insist(CompleteTasks(completions=(completion,)), [run])
-            self._books.count(completed=1 - len(stale), lost=len(stale))
+            stale = await self._ask_until_answered(CompleteTasks(completions=(completion,)), [execution])
+            self._registry.count(completed=1 - len(stale), lost=len(stale))
         except StaleToken:
             pass  # likewise
         except InvalidTask as refusal:
-            await self.fail(run, run.failure(refusal, permanent=True))
+            await self.fail(execution, execution.failure(refusal, permanent=True))
 
-    async def _insist(self, request: Request[R], runs: Iterable[Execution]) -> R:
-        """Ask until there is an answer, for as long as any of the leases may hold.
+    async def _ask_until_answered(self, request: Request[R], executions: Iterable[Execution]) -> R:
+        """Repeat a request until it is answered, while any of the leases is held.
 
         Raises:
-            StaleToken: they ran out meanwhile.
+            StaleToken: all of them expired.
             Refusal: the queue's own.
         """
         while True:
             try:
                 return await self._queue.ask(request, timeout=ASK_TIMEOUT)
             except (AskFailed, QueueUnavailable):
-                if not any(run.ours for run in runs):
-                    raise StaleToken("the lease ran out before the queue could be told") from None
+                if not any(execution.held for execution in executions):
+                    raise StaleToken("the lease expired before the report was saved") from None
                 await trio.sleep(RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""Works on tasks: claims as much as there is room for, and reports what became of each."""
+"""The workers of an instance: claim tasks up to a concurrency, run their handlers, report the results."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from .gate_watcher import GateWatcher
 from .handler import Handler, PermanentFailure, RetryAfter, Snooze
 from .result_reporter import RETRY_SECONDS, ResultReporter
 
-SHORT: Final = 0.02
-"""Tasks of fewer seconds are claimed ahead, so that no slot is empty while a claim is under way."""
-LAST_WORDS: Final = 1.0
-"""Seconds for giving back what was under way at a stop."""
-AHEAD: Final = 3
-"""Times the slots: so many short tasks are claimed ahead, at most."""
+SHORT_TASK_SECONDS: Final = 0.02
+"""Shorter tasks are prefetched, so that no slot is idle while a claim is in progress."""
+FLUSH_TIMEOUT: Final = 1.0
+"""Seconds for the last reports when the actor stops."""
+PREFETCH: Final = 3
+"""Most prefetched short tasks, as a multiple of the concurrency."""
 
 
 class Workers(Actor[Never]):
-    """Runs the handlers of this instance, so many at once.
+    """Runs the handlers of this instance, at most ``concurrency`` at once.
 
-    Types whose `Gate` is closed are not claimed, and begin at once when it
-    opens. A handler ends for true when its task is cancelled or its lease is
-    lost: its cancel scope is. Leases are renewed after a third of their
-    length; while the queue is away, work goes on until the lease has run out.
-    What a handler achieved is reported until the queue has taken it.
+    Types whose `Gate` is closed are not claimed; when it opens they are claimed
+    at once. When a task is cancelled or its lease is lost, the cancel scope of
+    its handler is cancelled. Leases are renewed after a third of their length;
+    while the queue is unavailable, handlers continue until the lease expires.
+    Results are reported until the queue has saved them.
 
-    At a stop, and when it fails, what was under way is given back as if it had
-    never been begun. ``owner`` must be another one in each incarnation of each
-    instance: what could not be given back comes back when its lease has run out.
+    At a stop, and when the actor fails, unfinished tasks are requeued and their
+    attempts do not count. ``owner`` must be unique to each incarnation of each
+    instance: a task that could not be requeued returns when its lease expires.
     """
 
     def __init__(
@@ -56,71 +56,73 @@ class Workers(Actor[Never]):
         bus: Bus,
         *,
         owner: str,
-        slots: int,
+        concurrency: int,
         lease_seconds: float,
         poll_seconds: float,
     ) -> None:
         self._handlers = dict(handlers)
-        self._openings = GateWatcher(handlers)
+        self._gates = GateWatcher(handlers)
         self._queue = queue
         self._bus = bus
         self._owner = owner
-        self._slots = slots
+        self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
-        self._reports = ResultReporter(queue, self)
-        self._runs: dict[UUID, Execution] = {}
-        """All that we have a lease for, at work or about to be."""
+        self._reporter = ResultReporter(queue, self)
+        self._executions: dict[UUID, Execution] = {}
+        """Every lease that we hold, running or ready."""
         self._ready: deque[Execution] = deque()
-        self._idle = trio.lowlevel.ParkingLot()
-        self._news = trio.Event()
-        """There may be something to claim."""
-        self._keep = trio.Event()
-        """Leases are to be renewed now: one may be lost, or others are to hear which types we take."""
-        self._mean = 1.0
-        """Seconds that a task takes, the latest counting most."""
+        self._idle_slots = trio.lowlevel.ParkingLot()
+        self._claim_now = trio.Event()
+        """Set when there may be tasks to claim."""
+        self._renew_now = trio.Event()
+        """Set when leases must be renewed early: one may be lost, or the accepted types changed."""
+        self._mean_seconds = 1.0
+        """Moving average of the duration of tasks."""
 
     async def started(self) -> None:
         self.context.detail.update(
-            owner=self._owner, slots=self._slots, running=0, completed=0, failed=0, lost=0
+            owner=self._owner, concurrency=self._concurrency, running=0, completed=0, failed=0, lost=0
         )
         nursery = self.context.nursery
         await nursery.start(self._listen)
-        await nursery.start(self._openings.follow, self._turn)
-        for _ in range(self._slots):
-            nursery.start_soon(self._work)
-        nursery.start_soon(self._reports.report)
+        await nursery.start(self._gates.watch, self._on_gate_change)
+        for _ in range(self._concurrency):
+            nursery.start_soon(self._run_slot)
+        nursery.start_soon(self._reporter.report)
         nursery.start_soon(self._renew)
         nursery.start_soon(self._claim)
 
     async def stopped(self, reason: Exit) -> None:
-        with trio.move_on_after(LAST_WORDS):
-            await self._reports.last_words([run for run in self._runs.values() if run.ours])
+        with trio.move_on_after(FLUSH_TIMEOUT):
+            await self._reporter.flush(
+                [execution for execution in self._executions.values() if execution.held]
+            )
 
-    def forget(self, run: Execution) -> None:
-        """It is reported; its place is free."""
-        if self._runs.get(run.task.id) is run:
-            del self._runs[run.task.id]
-        self.context.detail["running"] = len(self._runs)
-        self._news.set()
+    def release(self, execution: Execution) -> None:
+        """Remove a reported execution; its slot is free."""
+        if self._executions.get(execution.task.id) is execution:
+            del self._executions[execution.task.id]
+        self.context.detail["running"] = len(self._executions)
+        self._claim_now.set()
 
-    def count(self, **more: int) -> None:
-        """So many more have ended in each way."""
-        self.context.count(**more)
+    def count(self, **numbers: int) -> None:
+        """Add to the counters of finished executions."""
+        self.context.count(**numbers)
 
     # Claiming
 
     async def _listen(self, task_status: trio.TaskStatus[None]) -> None:
-        kinds = (TaskAdded, TaskRetried, TaskCancelled, TaskCompleted, TaskFailed)
-        with self._bus.subscribe(*kinds, QueueChanged, RemoteQueueChanged, capacity=1024) as events:
+        task_events = (TaskAdded, TaskRetried, TaskCancelled, TaskCompleted, TaskFailed)
+        with self._bus.subscribe(*task_events, QueueChanged, RemoteQueueChanged, capacity=1024) as events:
             task_status.started()
             async for event in events:
                 match event:
                     case TaskCancelled(ids=ids):
-                        self._give_up(ids)
-                    case RemoteQueueChanged(cancelled=ids) if not self._runs.keys().isdisjoint(ids):
-                        # Perhaps we got one anew since: which are lost is asked.
-                        self._keep.set()
+                        self._revoke(ids)
+                    case RemoteQueueChanged(cancelled=ids) if not self._executions.keys().isdisjoint(ids):
+                        # We may have claimed one again since: the renewal tells which leases are lost.
+                        self._renew_now.set()
                     case _:
                         pass
                 match event:
@@ -132,140 +134,147 @@ class Workers(Actor[Never]):
                         continue
                     case _:
                         pass
-                # The end of one task may free a place under a limit, too.
-                self._news.set()
+                # The end of a task may also free capacity under a limit.
+                self._claim_now.set()
 
-    def _turn(self) -> None:
-        self._news.set()
-        self._keep.set()
+    def _on_gate_change(self) -> None:
+        self._claim_now.set()
+        self._renew_now.set()
 
     async def _claim(self) -> None:
+        """Claim tasks for the free slots, for ever."""
         while True:
-            # Whatever happens from here on is news to the look that now begins.
-            self._news = trio.Event()
-            room = self._room()
-            types = self._openings.types
-            claimed = await self._take(room, types) if room > 0 and types else 0
-            if claimed < room or not types or room <= 0:
+            # An event from here on must lead to another claim after this one.
+            self._claim_now = trio.Event()
+            limit = self._free_capacity()
+            types = self._gates.types
+            claimed = await self._claim_tasks(limit, types) if limit > 0 and types else 0
+            if claimed < limit or not types or limit <= 0:
                 with trio.move_on_after(self._poll_seconds):
-                    await self._news.wait()
+                    await self._claim_now.wait()
 
-    def _room(self) -> int:
-        if self._mean >= SHORT:
-            return self._slots - len(self._runs)
-        # A claim costs a commit. Where they follow each other closely, half of what we hold is
-        # worked on while the other half is claimed.
-        total = self._slots * (1 + AHEAD)
-        return total // 2 if total - len(self._runs) >= total // 2 else 0
+    def _free_capacity(self) -> int:
+        if self._mean_seconds >= SHORT_TASK_SECONDS:
+            return self._concurrency - len(self._executions)
+        # A claim costs a commit. For short tasks, one half of the leases runs while the other half is
+        # claimed.
+        total = self._concurrency * (1 + PREFETCH)
+        return total // 2 if total - len(self._executions) >= total // 2 else 0
 
-    async def _take(self, room: int, types: tuple[str, ...]) -> int:
-        asked = trio.current_time()
-        claim = ClaimTasks(owner=self._owner, types=types, limit=room)
+    async def _claim_tasks(self, limit: int, types: tuple[str, ...]) -> int:
+        requested_at = trio.current_time()
+        claim = ClaimTasks(owner=self._owner, types=types, limit=limit)
         try:
             leases = await self._queue.ask(claim, timeout=min(ASK_TIMEOUT, self._lease_seconds))
         except (AskFailed, QueueUnavailable):
             await trio.sleep(RETRY_SECONDS)
             return 0
         for lease in leases:
-            run = Execution(lease=lease, queue=self._queue, until=asked + self._lease_seconds)
-            self._runs[lease.task.id] = run
-            self._ready.append(run)
-        self._idle.unpark(count=len(leases))
-        self.context.detail["running"] = len(self._runs)
+            execution = Execution(
+                lease=lease, queue=self._queue, lease_deadline=requested_at + self._lease_seconds
+            )
+            self._executions[lease.task.id] = execution
+            self._ready.append(execution)
+        self._idle_slots.unpark(count=len(leases))
+        self.context.detail["running"] = len(self._executions)
         return len(leases)
 
-    # Working
+    # Executing
 
-    async def _work(self) -> None:
-        """One slot."""
+    async def _run_slot(self) -> None:
+        """Run one slot, for ever."""
         while True:
             while not self._ready:
-                await self._idle.park()
-            await self._attempt(self._ready.popleft())
+                await self._idle_slots.park()
+            await self._execute(self._ready.popleft())
 
-    async def _attempt(self, run: Execution) -> None:
-        task = run.task
-        begun = trio.current_time()
-        run.scope.deadline = begun + task.timeout_seconds
+    async def _execute(self, execution: Execution) -> None:
+        task = execution.task
+        started_at = trio.current_time()
+        execution.scope.deadline = started_at + task.timeout_seconds
         failure: FailTask | None = None
         try:
             # A gate may have closed after the claim.
-            if (closed := self._openings.why_closed(task.type)) is not None:
-                raise Snooze(closed)
-            with run.scope:
-                result = await self._handlers[task.type](run)
-                if run.ours:
-                    self._reports.complete(run, result)
+            if (reason := self._gates.closed_reason(task.type)) is not None:
+                raise Snooze(reason)
+            with execution.scope:
+                result = await self._handlers[task.type](execution)
+                if execution.held:
+                    self._reporter.complete(execution, result)
                     return
         except PermanentFailure as error:
-            failure = run.failure(error, permanent=True)
+            failure = execution.failure(error, permanent=True)
         except RetryAfter as error:
-            failure = run.failure(error, retry_after=error.seconds)
+            failure = execution.failure(error, retry_after=error.seconds)
         except Snooze as error:
-            # Where the gate is closed it cannot come straight back to us.
-            wait = error.seconds if self._openings.why_closed(task.type) is None else 0.0
-            failure = run.failure(str(error), retry_after=wait, counts=False)
-        except (Exception, SystemExit) as error:  # the handler's own: that is what attempts are for
-            failure = run.failure(error)
-        except BaseExceptionGroup as group:  # the same out of a nursery of its own
+            # With a closed gate the task cannot return to us at once, so no wait is needed.
+            wait = error.seconds if self._gates.closed_reason(task.type) is None else 0.0
+            failure = execution.failure(str(error), retry_after=wait, counts=False)
+        except (Exception, SystemExit) as error:  # of the handler: fails this attempt only
+            failure = execution.failure(error)
+        except BaseExceptionGroup as group:  # the same, from a nursery of the handler
             _, others = group.split((Exception, SystemExit))
             if others is not None:
                 raise
-            failure = run.failure(group)
+            failure = execution.failure(group)
         finally:
-            self._mean += (trio.current_time() - begun - self._mean) / 16
-        if not run.ours:
-            self.forget(run)
+            self._mean_seconds += (trio.current_time() - started_at - self._mean_seconds) / 16
+        if not execution.held:
+            self.release(execution)
         else:
-            late = f"it took longer than {task.timeout_seconds:g} s"
-            await self._reports.fail(run, failure or run.failure(late))
+            timeout = f"timed out after {task.timeout_seconds:g} s"
+            await self._reporter.fail(execution, failure or execution.failure(timeout))
 
-    # Keeping
+    # Renewing
 
     async def _renew(self) -> None:
-        """Keep the leases, and say which types we take, for ever."""
+        """Renew the leases and send the heartbeat, for ever."""
         while True:
-            self._keep = trio.Event()
-            asked = trio.current_time()
-            runs = list(self._runs.values())
+            self._renew_now = trio.Event()
+            requested_at = trio.current_time()
+            executions = list(self._executions.values())
             request = RenewLeases(
                 owner=self._owner,
-                types=self._openings.types,
-                leases=tuple((run.task.id, run.lease.token) for run in runs),
-                closed=self._openings.closed,
-                slots=self._slots,
+                types=self._gates.types,
+                leases=tuple((execution.task.id, execution.lease.token) for execution in executions),
+                unavailable_types=self._gates.unavailable_types,
+                concurrency=self._concurrency,
             )
             try:
                 renewed = await self._queue.ask(request, timeout=self._lease_seconds / 3)
             except (AskFailed, QueueUnavailable):
                 pause = min(RETRY_SECONDS, self._lease_seconds / 10)
             else:
-                for run in runs:
-                    run.until = asked + renewed.seconds
-                self._lose(run for run in runs if run.task.id in renewed.lost)
+                for execution in executions:
+                    execution.lease_deadline = requested_at + renewed.seconds
+                self._lose(execution for execution in executions if execution.task.id in renewed.lost)
                 pause = self._lease_seconds / 3
-            # Somebody else may have them from now on.
+            # Expired leases may be claimed by others from now on.
             now = trio.current_time()
-            self._lose([run for run in self._runs.values() if run.until <= now])
-            soonest = min((run.until for run in self._runs.values()), default=math.inf)
+            self._lose(
+                [execution for execution in self._executions.values() if execution.lease_deadline <= now]
+            )
+            soonest = min(
+                (execution.lease_deadline for execution in self._executions.values()), default=math.inf
+            )
             with trio.move_on_at(min(now + pause, soonest)):
-                await self._keep.wait()
+                await self._renew_now.wait()
 
-    def _lose(self, runs: Iterable[Execution]) -> None:
-        for run in runs:
-            # One that was reported meanwhile is not lost but done.
-            if self._runs.get(run.task.id) is run and run.ours:
-                self._drop(run)
+    def _lose(self, executions: Iterable[Execution]) -> None:
+        for execution in executions:
+            # An execution that was reported meanwhile is finished, not lost.
+            if self._executions.get(execution.task.id) is execution and execution.held:
+                self._drop(execution)
                 self.count(lost=1)
 
-    def _give_up(self, ids: Iterable[UUID]) -> None:
+    def _revoke(self, ids: Iterable[UUID]) -> None:
         for task_id in ids:
-            run = self._runs.get(task_id)
-            if run is not None:
-                self._drop(run)
+            execution = self._executions.get(task_id)
+            if execution is not None:
+                self._drop(execution)
 
-    def _drop(self, run: Execution) -> None:
-        run.give_up()
-        if run in self._ready:
-            self._ready.remove(run)
-            self.forget(run)
+    def _drop(self, execution: Execution) -> None:
+        execution.revoke()
+        if execution in self._ready:
+            self._ready.remove(execution)
+            self.release(execution)

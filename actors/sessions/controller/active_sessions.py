@@ -40,7 +40,7 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_cont
 
 ASK_TIMEOUT: Final = 5.0
 STOP_TIMEOUT: Final = 15.0
-NOBODY: Final = "no bot session is on duty here"
+NO_LOCAL_SESSION: Final = "no bot session is on duty here"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _PREFIX: Final = "session."
 
@@ -66,13 +66,13 @@ class ActiveSessions:
         self,
         *,
         engine: str,
-        employ: Callable[[SessionRow], Awaitable[ChildSpec]],
+        make_spec: Callable[[SessionRow], Awaitable[ChildSpec]],
         fleet: Address[SupervisorMessage],
         gate: Gate,
         publish: Callable[[object], None],
     ) -> None:
         self._engine = engine
-        self._employ = employ
+        self._make_spec = make_spec
         self._fleet = fleet
         self._gate = gate
         self._publish = publish
@@ -98,7 +98,9 @@ class ActiveSessions:
         for post in self._posts.values():
             if session in (None, post.view.id) and post.address is not None and _takes_orders(post.view):
                 return post.address
-        raise SessionNotRunningHere(NOBODY if session is None else f"session {session} is not on duty here")
+        raise SessionNotRunningHere(
+            NO_LOCAL_SESSION if session is None else f"session {session} is not on duty here"
+        )
 
     async def alive(self) -> frozenset[UUID]:
         """Those that have an actor, also one that waits to be started again."""
@@ -107,7 +109,7 @@ class ActiveSessions:
             UUID(child.id.removeprefix(_PREFIX)) for child in fleet.children if child.id.startswith(_PREFIX)
         )
 
-    async def put_on(self, row: SessionRow) -> SessionView:
+    async def start(self, row: SessionRow) -> SessionView:
         """Start a session's actor, or find the one that outlived the session_controller's own restart.
 
         Raises:
@@ -115,7 +117,7 @@ class ActiveSessions:
             TooManySessions: the fleet is full.
             Refusal, AskFailed: the fleet did not start it.
         """
-        spec = await self._employ(row)
+        spec = await self._make_spec(row)
         row = replace(row, end_time=None)
         view = view_of(row, engine=self._engine, status=SessionStatus.STARTING, login=LoginStatus.NOT_STARTED)
         post = self._posts[row.id] = ActiveSession(view=view)
@@ -138,7 +140,7 @@ class ActiveSessions:
         LOGGER.info("session_started", session=row.session_name, engine=self._engine)
         return post.view
 
-    async def take_off(self, session: UUID) -> SessionView | None:
+    async def stop(self, session: UUID) -> SessionView | None:
         """End a session's actor, and tell how it stood last; None where it was not on duty."""
         post = self._posts.get(session)
         if post is not None:
@@ -192,7 +194,7 @@ class ActiveSessions:
         if any(post.address is not None and _takes_orders(post.view) for post in self._posts.values()):
             self._gate.open()
         else:
-            self._gate.close(NOBODY)
+            self._gate.close(NO_LOCAL_SESSION)
 
 
 def _takes_orders(view: SessionView) -> bool:

@@ -12,8 +12,8 @@ import trio
 
 from runtime import AskFailed, MailboxFull, Refusal
 
+from ...database.errors import WriteRefused
 from ...database.journal.messages import AppendEvent, FlushJournal, RecordSession, SessionEventEntry
-from ...database.refusals import WriteRefused
 from ...database.rows import SessionRow
 from ...database.sessions.messages import LeaseSessions
 from ..database_actors import DatabaseActors
@@ -37,16 +37,16 @@ class LeaseKeeper:
 
     def __init__(
         self,
-        terms: SessionsConfig,
-        duty: ActiveSessions,
-        desks: DatabaseActors,
+        config: SessionsConfig,
+        active: ActiveSessions,
+        database: DatabaseActors,
         publish: Callable[[object], None],
     ) -> None:
-        self._terms = terms
-        self._duty = duty
-        self._desks = desks
+        self._config = config
+        self._active = active
+        self._database = database
         self._publish = publish
-        self._leases = Leases(seconds=terms.lease_seconds, leave=terms.leave, shared=terms.shared)
+        self._leases = Leases(seconds=config.lease_seconds, leave=config.leave, shared=config.shared)
 
     def has(self, sessions: Iterable[UUID], *, asked: float) -> None:
         """These came with their lease, by an answer to what was asked then."""
@@ -59,47 +59,47 @@ class LeaseKeeper:
         ended: dict[UUID, SessionView] = {}
         errors: list[Exception] = []
 
-        async def take_off(view: SessionView) -> None:
+        async def stop(view: SessionView) -> None:
             try:
-                ended[view.id] = await self.take_off(view)
+                ended[view.id] = await self.stop(view)
             except (Refusal, AskFailed, MailboxFull) as error:
                 errors.append(error)
 
         async with trio.open_nursery() as nursery:
             for view in views:
-                nursery.start_soon(take_off, view)
+                nursery.start_soon(stop, view)
         if errors:
             raise errors[0]
         return tuple(ended[view.id] for view in views)
 
-    async def take_off(self, view: SessionView) -> SessionView:
+    async def stop(self, view: SessionView) -> SessionView:
         """End a session's actor, and record the end."""
-        latest = await self._duty.take_off(view.id)
+        latest = await self._active.stop(view.id)
         return await self.record_end(view if latest is None else latest)
 
     async def record_end(self, latest: SessionRow | SessionView) -> SessionView:
         """Record the end of a session whose actor has ended."""
         # Else what the session told last might be recorded after its end.
-        await self._desks.journal.ask(FlushJournal(), timeout=ASK_TIMEOUT)
+        await self._database.journal.ask(FlushJournal(), timeout=ASK_TIMEOUT)
         now = datetime.now(UTC)
         fact = SessionEventEntry(
             type="bot_stopped", data={"session_name": latest.session_name}, timestamp=now
         )
-        row = await self._desks.writer.ask(
+        row = await self._database.writer.ask(
             RecordSession(
                 id=latest.id,
                 status=SessionStatus.STOPPED,
                 login_status=LoginStatus.NOT_STARTED,
                 total_checks=latest.total_checks,
                 end_time=now,
-                facts=(fact,),
-                owner=self._terms.owner,
+                events=(fact,),
+                owner=self._config.owner,
             ),
             timeout=ASK_TIMEOUT,
         )
         self._leases.drop(row.id)
         stopped = view_of(
-            row, engine=self._terms.engine, status=SessionStatus.STOPPED, login=LoginStatus.NOT_STARTED
+            row, engine=self._config.engine, status=SessionStatus.STOPPED, login=LoginStatus.NOT_STARTED
         )
         self._tell(fact, row.id)
         self._publish(SessionChanged(session_id=row.id, timestamp=now, session=stopped))
@@ -118,18 +118,18 @@ class LeaseKeeper:
     async def lease(self, wanted: list[UUID], *, room: int | None = None) -> list[SessionRow]:
         """Keep what we have, take of these what nobody has, and let go of what somebody else has by now."""
         kept, asked = self._leases.held, trio.current_time()
-        free = self._terms.max_sessions - len(self._duty.views)
+        free = self._config.max_sessions - len(self._active.views)
         request = LeaseSessions(
-            owner=self._terms.owner,
+            owner=self._config.owner,
             keep=kept,
             take=tuple(session for session in wanted if session not in kept),
-            room=free if room is None else room,
-            seconds=self._terms.lease_seconds,
+            limit=free if room is None else room,
+            seconds=self._config.lease_seconds,
         )
-        rows = await self._desks.writer.ask(request, timeout=COMMIT_TIMEOUT)
+        rows = await self._database.writer.ask(request, timeout=COMMIT_TIMEOUT)
         self._leases.keep((row.id for row in rows), asked=asked)
         for session in self._leases.lost(kept, (row.id for row in rows)):
-            await self.let_go(session, "another instance has it")
+            await self.release(session, "another instance has it")
         return [row for row in rows if row.id in wanted]
 
     async def watch_leases(self) -> None:
@@ -137,20 +137,20 @@ class LeaseKeeper:
         while True:
             now = trio.current_time()
             for session in self._leases.out(now):
-                await self.let_go(session, "its lease could not be renewed in time")
+                await self.release(session, "its lease could not be renewed in time")
             # One that is taken meanwhile does not end before this.
-            soonest = now + max(0.1, self._terms.lease_seconds - self._terms.leave)
+            soonest = now + max(0.1, self._config.lease_seconds - self._config.leave)
             await trio.sleep_until(min(soonest, max(self._leases.next_end, now + 0.05)))
 
-    async def let_go(self, session: UUID, reason: str) -> None:
+    async def release(self, session: UUID, reason: str) -> None:
         """End a session that is not ours any more, and record nothing: it is another's to say."""
         self._leases.drop(session)
-        view = self._duty.view(session)
+        view = self._active.view(session)
         if view is None:
             return
         LOGGER.warning("session_let_go", session=view.session_name, reason=reason)
         try:
-            await self._duty.take_off(session)
+            await self._active.stop(session)
         except AskFailed as error:
             LOGGER.warning("session_not_ended", session=view.session_name, reason=str(error))
 
@@ -162,11 +162,11 @@ class LeaseKeeper:
             status=view.status,
             login_status=view.login_status,
             total_checks=view.total_checks,
-            facts=(fact,),
-            owner=self._terms.owner,
+            events=(fact,),
+            owner=self._config.owner,
         )
         try:
-            await self._desks.journal.ask(AppendEvent(fact=state), timeout=ASK_TIMEOUT)
+            await self._database.journal.ask(AppendEvent(entry=state), timeout=ASK_TIMEOUT)
         except (AskFailed, MailboxFull, WriteRefused) as error:
             LOGGER.warning("failure_not_recorded", session=view.session_name, reason=str(error))
         else:

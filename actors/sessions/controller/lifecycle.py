@@ -14,10 +14,9 @@ import trio
 from runtime import AskFailed, ChildSpec, MailboxFull
 
 from ...database.configurations.messages import ConfigurationQuery
-from ...database.messages import CreateSession, SetDesiredState
-from ...database.refusals import RecordUnavailable
+from ...database.errors import DatabaseOutage
 from ...database.rows import Desired, SessionRow
-from ...database.sessions.messages import SessionQuery
+from ...database.sessions.messages import CreateSession, SessionQuery, SetDesiredState
 from ..database_actors import DatabaseActors
 from ..messages import (
     AlreadyRunning,
@@ -41,22 +40,22 @@ class SessionLifecycle:
 
     def __init__(
         self,
-        terms: SessionsConfig,
-        duty: ActiveSessions,
-        staff: LeaseKeeper,
-        desks: DatabaseActors,
+        config: SessionsConfig,
+        active: ActiveSessions,
+        lease_keeper: LeaseKeeper,
+        database: DatabaseActors,
         *,
-        employ: Callable[[SessionRow], Awaitable[ChildSpec]],
-        forget_login: Callable[[UUID], Awaitable[None]],
+        make_spec: Callable[[SessionRow], Awaitable[ChildSpec]],
+        delete_saved_login: Callable[[UUID], Awaitable[None]],
         opened: Callable[[UUID], None],
         dismissed: Callable[[Iterable[UUID]], Awaitable[None]],
     ) -> None:
-        self._terms = terms
-        self._duty = duty
-        self._staff = staff
-        self._desks = desks
-        self._employ = employ
-        self._forget_login = forget_login
+        self._config = config
+        self._active = active
+        self._lease_keeper = lease_keeper
+        self._database = database
+        self._make_spec = make_spec
+        self._delete_saved_login = delete_saved_login
         self._opened = opened
         self._dismissed = dismissed
         self.away_at = -math.inf
@@ -64,54 +63,54 @@ class SessionLifecycle:
 
     async def start(self, wanted: StartSession) -> SessionView:
         """Begin a session, recorded before it is begun."""
-        if wanted.alone and self._duty.views:
+        if wanted.alone and self._active.views:
             raise AlreadyRunning("Bot is already running")
         self._require_room()
         if wanted.config_id is not None:
             query = ConfigurationQuery(config_id=wanted.config_id)
-            await self._desks.reader.ask(query, timeout=COMMIT_TIMEOUT)
+            await self._database.reader.ask(query, timeout=COMMIT_TIMEOUT)
         now, asked = datetime.now(UTC), trio.current_time()
-        name = wanted.session_name or self._terms.session_name or f"Session_{now:%Y%m%d_%H%M%S}"
+        name = wanted.session_name or self._config.session_name or f"Session_{now:%Y%m%d_%H%M%S}"
         command = CreateSession(
             id=uuid4(),
             session_name=name,
-            portal=wanted.portal or self._terms.portal,
+            portal=wanted.portal or self._config.portal,
             start_time=now,
             config_id=wanted.config_id,
-            owner=self._terms.owner,
-            lease_seconds=self._terms.lease_seconds,
+            owner=self._config.owner,
+            lease_seconds=self._config.lease_seconds,
         )
         # A portal that is not there is told before anything is wanted on record.
-        await self._employ(_unrecorded(command))
+        await self._make_spec(_unrecorded(command))
         row = await self._commit(command)
-        self._staff.has([row.id], asked=asked)
+        self._lease_keeper.has([row.id], asked=asked)
         return await self._open(row)
 
     async def resume(self, session: UUID) -> SessionView:
         """Let a session run again, with its id and counters."""
-        view = self._duty.view(session)
+        view = self._active.view(session)
         if view is not None:
             return view
         self._require_room()
-        await self._employ(await self.recorded(session))
+        await self._make_spec(await self.recorded(session))
         row = await self._commit(SetDesiredState(id=session, desired=Desired.RUNNING))
-        rows = await self._staff.lease([row.id])
+        rows = await self._lease_keeper.lease([row.id])
         if not rows:
-            return recorded_view(row, engine=self._terms.engine)  # another instance has it
+            return recorded_view(row, engine=self._config.engine)  # another instance has it
         return await self._open(rows[0])
 
     async def stop(self, session: UUID) -> SessionView:
         """End a session; one that has ended answers as it is."""
         row = await self._commit(SetDesiredState(id=session, desired=Desired.STOPPED))
         await self._dismissed([session])
-        view = self._duty.view(session)
+        view = self._active.view(session)
         if view is not None:
-            return await self._staff.take_off(view)
-        return recorded_view(row, engine=self._terms.engine)
+            return await self._lease_keeper.stop(view)
+        return recorded_view(row, engine=self._config.engine)
 
     async def stop_all(self) -> tuple[SessionView, ...]:
         """End all that are on duty here."""
-        views = self._duty.views
+        views = self._active.views
         if not views:
             raise NoActiveSession("No active bot session found")
         return await self._take_all_off(views)
@@ -124,7 +123,7 @@ class SessionLifecycle:
 
     async def reset_all(self) -> tuple[SessionView, ...]:
         """End all that are on duty here and forget their log-ins."""
-        ended = await self._take_all_off(self._duty.views)
+        ended = await self._take_all_off(self._active.views)
         for view in ended:
             await self._forget(view.id)
         return ended
@@ -134,34 +133,34 @@ class SessionLifecycle:
             await self._commit(SetDesiredState(id=view.id, desired=Desired.STOPPED))
         # While they are still there to take orders: a task that finds nobody fails.
         await self._dismissed([view.id for view in views])
-        return await self._staff.take_all_off(views)
+        return await self._lease_keeper.take_all_off(views)
 
     async def _forget(self, session: UUID) -> None:
         try:
-            await self._forget_login(session)
+            await self._delete_saved_login(session)
         except OSError as error:
             # What is kept may be of use for the next log-in, or not; the portal knows.
             LOGGER.warning("login_not_forgotten", session=str(session), reason=str(error))
 
     def _require_room(self) -> None:
-        if len(self._duty.views) >= self._terms.max_sessions:
+        if len(self._active.views) >= self._config.max_sessions:
             raise TooManySessions(
-                f"{len(self._duty.views)} sessions run here, which is the most (sessions.max_sessions)"
+                f"{len(self._active.views)} sessions run here, which is the most (sessions.max_sessions)"
             )
 
     async def _commit(self, command: CreateSession | SetDesiredState) -> SessionRow:
         try:
-            return await self._desks.writer.ask(command, timeout=COMMIT_TIMEOUT)
+            return await self._database.writer.ask(command, timeout=COMMIT_TIMEOUT)
         except (AskFailed, MailboxFull) as error:
             self.away_at = trio.current_time()
-            raise RecordUnavailable(f"the record is away, so this cannot be kept: {error}") from error
+            raise DatabaseOutage(f"the record is away, so this cannot be kept: {error}") from error
 
     async def recorded(self, session: UUID) -> SessionRow:
         """Return a session as it is on record."""
-        return await self._desks.reader.ask(SessionQuery(id=session), timeout=COMMIT_TIMEOUT)
+        return await self._database.reader.ask(SessionQuery(id=session), timeout=COMMIT_TIMEOUT)
 
     async def _open(self, row: SessionRow) -> SessionView:
-        view = await self._duty.put_on(row)
+        view = await self._active.start(row)
         self._opened(row.id)
         return view
 

@@ -10,9 +10,8 @@ import structlog
 
 from runtime import AskFailed, ChildSpec, Refusal
 
-from ...database.messages import SessionsQuery
 from ...database.rows import Desired, SessionRow
-from ...database.sessions.messages import UnfinishedStopsQuery
+from ...database.sessions.messages import SessionsQuery, UnfinishedStopsQuery
 from ..database_actors import DatabaseActors
 from ..messages import NoSuchPortal
 from .active_sessions import ActiveSessions
@@ -28,15 +27,15 @@ class Reconciler:
 
     def __init__(
         self,
-        employ: Callable[[SessionRow], Awaitable[ChildSpec]],
-        duty: ActiveSessions,
-        staff: LeaseKeeper,
-        desks: DatabaseActors,
+        make_spec: Callable[[SessionRow], Awaitable[ChildSpec]],
+        active: ActiveSessions,
+        lease_keeper: LeaseKeeper,
+        database: DatabaseActors,
     ) -> None:
-        self._employ = employ
-        self._duty = duty
-        self._staff = staff
-        self._desks = desks
+        self._make_spec = make_spec
+        self._active = active
+        self._lease_keeper = lease_keeper
+        self._database = database
         self._left_alone: dict[UUID, str] = {}
         """Sessions that cannot be worked here, and why, as it was told last."""
         self._not_started: dict[UUID, str] = {}
@@ -50,24 +49,24 @@ class Reconciler:
         """
         query = SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS)
         wanted = (await self._workable(await self._query(query)))[::-1]
-        ours = {row.id: row for row in await self._staff.lease([row.id for row in wanted])}
-        alive = await self._duty.alive()
+        ours = {row.id: row for row in await self._lease_keeper.lease([row.id for row in wanted])}
+        alive = await self._active.alive()
         for row in wanted:
-            if row.id in ours and (row.id not in alive or self._duty.view(row.id) is None):
+            if row.id in ours and (row.id not in alive or self._active.view(row.id) is None):
                 await self._put_back_on(ours[row.id])
             else:
                 self._not_started.pop(row.id, None)
         still_wanted = {row.id for row in wanted}
         self._not_started = {one: why for one, why in self._not_started.items() if one in still_wanted}
-        for view in self._duty.views:
+        for view in self._active.views:
             if view.id not in still_wanted:
-                await self._staff.take_off(view)
+                await self._lease_keeper.stop(view)
             elif view.id not in ours:
-                await self._staff.let_go(view.id, "it was to be let go before, and did not end")
+                await self._lease_keeper.release(view.id, "it was to be let go before, and did not end")
         for row in await self._query(UnfinishedStopsQuery(limit=MOST_SESSIONS)):
             # Unless another instance is just about to.
-            if self._duty.view(row.id) is None and await self._staff.lease([row.id], room=1):
-                await self._staff.record_end(row)
+            if self._active.view(row.id) is None and await self._lease_keeper.lease([row.id], room=1):
+                await self._lease_keeper.record_end(row)
 
     async def is_first_start(self) -> bool:
         """Whether no session was ever recorded."""
@@ -75,7 +74,7 @@ class Reconciler:
 
     async def _put_back_on(self, row: SessionRow) -> None:
         try:
-            await self._duty.put_on(row)
+            await self._active.start(row)
         except (Refusal, AskFailed) as error:
             # It is still wanted, and tried again; the others need not wait for that.
             reason = str(error)
@@ -102,11 +101,11 @@ class Reconciler:
 
     async def _why_not(self, row: SessionRow) -> str | None:
         try:
-            await self._employ(row)
+            await self._make_spec(row)
         except NoSuchPortal as error:
             return str(error)
         return None
 
     async def _query(self, query: SessionsQuery | UnfinishedStopsQuery) -> list[SessionRow]:
         # Commands wait for a comparison to end.
-        return await self._desks.reader.ask(query, timeout=COMMIT_TIMEOUT)
+        return await self._database.reader.ask(query, timeout=COMMIT_TIMEOUT)

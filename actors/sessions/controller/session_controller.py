@@ -24,7 +24,7 @@ from runtime import (
     SupervisorMessage,
 )
 
-from ...database.refusals import NoSuchSession, RecordUnavailable
+from ...database.errors import DatabaseOutage, NoSuchSession
 from ...database.rows import Desired, SessionRow
 from ...queue.messages import QueueMessage
 from ...queue.worker.handler import Gate
@@ -68,58 +68,58 @@ class SessionController(Actor[ControllerMessage]):
 
     def __init__(
         self,
-        terms: SessionsConfig,
+        config: SessionsConfig,
         *,
-        employ: Callable[[SessionRow], Awaitable[ChildSpec]],
-        forget_login: Callable[[UUID], Awaitable[None]],
+        make_spec: Callable[[SessionRow], Awaitable[ChildSpec]],
+        delete_saved_login: Callable[[UUID], Awaitable[None]],
         fleet: Address[SupervisorMessage],
-        desks: DatabaseActors,
+        database: DatabaseActors,
         queue: Address[QueueMessage] | None,
         gate: Gate,
         bus: Bus,
     ) -> None:
-        self._terms = terms
-        self._employ = employ
-        self._forget_login = forget_login
+        self._config = config
+        self._make_spec = make_spec
+        self._delete_saved_login = delete_saved_login
         self._fleet = fleet
-        self._desks = desks
-        self._opening = None if queue is None else StartupTasks(queue)
+        self._database = database
+        self._startup_tasks = None if queue is None else StartupTasks(queue)
         self._gate = gate
         self._bus = bus
         self._one_at_a_time = trio.Lock()
         self._reconciled = False
         self._not_reconciled: str | None = None
         """Why the last comparison failed, as it was told."""
-        self._autostart = terms.autostart
+        self._autostart = config.autostart
 
     async def started(self) -> None:
-        self._duty = ActiveSessions(
-            engine=self._terms.engine,
-            employ=self._employ,
+        self._active = ActiveSessions(
+            engine=self._config.engine,
+            make_spec=self._make_spec,
             fleet=self._fleet,
             gate=self._gate,
             publish=self.context.publish,
         )
-        self._staff = LeaseKeeper(self._terms, self._duty, self._desks, self.context.publish)
+        self._lease_keeper = LeaseKeeper(self._config, self._active, self._database, self.context.publish)
         self._commands = SessionLifecycle(
-            self._terms,
-            self._duty,
-            self._staff,
-            self._desks,
-            employ=self._employ,
-            forget_login=self._forget_login,
+            self._config,
+            self._active,
+            self._lease_keeper,
+            self._database,
+            make_spec=self._make_spec,
+            delete_saved_login=self._delete_saved_login,
             opened=self._opened,
             dismissed=self._dismissed,
         )
-        self._comparison = Reconciler(self._employ, self._duty, self._staff, self._desks)
+        self._reconciler = Reconciler(self._make_spec, self._active, self._lease_keeper, self._database)
         await self.context.nursery.start(self._follow)
         self.context.nursery.start_soon(self._reconcile_forever)
-        self.context.nursery.start_soon(self._staff.watch_leases)
+        self.context.nursery.start_soon(self._lease_keeper.watch_leases)
 
     async def handle(self, message: ControllerMessage) -> object:
         match message:
             case SessionsViewQuery():
-                return SessionsView(sessions=self._duty.views)
+                return SessionsView(sessions=self._active.views)
             case DispatchCommand():
                 self.context.nursery.start_soon(self._assign, message, self.context.defer())
             case StartSession():
@@ -148,7 +148,7 @@ class SessionController(Actor[ControllerMessage]):
             async with self._one_at_a_time:
                 if self._commands.away_at >= asked:
                     # Others waited for it long enough: the next one need not.
-                    raise RecordUnavailable("the record is away, so this cannot be kept: it gave no answer")
+                    raise DatabaseOutage("the record is away, so this cannot be kept: it gave no answer")
                 if not self._reconciled:
                     await self._reconcile()
                 deferred.set(await work())
@@ -157,9 +157,9 @@ class SessionController(Actor[ControllerMessage]):
 
     async def _assign(self, message: DispatchCommand, deferred: Deferred[object]) -> None:
         try:
-            address = self._duty.address(message.session_id)
+            address = self._active.address(message.session_id)
             left = max(0.0, deferred.deadline - trio.current_time())
-            result: CommandResult = await address.ask(message.order, timeout=left)
+            result: CommandResult = await address.ask(message.command, timeout=left)
             deferred.set(result)
         except SessionNotRunningHere as refusal:
             deferred.fail(await self._why_not(message.session_id, refusal))
@@ -181,12 +181,12 @@ class SessionController(Actor[ControllerMessage]):
         return CommandRefused(f"session {row.session_name} is stopped")
 
     def _opened(self, session: UUID) -> None:
-        if self._opening is not None:
-            self.context.nursery.start_soon(self._opening.add, session, datetime.now(UTC))
+        if self._startup_tasks is not None:
+            self.context.nursery.start_soon(self._startup_tasks.add, session, datetime.now(UTC))
 
     async def _dismissed(self, sessions: Iterable[UUID]) -> None:
-        if self._opening is not None:
-            await self._opening.withdraw(sessions)
+        if self._startup_tasks is not None:
+            await self._startup_tasks.withdraw(sessions)
 
     # What is wanted on record
 
@@ -201,13 +201,13 @@ class SessionController(Actor[ControllerMessage]):
                 if reason != self._not_reconciled:
                     LOGGER.warning("reconcile_failed", reason=reason)
                 self._not_reconciled = reason
-            await trio.sleep(min(RECONCILE_PERIOD, self._terms.lease_seconds / 3))
+            await trio.sleep(min(RECONCILE_PERIOD, self._config.lease_seconds / 3))
 
     async def _reconcile(self) -> None:
-        await self._comparison.make()
+        await self._reconciler.make()
         self._reconciled = True
         self._not_reconciled = None
-        if self._autostart and await self._comparison.is_first_start():
+        if self._autostart and await self._reconciler.is_first_start():
             await self._commands.start(StartSession())
         self._autostart = False
 
@@ -218,8 +218,8 @@ class SessionController(Actor[ControllerMessage]):
             task_status.started()
             async for event in events:
                 if isinstance(event, SessionChanged):
-                    self._duty.follow(event)
+                    self._active.follow(event)
                 elif isinstance(event, ChildFailed):
-                    failed = self._duty.fail(event)
+                    failed = self._active.fail(event)
                     if failed is not None:
-                        self.context.nursery.start_soon(self._staff.record_failure, failed)
+                        self.context.nursery.start_soon(self._lease_keeper.record_failure, failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-LEAVE: Final = 6.0
+STOP_TIMEOUT_SECONDS: Final = 6.0
 """Seconds that a session may take to end."""
 
 
@@ -24,4 +24,4 @@ class SessionsConfig:
     lease_seconds: float
     shared: bool
     """Whether other instances may work on the same record."""
-    leave: float = LEAVE
+    leave: float = STOP_TIMEOUT_SECONDS

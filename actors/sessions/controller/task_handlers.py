@@ -32,31 +32,31 @@ LONGEST_TEXT: Final = 2000
 Data = Mapping[str, Json]
 
 
-def session_handlers(session_controller: Address[ControllerMessage], on_duty: Gate) -> dict[str, Handler]:
+def session_handlers(session_controller: Address[ControllerMessage], local: Gate) -> dict[str, Handler]:
     """Handlers for the Compatibility API's six types, open while a session is on duty here.
 
     ``data`` may name the ``session_id``; without one the longest-serving session does it.
     """
     return {
         kind: GatedHandler(
-            work=_OrderHandler(session_controller=session_controller, order=order), gate=on_duty
+            work=_OrderHandler(session_controller=session_controller, command=command), gate=local
         )
-        for kind, order in ORDERS.items()
+        for kind, command in COMMANDS.items()
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OrderHandler:
     session_controller: Address[ControllerMessage]
-    order: Callable[[Data], SessionCommand]
+    command: Callable[[Data], SessionCommand]
 
     async def __call__(self, attempt: TaskContext) -> Json:
         data = attempt.task.data
-        session, order = session_of(data), self.order(data)
+        session, command = session_of(data), self.command(data)
         timeout = min(ORDER_TIMEOUT, attempt.task.timeout_seconds)
         try:
             return await self.session_controller.ask(
-                DispatchCommand(session_id=session, order=order), timeout=timeout
+                DispatchCommand(session_id=session, command=command), timeout=timeout
             )
         except SessionNotRunningHere as refusal:
             raise Snooze(str(refusal), seconds=ELSEWHERE_SECONDS) from refusal
@@ -112,7 +112,7 @@ def _text(data: Data, name: str, default: str | None = None) -> str:
     return value.strip()
 
 
-ORDERS: Final[Mapping[str, Callable[[Data], SessionCommand]]] = {
+COMMANDS: Final[Mapping[str, Callable[[Data], SessionCommand]]] = {
     TaskType.LOGIN: _sign_in,
     TaskType.JOB_CHECK: _look,
     TaskType.JOB_ACCEPT: _accept,

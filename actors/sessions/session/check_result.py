@@ -12,7 +12,7 @@ class JobResult:
     """How a job ended."""
 
     status: JobStatus
-    settled: OutcomeSource
+    outcome_source: OutcomeSource
     reason: str | None = None
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from runtime import Address, AskFailed
 
-from ...database.refusals import RecordUnavailable
+from ...database.errors import DatabaseOutage
 from ...database.rows import Decision, JobStatus
 from ...portals.errors import (
     CannotScreenshot,
@@ -45,13 +45,13 @@ class CommandExecutor:
     """What orders come to at the portal that is visited."""
 
     def __init__(
-        self, visit: PortalSession, session: UUID, screenshot_store: Address[ScreenshotMessage]
+        self, portal_session: PortalSession, session: UUID, screenshot_store: Address[ScreenshotMessage]
     ) -> None:
-        self._visit = visit
+        self._portal_session = portal_session
         self._session = session
         self._screenshot_store = screenshot_store
 
-    async def carry_out(self, order: SessionCommand, rules: Rules) -> CommandResult:
+    async def carry_out(self, command: SessionCommand, rules: Rules) -> CommandResult:
         """Do it, signing in anew where the portal has forgotten us.
 
         Raises:
@@ -60,30 +60,30 @@ class CommandExecutor:
         """
         try:
             try:
-                return await self._do(order, rules)
+                return await self._do(command, rules)
             except SessionExpired:
-                self._visit.signed_out()
-                await self._visit.sign_in()
-                return await self._do(order, rules)
+                self._portal_session.signed_out()
+                await self._portal_session.sign_in()
+                return await self._do(command, rules)
         except (LoginRefused, PageChanged) as error:
-            await self._visit.books.fail(error)
+            await self._portal_session.state.fail(error)
             raise CommandRefused(str(error)) from error
         except (ForeignAddress, CannotScreenshot, JobTaken) as error:
             raise CommandRefused(str(error)) from error
-        except (PortalUnavailable, SessionExpired, OutcomeUnknown, RecordUnavailable, AskFailed) as error:
+        except (PortalUnavailable, SessionExpired, OutcomeUnknown, DatabaseOutage, AskFailed) as error:
             raise SessionCommandFailed(str(error)) from error
 
-    async def _do(self, order: SessionCommand, rules: Rules) -> CommandResult:
-        visit = self._visit
-        match order:
+    async def _do(self, command: SessionCommand, rules: Rules) -> CommandResult:
+        portal_session = self._portal_session
+        match command:
             case SignIn(renew=renew):
-                renewed = renew or not visit.signed_in
+                renewed = renew or not portal_session.signed_in
                 if renewed:
-                    await visit.sign_in()
-                return {"login_status": visit.books.login.value, "renewed": renewed}
+                    await portal_session.sign_in()
+                return {"login_status": portal_session.state.login.value, "renewed": renewed}
             case CheckJobs():
                 await self._be_signed_in()
-                look = await visit.look(rules)
+                look = await portal_session.look(rules)
                 return {
                     "cycle": look.cycle,
                     "total_jobs": look.total,
@@ -97,40 +97,40 @@ class CommandExecutor:
                 return await self._decide(ref, Verdict(decision=Decision.REJECT, reason=reason))
             case Navigate(path=path):
                 await self._be_signed_in()
-                return {"page": await visit.portal.navigate(path)}
+                return {"page": await portal_session.portal.navigate(path)}
             case TakeScreenshot(label=label):
                 # As it is: also of the page that keeps us from signing in.
-                png = await visit.portal.screenshot()
+                png = await portal_session.portal.screenshot()
                 keep = SaveScreenshot(session_id=self._session, label=label, png=png)
                 kept = await self._screenshot_store.ask(keep, timeout=KEEP_TIMEOUT)
                 path = f"/api/sessions/{self._session}/screenshots/{kept.name}"
                 return {"name": kept.name, "bytes": kept.size, "path": path}
             case _:
-                assert_never(order)
+                assert_never(command)
 
     async def _decide(self, ref: str, verdict: Verdict) -> CommandResult:
-        clicks, books = self._visit.clicks, self._visit.books
+        executor, state = self._portal_session.executor, self._portal_session.state
         assert verdict.decision is not None
         wanted = _WANTED[verdict.decision]
-        if (ending := clicks.ending(ref) or await self._recorded(ref)) is not None:
+        if (ending := executor.ending(ref) or await self._recorded(ref)) is not None:
             return _result(ref, ending, wanted)
         await self._be_signed_in()
-        job = next((job for job in await self._visit.portal.jobs() if job.ref == ref), None)
+        job = next((job for job in await self._portal_session.portal.jobs() if job.ref == ref), None)
         if job is None:
-            ending = await clicks.settle(ref) if clicks.is_open(ref) else None
+            ending = await executor.settle(ref) if executor.is_open(ref) else None
             if ending is None:
                 raise CommandRefused(f"job {ref} is not on the portal's table")
             return _result(ref, ending, wanted)
-        clicks.order(ref, verdict)
-        ending = await clicks.see_through(job, verdict)
+        executor.command(ref, verdict)
+        ending = await executor.see_through(job, verdict)
         if ending is not None:
-            look = CheckResult(self._visit.cycle, total=1, number=1)
+            look = CheckResult(self._portal_session.cycle, total=1, number=1)
             look.count(ending)
-            books.teller.processed(job, ending, look)
+            state.publisher.processed(job, ending, look)
             return _result(ref, ending, wanted)
         if (ending := await self._recorded(ref)) is not None:
             return _result(ref, ending, wanted)
-        if not clicks.is_open(ref):
+        if not executor.is_open(ref):
             raise CommandRefused(f"job {ref} is another session's, or the record cannot hold it")
         raise SessionCommandFailed(
             f"the portal has not confirmed job {ref} yet; it is tried again at the next look"
@@ -138,14 +138,14 @@ class CommandExecutor:
 
     async def _recorded(self, ref: str) -> JobResult | None:
         """How the job ended, whoever saw to it; None where it has not."""
-        job = await self._visit.intents.recorded(ref)
-        if job is None or job.settled is None:
+        job = await self._portal_session.intents.recorded(ref)
+        if job is None or job.outcome_source is None:
             return None
-        return JobResult(status=job.status, settled=job.settled, reason=job.rejection_reason)
+        return JobResult(status=job.status, outcome_source=job.outcome_source, reason=job.rejection_reason)
 
     async def _be_signed_in(self) -> None:
-        if not self._visit.signed_in:
-            await self._visit.sign_in()
+        if not self._portal_session.signed_in:
+            await self._portal_session.sign_in()
 
 
 def _result(ref: str, ending: JobResult, wanted: JobStatus) -> CommandResult:
@@ -155,6 +155,6 @@ def _result(ref: str, ending: JobResult, wanted: JobStatus) -> CommandResult:
     return {
         "job_ref": ref,
         "status": ending.status.value,
-        "settled": ending.settled.value,
+        "settled": ending.outcome_source.value,
         "reason": ending.reason,
     }

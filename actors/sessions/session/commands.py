@@ -28,7 +28,7 @@ class CheckJobs(Request[CommandResult]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptJob(Request[CommandResult]):
-    """Accept a job, whatever the rules say. Result: ``job_ref``, ``status``, ``settled``, ``reason``.
+    """Accept a job, whatever the rules say. Result: ``job_ref``, ``status``, ``outcome_source``, ``reason``.
 
     A job that has its outcome already keeps it, and that is the result. Refused
     with :class:`CommandRefused` where the job is not to be had.

@@ -8,11 +8,10 @@ from typing import Final
 
 import trio
 
-from ...database.messages import Claim
+from ...database.jobs.messages import Claim
 from ...database.rows import Decision, JobStatus, OutcomeSource
 from ...portals.errors import JobTaken, OutcomeUnknown, SessionExpired
-from ...portals.job import Job
-from ...portals.portal import Outcome, Portal
+from ...portals.portal import Job, JobOutcome, Portal
 from .check_result import JobResult
 from .intents import Intents, OpenJob
 from .rules import Rules, Verdict, decide
@@ -27,14 +26,14 @@ MOST_DONE: Final = 10_000
 """Refs that are remembered as done, so that the record is not asked about them at each look."""
 
 ENDINGS: Final = {
-    Outcome.ACCEPTED: JobResult(status=JobStatus.ACCEPTED, settled=OutcomeSource.PORTAL),
-    Outcome.REJECTED: JobResult(status=JobStatus.REJECTED, settled=OutcomeSource.PORTAL),
-    Outcome.TAKEN: JobResult(
-        status=JobStatus.FAILED, settled=OutcomeSource.PORTAL, reason="taken by somebody else"
+    JobOutcome.ACCEPTED: JobResult(status=JobStatus.ACCEPTED, outcome_source=OutcomeSource.PORTAL),
+    JobOutcome.REJECTED: JobResult(status=JobStatus.REJECTED, outcome_source=OutcomeSource.PORTAL),
+    JobOutcome.TAKEN: JobResult(
+        status=JobStatus.FAILED, outcome_source=OutcomeSource.PORTAL, reason="taken by somebody else"
     ),
-    Outcome.UNKNOWN: JobResult(
+    JobOutcome.UNKNOWN: JobResult(
         status=JobStatus.FAILED,
-        settled=OutcomeSource.PORTAL,
+        outcome_source=OutcomeSource.PORTAL,
         reason="the portal does not know the job any more",
     ),
 }
@@ -51,13 +50,13 @@ class DecisionExecutor:
     def __init__(
         self,
         portal: Portal,
-        books: SessionState,
+        state: SessionState,
         intents: Intents,
         open_jobs: dict[str, OpenJob],
         sign_in: Callable[[], Awaitable[None]],
     ) -> None:
         self._portal = portal
-        self._books = books
+        self._state = state
         self._intents = intents
         self._open = open_jobs
         self._sign_in = sign_in
@@ -72,7 +71,7 @@ class DecisionExecutor:
         self._deadline = trio.current_time() + seconds
         self._click.deadline = min(self._click.deadline, self._deadline)
 
-    def order(self, ref: str, verdict: Verdict) -> None:
+    def command(self, ref: str, verdict: Verdict) -> None:
         """Somebody decided instead of the rules; that stands until the job has its outcome."""
         self._ordered[ref] = verdict
 
@@ -95,7 +94,7 @@ class DecisionExecutor:
         """Claim a job and click.
 
         Raises:
-            RecordAway: it may be claimed or not; nothing was clicked.
+            DatabaseOutage: it may be claimed or not; nothing was clicked.
         """
         if verdict.decision is None:
             return None
@@ -113,24 +112,26 @@ class DecisionExecutor:
             try:
                 if verdict.decision is Decision.ACCEPT:
                     await self._portal.accept(job.ref)
-                    ending = JobResult(status=JobStatus.ACCEPTED, settled=OutcomeSource.ANSWER)
+                    ending = JobResult(status=JobStatus.ACCEPTED, outcome_source=OutcomeSource.ANSWER)
                 else:
                     reason = verdict.reason or ""
                     await self._portal.reject(job.ref, reason)
-                    ending = JobResult(status=JobStatus.REJECTED, settled=OutcomeSource.ANSWER, reason=reason)
+                    ending = JobResult(
+                        status=JobStatus.REJECTED, outcome_source=OutcomeSource.ANSWER, reason=reason
+                    )
             except (JobTaken, OutcomeUnknown) as error:
-                self._books.teller.uncertain(job.ref, error)
+                self._state.publisher.uncertain(job.ref, error)
                 return await self._settle(job.ref, looks=SETTLE_LOOKS)
             await self._end(job.ref, ending)
             return ending
-        self._books.teller.uncertain(job.ref, OutcomeUnknown(job.ref, "it was cut off"))
+        self._state.publisher.uncertain(job.ref, OutcomeUnknown(job.ref, "it was cut off"))
         return None
 
     async def settle_missing(self, visible: Container[str]) -> None:
         """Find out what became of open jobs that are not on the table any more.
 
         Raises:
-            RecordAway: of one it is not known whether it is ours.
+            DatabaseOutage: of one it is not known whether it is ours.
         """
         for ref in [ref for ref in self._open if ref not in visible]:
             await self.settle(ref)
@@ -162,7 +163,7 @@ class DecisionExecutor:
                 return ending
         return None
 
-    async def _outcome(self, ref: str) -> Outcome:
+    async def _outcome(self, ref: str) -> JobOutcome:
         try:
             return await self._portal.outcome(ref)
         except SessionExpired:
@@ -170,7 +171,7 @@ class DecisionExecutor:
             return await self._portal.outcome(ref)
 
     async def _end(self, ref: str, ending: JobResult) -> None:
-        await self._books.record_ending(ref, ending)
+        await self._state.record_ending(ref, ending)
         self._forget(ref, ending)
 
     def _forget(self, ref: str, ending: JobResult | None) -> None:

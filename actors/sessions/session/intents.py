@@ -8,12 +8,11 @@ from typing import Final
 
 from runtime import AskFailed, MailboxFull
 
+from ...database.errors import DatabaseOutage, WriteRefused
+from ...database.jobs.messages import Claim, JobQuery, OpenIntentsQuery, RecordIntent
 from ...database.journal.messages import FlushJournal
-from ...database.messages import Claim, OpenIntentsQuery, RecordIntent
-from ...database.refusals import RecordUnavailable, WriteRefused
 from ...database.rows import Decision, JobRow
-from ...database.sessions.messages import JobQuery
-from ...portals.job import Job
+from ...portals.portal import Job
 from ..database_actors import DatabaseActors, ask_until_answered
 from .claim_cache import ClaimCache
 from .dates import parse_date, parse_moment, parse_time
@@ -40,49 +39,49 @@ class Intents:
     """
 
     def __init__(
-        self, books: SessionState, owner: str | None, desks: DatabaseActors, claims: ClaimCache
+        self, state: SessionState, owner: str | None, database: DatabaseActors, claims: ClaimCache
     ) -> None:
-        self._books = books
+        self._state = state
         self._owner = owner
-        self._desks = desks
+        self._database = database
         self._claims = claims
 
     async def unsettled(self) -> dict[str, OpenJob]:
         """What was decided, here or by a session that is gone, and has no outcome yet."""
         # What an earlier life clicked may be in the journal only, and would be taken for open.
-        await ask_until_answered(self._desks.journal, FlushJournal(), self._books.trouble)
-        row = self._books.row
+        await ask_until_answered(self._database.journal, FlushJournal(), self._state.trouble)
+        row = self._state.row
         query = OpenIntentsQuery(session_id=row.id, portal=row.portal)
-        jobs = await ask_until_answered(self._desks.reader, query, self._books.trouble)
+        jobs = await ask_until_answered(self._database.reader, query, self._state.trouble)
         return {job.job_ref: OpenJob(intent=self._again(job), ours=job.session_id == row.id) for job in jobs}
 
     async def recorded(self, ref: str) -> JobRow | None:
         """What is on record of a job.
 
         Raises:
-            RecordAway: the record did not answer, so that nothing is known of it.
+            DatabaseOutage: the record did not answer, so that nothing is known of it.
         """
         try:
-            query = JobQuery(portal=self._books.row.portal, job_ref=ref)
-            return await self._desks.reader.ask(query, timeout=CLAIM_TIMEOUT)
+            query = JobQuery(portal=self._state.row.portal, job_ref=ref)
+            return await self._database.reader.ask(query, timeout=CLAIM_TIMEOUT)
         except AskFailed as error:
-            raise RecordUnavailable(f"the record cannot be read: {error}") from error
+            raise DatabaseOutage(f"the record cannot be read: {error}") from error
 
     async def claim(self, intent: RecordIntent) -> Claim | None:
         """Record what will be clicked; None where the record cannot hold what the portal shows.
 
         Raises:
-            RecordAway: it may be on record or not; do not click, and decide again at the next look.
+            DatabaseOutage: it may be on record or not; do not click, and decide again at the next look.
         """
         if self._claims.is_anothers(intent.portal, intent.job_ref, intent.session_id):
-            return Claim.ANOTHERS
+            return Claim.TAKEN
         try:
-            claim = await self._desks.writer.ask(intent, timeout=CLAIM_TIMEOUT)
+            claim = await self._database.writer.ask(intent, timeout=CLAIM_TIMEOUT)
         except WriteRefused as refusal:
-            self._books.teller.unrecordable(intent.job_ref, str(refusal))
+            self._state.publisher.unrecordable(intent.job_ref, str(refusal))
             return None
         except (AskFailed, MailboxFull) as error:
-            raise RecordUnavailable(f"nothing is clicked that cannot be recorded first: {error}") from error
+            raise DatabaseOutage(f"nothing is clicked that cannot be recorded first: {error}") from error
         if claim is Claim.OURS:
             self._claims.note(intent.portal, intent.job_ref, intent.session_id)
         return claim
@@ -90,8 +89,8 @@ class Intents:
     def of(self, job: Job, decision: Decision, reason: str | None) -> RecordIntent:
         """What to claim for a row of the portal's table."""
         return RecordIntent(
-            session_id=self._books.row.id,
-            portal=self._books.row.portal,
+            session_id=self._state.row.id,
+            portal=self._state.row.portal,
             job_ref=job.ref,
             language=job.language,
             appointment_date=parse_date(job.appt_date),
@@ -107,7 +106,7 @@ class Intents:
 
     def _again(self, job: JobRow) -> RecordIntent:
         return RecordIntent(
-            session_id=self._books.row.id,
+            session_id=self._state.row.id,
             portal=job.portal,
             job_ref=job.job_ref,
             language=job.language,

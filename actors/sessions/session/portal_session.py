@@ -18,19 +18,19 @@ class PortalSession:
     """One opened portal, and what was done there. For one task at a time."""
 
     def __init__(
-        self, portal: Portal, books: SessionState, intents: Intents, open_jobs: dict[str, OpenJob]
+        self, portal: Portal, state: SessionState, intents: Intents, open_jobs: dict[str, OpenJob]
     ) -> None:
         self.portal = portal
-        self.books = books
+        self.state = state
         self.intents = intents
-        self.clicks = DecisionExecutor(portal, books, intents, open_jobs, self.sign_in)
+        self.executor = DecisionExecutor(portal, state, intents, open_jobs, self.sign_in)
         self.cycle = 0
         self._skipped = 0
         self._seen: AbstractSet[str] = frozenset()
 
     @property
     def signed_in(self) -> bool:
-        return self.books.login is LoginStatus.SUCCESS
+        return self.state.login is LoginStatus.SUCCESS
 
     async def sign_in(self) -> None:
         """Sign in, and keep that on record.
@@ -38,35 +38,35 @@ class PortalSession:
         Raises:
             LoginRefused, and whatever else the portal does.
         """
-        await self.books.show(login=LoginStatus.ATTEMPTING)
+        await self.state.show(login=LoginStatus.ATTEMPTING)
         try:
             await self.portal.login()
         except LoginRefused as error:
             fact = new_fact("login_failed", message=str(error))
-            await self.books.show(login=LoginStatus.FAILED, fact=fact)
+            await self.state.show(login=LoginStatus.FAILED, fact=fact)
             raise
-        await self.books.show(login=LoginStatus.SUCCESS, fact=new_fact("login_success"))
+        await self.state.show(login=LoginStatus.SUCCESS, fact=new_fact("login_success"))
 
     def signed_out(self) -> None:
         """The portal does not know us any more."""
-        self.books.login = LoginStatus.NOT_STARTED
+        self.state.login = LoginStatus.NOT_STARTED
 
     async def look(self, rules: Rules) -> CheckResult:
         """One cycle: read the table, settle what is open, decide and click."""
         self.cycle += 1
-        self.books.teller.looking(self.cycle)
+        self.state.publisher.looking(self.cycle)
         jobs = await self.portal.jobs()
-        await self.books.show(looked=True)
+        await self.state.show(looked=True)
         look = CheckResult(self.cycle, total=len(jobs))
         self._seen = {job.ref for job in jobs}
-        await self.clicks.settle_missing(self._seen)
+        await self.executor.settle_missing(self._seen)
         for look.number, job in enumerate(jobs, 1):
-            ending = await self.clicks.decide(job, rules, accepted=look.accepted)
+            ending = await self.executor.decide(job, rules, accepted=look.accepted)
             look.count(ending)
             if ending is not None:
-                self.books.teller.processed(job, ending, look)
+                self.state.publisher.processed(job, ending, look)
         self._skipped += look.skipped
-        self.books.teller.completed(look, self.books.row, skipped=self._skipped)
+        self.state.publisher.completed(look, self.state.row, skipped=self._skipped)
         return look
 
     async def glance(self) -> bool:

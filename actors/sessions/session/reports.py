@@ -12,7 +12,8 @@ import trio
 
 from runtime import Address, AskFailed, Refusal
 
-from ...database.messages import JobsQuery, Query
+from ...database.jobs.messages import JobsQuery
+from ...database.messages import Query
 from ...database.rows import JobRow, JobStatus, SessionRow
 from ..events import RejectedReported, ResultsReported
 from .rules import Rules
@@ -33,8 +34,8 @@ class Reports:
     new period; a report that fell due while the session did not run is not made up for.
     """
 
-    def __init__(self, books: SessionState, reader: Address[Query]) -> None:
-        self._books = books
+    def __init__(self, state: SessionState, reader: Address[Query]) -> None:
+        self._state = state
         self._reader = reader
         self._rules: Rules | None = None
         self._changed = trio.Event()
@@ -47,7 +48,7 @@ class Reports:
 
     async def run(self) -> None:
         """Report for ever."""
-        before, since = self._books.row, trio.current_time()
+        before, since = self._state.row, trio.current_time()
         while True:
             self._changed = trio.Event()
             rules, now = self._rules, datetime.now(UTC)
@@ -60,12 +61,12 @@ class Reports:
                 continue
             if trio.current_time() >= since + results:
                 self._report_results(before, seconds=trio.current_time() - since)
-                before, since = self._books.row, trio.current_time()
+                before, since = self._state.row, trio.current_time()
             if due is not None and rejected is not None and datetime.now(UTC) >= due:
                 await self._report_rejected(due - timedelta(seconds=rejected), due)
 
     def _report_results(self, before: SessionRow, *, seconds: float) -> None:
-        row = self._books.row
+        row = self._state.row
         report = ResultsReported(
             session_id=row.id,
             timestamp=datetime.now(UTC),
@@ -77,27 +78,27 @@ class Reports:
             total_accepted=row.total_accepted,
             total_rejected=row.total_rejected,
         )
-        self._books.teller.publish(report)
+        self._state.publisher.publish(report)
         if report.accepted or report.rejected:
-            self._books.teller.note(
+            self._state.publisher.note(
                 f"results of {report.seconds:.0f} s: {report.checks} checks, {report.accepted} accepted,"
                 f" {report.rejected} rejected; in all {report.total_checks}, {report.total_accepted},"
                 f" {report.total_rejected}"
             )
 
     async def _report_rejected(self, start: datetime, end: datetime) -> None:
-        row = self._books.row
+        row = self._state.row
         query = JobsQuery(session_id=row.id, status=JobStatus.REJECTED, since=start, limit=MOST_JOBS)
         try:
             jobs = await self._reader.ask(query, timeout=ASK_TIMEOUT)
         except (AskFailed, Refusal) as error:
-            self._books.teller.note(f"no report of rejected jobs: {error}", level="warning")
+            self._state.publisher.note(f"no report of rejected jobs: {error}", level="warning")
             return
         report = rejected_report(row, [job for job in jobs if job.created_at < end], start, end)
-        self._books.teller.publish(report)
+        self._state.publisher.publish(report)
         listed = "; ".join(f"{count} x {reason}" for reason, count in report.reasons.items())
         since = f"since {start:%Y-%m-%d %H:%M:%S} UTC"
-        self._books.teller.note(f"{report.rejected} jobs rejected {since}{': ' if listed else ''}{listed}")
+        self._state.publisher.note(f"{report.rejected} jobs rejected {since}{': ' if listed else ''}{listed}")
 
 
 def next_boundary(start: datetime, interval: float, now: datetime) -> datetime:

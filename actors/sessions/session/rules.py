@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...database.rows import ConfigurationRow, Decision
-from ...portals.job import Job
+from ...portals.portal import Job
 
 REQUIRED: Final = ("ref", "submitted", "appt_date", "appt_time", "duration", "language", "status")
 """Fields without which a job cannot be judged, named as the portal definition names them."""

@@ -7,8 +7,8 @@ import trio
 from runtime import Address, AskFailed, Refusal
 
 from ...database.configurations.messages import ConfigurationQuery
+from ...database.errors import NoSuchConfiguration
 from ...database.messages import Query
-from ...database.refusals import NoSuchConfiguration
 from ..database_actors import ASK_TIMEOUT, INSIST_PAUSE
 from .rules import Rules
 from .session_state import SessionState
@@ -17,8 +17,8 @@ from .session_state import SessionState
 class RulesLoader:
     """Reads the configuration that a session works by."""
 
-    def __init__(self, books: SessionState, reader: Address[Query]) -> None:
-        self._books = books
+    def __init__(self, state: SessionState, reader: Address[Query]) -> None:
+        self._state = state
         self._reader = reader
 
     async def read(self, kept: Rules | None) -> Rules:
@@ -28,18 +28,18 @@ class RulesLoader:
                 return await self._configured()
             except (AskFailed, Refusal) as error:
                 if kept is not None:
-                    self._books.teller.rules_kept(str(error))
+                    self._state.publisher.rules_kept(str(error))
                     return kept
-                self._books.trouble(error)
+                self._state.trouble(error)
                 await trio.sleep(INSIST_PAUSE)
 
     async def _configured(self) -> Rules:
-        own = self._books.row.config_id
+        own = self._state.row.config_id
         try:
             query = ConfigurationQuery(config_id=own)
             return Rules.of(await self._reader.ask(query, timeout=ASK_TIMEOUT))
         except NoSuchConfiguration:
             if own is None:
                 raise
-            self._books.lose_configuration()
+            self._state.lose_configuration()
             return Rules.of(await self._reader.ask(ConfigurationQuery(), timeout=ASK_TIMEOUT))

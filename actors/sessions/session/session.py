@@ -19,8 +19,8 @@ import trio
 
 from runtime import Actor, Address, Bus, Deferred, Exit
 
+from ...database.errors import DatabaseOutage
 from ...database.events import ConfigurationChanged, ConfigurationRefreshRequested
-from ...database.refusals import RecordUnavailable
 from ...database.rows import SessionRow
 from ...portals.errors import (
     LoginRefused,
@@ -57,7 +57,7 @@ PARKED: Final = 30.0
 """Seconds until the next try where only a person can help: wrong credentials, a changed page."""
 LONGEST_REST: Final = 60.0
 """Seconds until a portal that is to be left alone is asked whether that still holds."""
-MOST_ORDERS: Final = 100
+MAX_COMMANDS: Final = 100
 """Orders that wait at once."""
 
 
@@ -68,7 +68,7 @@ class SessionContext:
     row: SessionRow
     engine: str
     open_portal: Callable[[], AbstractAsyncContextManager[Portal]]
-    desks: DatabaseActors
+    database: DatabaseActors
     screenshot_store: Address[ScreenshotMessage]
     bus: Bus
     """Where changes of the configuration are heard of."""
@@ -76,7 +76,7 @@ class SessionContext:
     """The instance that has the session."""
     claims: ClaimCache = field(default_factory=ClaimCache)
     """What is known of all claims in this house."""
-    turnstile: CheckThrottle = field(default_factory=CheckThrottle)
+    throttle: CheckThrottle = field(default_factory=CheckThrottle)
     """What all looks of this house go through."""
 
 
@@ -84,34 +84,34 @@ class SessionContext:
 class Pending:
     """An order that waits for its turn."""
 
-    order: SessionCommand
+    command: SessionCommand
     deferred: Deferred[object]
 
 
 class Session(Actor[SessionCommand]):
     """Works one session until it is stopped, and carries out orders between its looks."""
 
-    absences = (PortalUnavailable,)
+    dependency_errors = (PortalUnavailable,)
 
     def __init__(self, assignment: SessionContext) -> None:
         self._assignment = assignment
-        self._orders: deque[Pending] = deque()
+        self._commands: deque[Pending] = deque()
         self._stale = False
         """Whether the rules have to be read anew."""
         self._bell = trio.Event()
         self._rules_at = -math.inf
-        self._clicks: DecisionExecutor | None = None
+        self._executor: DecisionExecutor | None = None
 
     async def started(self) -> None:
         given, nursery = self._assignment, self.context.nursery
-        logbook = SessionLog(given.row.id, given.desks.writer)
-        teller = SessionPublisher(given.row, given.engine, self.context, logbook)
-        self._books = SessionState(given.row, given.owner, given.desks, teller)
-        self._intents = Intents(self._books, given.owner, given.desks, given.claims)
-        self._rule_source = RulesLoader(self._books, given.desks.reader)
-        self._reports = Reports(self._books, given.desks.reader)
+        session_log = SessionLog(given.row.id, given.database.writer)
+        publisher = SessionPublisher(given.row, given.engine, self.context, session_log)
+        self._state = SessionState(given.row, given.owner, given.database, publisher)
+        self._intents = Intents(self._state, given.owner, given.database, given.claims)
+        self._rule_source = RulesLoader(self._state, given.database.reader)
+        self._reports = Reports(self._state, given.database.reader)
         await nursery.start(self._follow_configuration)
-        nursery.start_soon(logbook.write_forever)
+        nursery.start_soon(session_log.write_forever)
         nursery.start_soon(self._work)
         nursery.start_soon(self._limit_clicks_at_stop)
 
@@ -119,55 +119,60 @@ class Session(Actor[SessionCommand]):
         self._assignment.claims.forget(self._assignment.row.id)
 
     async def handle(self, message: SessionCommand) -> None:
-        if len(self._orders) >= MOST_ORDERS:
-            raise SessionCommandFailed(f"{MOST_ORDERS} orders wait already")
-        self._orders.append(Pending(order=message, deferred=self.context.defer()))
+        if len(self._commands) >= MAX_COMMANDS:
+            raise SessionCommandFailed(f"{MAX_COMMANDS} orders wait already")
+        self._commands.append(Pending(command=message, deferred=self.context.defer()))
         self._bell.set()
 
     # The work
 
     async def _work(self) -> None:
-        books = self._books
+        state = self._state
         rules = await self._read_rules(None)
         open_jobs = await self._intents.unsettled()
-        await books.begin(new_fact("bot_started", engine=self._assignment.engine))
-        books.teller.note(f"session {books.row.session_name} is at work")
+        await state.begin(new_fact("bot_started", engine=self._assignment.engine))
+        state.publisher.note(f"session {state.row.session_name} is at work")
         self.context.nursery.start_soon(self._reports.run)
         troubles = 0
         async with self._assignment.open_portal() as portal:
-            visit = PortalSession(portal, books, self._intents, open_jobs)
-            errands = CommandExecutor(visit, books.row.id, self._assignment.screenshot_store)
-            self._clicks = visit.clicks
+            portal_session = PortalSession(portal, state, self._intents, open_jobs)
+            executor = CommandExecutor(portal_session, state.row.id, self._assignment.screenshot_store)
+            self._executor = portal_session.executor
             while True:
-                await self._assignment.turnstile.pass_through()
+                await self._assignment.throttle.pass_through()
                 began, pause = trio.current_time(), None
                 rules = await self._fresh_rules(rules)
                 try:
-                    if not visit.signed_in:
-                        await visit.sign_in()
-                    await visit.look(rules)
+                    if not portal_session.signed_in:
+                        await portal_session.sign_in()
+                    await portal_session.look(rules)
                     troubles = 0
                 except SessionExpired:
-                    visit.signed_out()
+                    portal_session.signed_out()
                     pause = 0.0
                 except (PortalClosed, PortalPaused) as error:
-                    books.trouble(error)
+                    state.trouble(error)
                     pause = rest(error)
                 except PortalUnavailable as error:
                     troubles += 1
-                    books.trouble(error)
+                    state.trouble(error)
                     if troubles >= TROUBLES:
                         raise
-                except RecordUnavailable as error:
+                except DatabaseOutage as error:
                     # The rest of the look would fare no better. Looking goes on, since it needs no record.
-                    books.trouble(error)
+                    state.trouble(error)
                 except (LoginRefused, PageChanged) as error:
-                    await books.fail(error)
+                    await state.fail(error)
                     pause = PARKED
-                rules = await self._until_the_next_look(visit, errands, rules, began, pause)
+                rules = await self._until_the_next_look(portal_session, executor, rules, began, pause)
 
     async def _until_the_next_look(
-        self, visit: PortalSession, errands: CommandExecutor, rules: Rules, began: float, pause: float | None
+        self,
+        portal_session: PortalSession,
+        executor: CommandExecutor,
+        rules: Rules,
+        began: float,
+        pause: float | None,
     ) -> Rules:
         """Carry out orders, take new rules, glance at the table; return the rules at the end."""
         glanced = began
@@ -177,31 +182,31 @@ class Session(Actor[SessionCommand]):
             if pause is None and rules.quick_check_interval is not None:
                 quick = glanced + rules.quick_check_interval
             await self._await_news(min(end, quick))
-            if self._orders:
-                await self._serve(errands, self._orders.popleft(), rules)
+            if self._commands:
+                await self._serve(executor, self._commands.popleft(), rules)
             elif self._stale:
                 rules = await self._fresh_rules(rules)
             elif trio.current_time() >= end:
                 return rules
             elif trio.current_time() >= quick:
                 glanced = trio.current_time()
-                if await self._glance(visit):
+                if await self._glance(portal_session):
                     return rules
 
     async def _await_news(self, until: float) -> None:
         # Passes at least one checkpoint: no interval is so short that others get no turn.
         await trio.lowlevel.checkpoint()
         with trio.move_on_at(until):
-            while not self._orders and not self._stale:
+            while not self._commands and not self._stale:
                 self._bell = trio.Event()
                 await self._bell.wait()
 
-    async def _glance(self, visit: PortalSession) -> bool:
+    async def _glance(self, portal_session: PortalSession) -> bool:
         """Read the table alone; True where a look is worth it, or has to see what is wrong."""
         try:
-            return await visit.glance()
+            return await portal_session.glance()
         except SessionExpired:
-            visit.signed_out()
+            portal_session.signed_out()
             return True
         except PageChanged:
             return True
@@ -210,20 +215,20 @@ class Session(Actor[SessionCommand]):
 
     # Orders
 
-    async def _serve(self, errands: CommandExecutor, pending: Pending, rules: Rules) -> None:
+    async def _serve(self, executor: CommandExecutor, pending: Pending, rules: Rules) -> None:
         deferred = pending.deferred
         # One whose asker has given up was answered by its deadline, and is not begun.
         if deferred.done:
             return
         with trio.move_on_at(deferred.deadline):
             try:
-                result = await errands.carry_out(pending.order, rules)
+                result = await executor.carry_out(pending.command, rules)
             except SessionCommandFailed as refusal:
                 deferred.fail(refusal)
-                self._books.teller.note(f"{_name(pending)} was not done: {refusal}", level="warning")
+                self._state.publisher.note(f"{_name(pending)} was not done: {refusal}", level="warning")
             else:
                 deferred.set(result)
-                self._books.teller.note(f"{_name(pending)} was done")
+                self._state.publisher.note(f"{_name(pending)} was done")
 
     # Rules
 
@@ -246,15 +251,15 @@ class Session(Actor[SessionCommand]):
         rules = await self._rule_source.read(kept)
         self._reports.follow(rules)
         if kept is not None and rules != kept:
-            self._books.teller.note("the configuration has changed, and is followed from now on")
+            self._state.publisher.note("the configuration has changed, and is followed from now on")
         return rules
 
     async def _limit_clicks_at_stop(self) -> None:
         try:
             await trio.sleep_forever()
         finally:
-            if self._clicks is not None:
-                self._clicks.limit(CLICK_GRACE)
+            if self._executor is not None:
+                self._executor.limit(CLICK_GRACE)
 
 
 def rest(error: PortalClosed | PortalPaused) -> float:
@@ -267,4 +272,4 @@ def rest(error: PortalClosed | PortalPaused) -> float:
 
 
 def _name(pending: Pending) -> str:
-    return f"order {type(pending.order).__name__}"
+    return f"order {type(pending.command).__name__}"

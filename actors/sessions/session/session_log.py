@@ -11,8 +11,9 @@ import trio
 
 from runtime import Address, AskFailed, MailboxFull
 
-from ...database.messages import RecordLog, Write
-from ...database.refusals import RecordUnavailable, WriteRefused
+from ...database.errors import DatabaseOutage, WriteRefused
+from ...database.messages import Write
+from ...database.sessions.messages import RecordLog
 
 COMPONENT: Final = "session"
 MOST_WAITING: Final = 200
@@ -58,7 +59,7 @@ class SessionLog:
                 line = self._waiting[0]
                 try:
                     await self._writer.ask(line, timeout=ASK_TIMEOUT)
-                except (AskFailed, MailboxFull, RecordUnavailable):
+                except (AskFailed, MailboxFull, DatabaseOutage):
                     await trio.sleep(PAUSE)
                     continue
                 except WriteRefused:

@@ -12,7 +12,7 @@ from runtime import Context
 
 from ...database.journal.messages import SessionEventEntry
 from ...database.rows import SessionRow
-from ...portals.job import Job
+from ...portals.portal import Job
 from ..controller.views import view_of
 from ..events import (
     CheckStarted,
@@ -32,11 +32,11 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("sessions")
 class SessionPublisher:
     """Publishes events on the bus, and writes for people what they would want to read later."""
 
-    def __init__(self, row: SessionRow, engine: str, context: Context, logbook: SessionLog) -> None:
+    def __init__(self, row: SessionRow, engine: str, context: Context, session_log: SessionLog) -> None:
         self._id: UUID = row.id
         self._engine = engine
         self._context = context
-        self._logbook = logbook
+        self._session_log = session_log
         self._log = LOGGER.bind(session=row.session_name)
         self._message: str | None = None
 
@@ -58,7 +58,7 @@ class SessionPublisher:
             return False
         self._message = str(error)
         self._log.warning("session_troubled", reason=self._message)
-        self._logbook.note(self._message, level="warning")
+        self._session_log.note(self._message, level="warning")
         self._context.publish(
             SessionDegraded(session_id=self._id, timestamp=datetime.now(UTC), message=self._message)
         )
@@ -66,7 +66,7 @@ class SessionPublisher:
 
     def note(self, message: str, *, level: str = "info") -> None:
         """Keep a line for people."""
-        self._logbook.note(message, level=level)
+        self._session_log.note(message, level=level)
 
     # Facts and jobs
 
@@ -86,17 +86,17 @@ class SessionPublisher:
     def ended(self, fact: SessionEventEntry, ref: str, ending: JobResult) -> None:
         """A job has its outcome, and that is kept."""
         self.fact(fact)
-        self._log.info(fact.type, ref=ref, reason=ending.reason, settled=ending.settled.value)
+        self._log.info(fact.type, ref=ref, reason=ending.reason, outcome_source=ending.outcome_source.value)
 
     def uncertain(self, ref: str, error: Exception) -> None:
         """An answer was lost, and the portal will be read instead."""
         self._log.info("outcome_uncertain", ref=ref, reason=str(error))
-        self._logbook.note(f"the outcome of job {ref} is read from the portal: {error}", level="warning")
+        self._session_log.note(f"the outcome of job {ref} is read from the portal: {error}", level="warning")
 
     def unrecordable(self, ref: str, reason: str) -> None:
         """The record cannot hold what the portal shows."""
         self._log.warning("job_unrecordable", ref=ref, reason=reason)
-        self._logbook.note(f"job {ref} is left alone: {reason}", level="warning")
+        self._session_log.note(f"job {ref} is left alone: {reason}", level="warning")
 
     def rules_kept(self, reason: str) -> None:
         """The configuration could not be read."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...database.journal.messages import (
     AppendEvent,
-    EntryWrite,
+    JournalEntry,
     RecordOutcome,
     RecordSession,
     SessionEventEntry,
@@ -34,21 +34,21 @@ class SessionState:
     """
 
     def __init__(
-        self, row: SessionRow, owner: str | None, desks: DatabaseActors, teller: SessionPublisher
+        self, row: SessionRow, owner: str | None, database: DatabaseActors, publisher: SessionPublisher
     ) -> None:
         self.row = row
         self.status = SessionStatus.STARTING
         self.login = LoginStatus.NOT_STARTED
-        self.teller = teller
+        self.publisher = publisher
         self._owner = owner
-        self._desks = desks
+        self._database = database
 
     async def begin(self, fact: SessionEventEntry) -> None:
         """Record that the session runs, and take its counters from the record."""
         self.status = step(self.status, SessionStatus.RUNNING)
-        recorded = await ask_until_answered(self._desks.writer, self._state(0, fact), self.trouble)
+        recorded = await ask_until_answered(self._database.writer, self._state(0, fact), self.trouble)
         self.row = replace(recorded, config_id=self.row.config_id)
-        self.teller.fact(fact)
+        self.publisher.fact(fact)
         self._show_view()
 
     async def show(
@@ -59,7 +59,7 @@ class SessionState:
             self.login = login_step(self.login, login)
         if looked:
             self.status = step(self.status, SessionStatus.RUNNING)
-            self.teller.well()
+            self.publisher.well()
         state = self._state(looked, fact)
         await self._keep(state)
         self.row = replace(
@@ -70,7 +70,7 @@ class SessionState:
             end_time=None,
             updated_at=max(self.row.updated_at, state.at),
         )
-        self.teller.fact(fact)
+        self.publisher.fact(fact)
         self._show_view()
 
     def lose_configuration(self) -> None:
@@ -80,26 +80,31 @@ class SessionState:
     async def fail(self, error: Exception) -> None:
         """Keep that only a person can help, and with what."""
         was, self.status = self.status, step(self.status, SessionStatus.FAILED)
-        news = self.teller.trouble(error)
+        news = self.publisher.trouble(error)
         if news or was is not self.status:
             await self.show(fact=new_fact("bot_error", message=str(error)))
 
     def trouble(self, error: Exception) -> None:
         """Say what keeps the session from its work, for now."""
-        if self.teller.trouble(error):
+        if self.publisher.trouble(error):
             self._show_view()
 
     async def record_ending(self, ref: str, ending: JobResult) -> None:
         """Keep how a job of ours ended, with its event and the session's totals."""
-        fact = new_fact(FACTS[ending.status], job_ref=ref, reason=ending.reason, settled=ending.settled.value)
+        fact = new_fact(
+            FACTS[ending.status],
+            job_ref=ref,
+            reason=ending.reason,
+            outcome_source=ending.outcome_source.value,
+        )
         outcome = RecordOutcome(
             session_id=self.row.id,
             portal=self.row.portal,
             job_ref=ref,
             status=ending.status,
-            settled=ending.settled,
+            outcome_source=ending.outcome_source,
             reason=ending.reason,
-            facts=(fact,),
+            events=(fact,),
         )
         await self._keep(outcome)
         self.row = replace(
@@ -108,7 +113,7 @@ class SessionState:
             total_rejected=self.row.total_rejected + (ending.status is JobStatus.REJECTED),
             updated_at=max(self.row.updated_at, outcome.at),
         )
-        self.teller.ended(fact, ref, ending)
+        self.publisher.ended(fact, ref, ending)
         self._show_view()
 
     def _state(self, looks: int, fact: SessionEventEntry | None) -> RecordSession:
@@ -117,15 +122,15 @@ class SessionState:
             status=self.status,
             login_status=self.login,
             total_checks=self.row.total_checks + looks,
-            facts=() if fact is None else (fact,),
+            events=() if fact is None else (fact,),
             owner=self._owner,
         )
 
     def _show_view(self) -> None:
-        self.teller.view(self.row, self.status, self.login)
+        self.publisher.view(self.row, self.status, self.login)
 
-    async def _keep(self, fact: EntryWrite) -> None:
-        await ask_until_answered(self._desks.journal, AppendEvent(fact=fact), self.trouble)
+    async def _keep(self, fact: JournalEntry) -> None:
+        await ask_until_answered(self._database.journal, AppendEvent(entry=fact), self.trouble)
 
 
 def new_fact(kind: str, **data: object) -> SessionEventEntry:

@@ -1,4 +1,4 @@
-"""A record with sessions and jobs of any age in it."""
+"""Adds sessions and jobs of any age to a database."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from uuid import UUID, uuid4
 from actors.database.connections.connection import Connection, ConnectionFactory
 from actors.database.migrations.migrate import load_migrations, migrate
 
-from ..database.records import settings
+from ..database.harness import settings
 
 
 @contextmanager
-def record(dsn: str) -> Generator[Connection, None, None]:
-    """A connection to tables that are up to date."""
-    # A hundred thousand jobs take their time where the machine has more to do.
-    with ConnectionFactory(settings(statement_timeout=300.0), dsn, "test").connect() as link:
-        migrate(link, load_migrations())
-        yield link
+def open_connection(dsn: str) -> Generator[Connection, None, None]:
+    """A connection to a database whose migrations are applied."""
+    # A hundred thousand jobs take a while on a busy machine.
+    with ConnectionFactory(settings(statement_timeout=300.0), dsn, "test").connect() as connection:
+        migrate(connection, load_migrations())
+        yield connection
 
 
 def add_session(
-    link: Connection, start: datetime, end: datetime | None = None, *, updated: datetime | None = None
+    connection: Connection, start: datetime, end: datetime | None = None, *, updated: datetime | None = None
 ) -> UUID:
     session = uuid4()
-    link.execute(
+    connection.execute(
         "insert into bot_sessions (id, session_name, desired, status, start_time, end_time, updated_at)"
         " values (%(id)s, 'one', %(desired)s, %(status)s, %(start)s, %(end)s, %(updated)s)",
         {
@@ -42,7 +42,7 @@ def add_session(
 
 
 def add_jobs(
-    link: Connection,
+    connection: Connection,
     session: UUID,
     at: datetime,
     *,
@@ -51,11 +51,12 @@ def add_jobs(
     status: str = "accepted",
     apart: float = 0.0,
 ) -> None:
-    """So many jobs decided at that time, or each so many seconds before the last; the session counts them."""
-    link.execute(
+    """Add jobs decided at that time, or each some seconds before the last; the session counts them."""
+    connection.execute(
         """
         insert into job_records (
-            session_id, portal, job_ref, language, duration, status, job_type, decision, settled, created_at
+            session_id, portal, job_ref, language, duration, status, job_type, decision, outcome_source,
+            created_at
         )
         select %(session)s, 'practice', gen_random_uuid()::text, %(language)s, '60 min',
             %(status)s::text, 'Telephone', 'accept',
@@ -72,7 +73,7 @@ def add_jobs(
             "count": count,
         },
     )
-    link.execute(
+    connection.execute(
         """
         update bot_sessions
         set total_accepted = total_accepted + case when %(status)s = 'accepted' then %(count)s else 0 end,

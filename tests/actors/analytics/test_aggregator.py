@@ -15,15 +15,15 @@ from actors.settings import AnalyticsSettings
 from runtime import Address, Bus, ChildFailed, Subscription, System
 from runtime.testing import next_event, run_actor
 
-from ..database.records import settings
-from .jobs import add_jobs, add_session, record
+from ..database.harness import settings
+from .jobs import add_jobs, add_session, open_connection
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class WallClock:
-    """Shows what the test sets."""
+    """A clock that the test sets."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -34,11 +34,11 @@ class WallClock:
 
 @asynccontextmanager
 async def aggregator(
-    dsn: str, clock: WallClock, bus: Bus | None = None, *, every: float = 0.02
+    dsn: str, clock: WallClock, bus: Bus | None = None, *, interval: float = 0.02
 ) -> AsyncGenerator[System, None]:
     async with run_actor(
         lambda: Aggregator(
-            AnalyticsSettings(every_seconds=every), settings(), dsn, keep=timedelta(days=7), clock=clock
+            AnalyticsSettings(interval_seconds=interval), settings(), dsn, keep=timedelta(days=7), clock=clock
         ),
         Address[Never]("aggregator"),
         bus=bus,
@@ -46,41 +46,44 @@ async def aggregator(
         yield system
 
 
-async def heard(events: Subscription) -> tuple[datetime, bool]:
+async def next_update(events: Subscription) -> tuple[datetime, bool]:
     with trio.fail_after(10):
         event = await next_event(events, AnalyticsUpdated)
     return event.period_start, event.is_final
 
 
-async def test_the_present_period_is_counted_until_it_is_over(database: str) -> None:
-    """Each change is told once, the last one as final."""
+async def test_the_current_period_is_counted_until_it_is_over(database: str) -> None:
+    """Each change is published once, the last one as final."""
     clock, bus = WallClock(NOON + HOUR), Bus()
-    with record(database) as link, bus.subscribe(AnalyticsUpdated) as events:
-        session = add_session(link, NOON)
-        add_jobs(link, session, NOON + MINUTE)
+    with open_connection(database) as connection, bus.subscribe(AnalyticsUpdated) as events:
+        session = add_session(connection, NOON)
+        add_jobs(connection, session, NOON + MINUTE)
         async with aggregator(database, clock, bus):
-            assert await heard(events) == (NOON, False)
-            add_jobs(link, session, NOON + 30 * MINUTE)
-            assert await heard(events) == (NOON, False)
+            assert await next_update(events) == (NOON, False)
+            add_jobs(connection, session, NOON + 30 * MINUTE)
+            assert await next_update(events) == (NOON, False)
             clock.now = NOON + 4 * HOUR + MINUTE
-            assert {await heard(events), await heard(events)} == {(NOON, True), (NOON + 4 * HOUR, False)}
+            assert {await next_update(events), await next_update(events)} == {
+                (NOON, True),
+                (NOON + 4 * HOUR, False),
+            }
             await trio.sleep(0.1)
-        rest = len(link.execute("select from analytics_periods").fetchall())
+        rest = len(connection.execute("select from analytics_periods").fetchall())
     assert rest == 2
 
 
-async def test_what_was_missed_is_made_up_for(database: str) -> None:
-    """From the first session or job on, and after each absence; what was final stays as it was."""
+async def test_missed_periods_are_counted_later(database: str) -> None:
+    """From the first session or job on, and after each downtime; final periods do not change."""
     clock = WallClock(NOON - 2 * DAY)
-    with record(database) as link:
-        session = add_session(link, NOON - 3 * DAY)
-        add_jobs(link, session, NOON - 3 * DAY, count=5)
-        await until_counted(database, clock, link, periods=7)
-        link.execute("delete from job_records")
-        add_jobs(link, session, NOON - DAY, count=2)
+    with open_connection(database) as connection:
+        session = add_session(connection, NOON - 3 * DAY)
+        add_jobs(connection, session, NOON - 3 * DAY, count=5)
+        await until_counted(database, clock, connection, periods=7)
+        connection.execute("delete from job_records")
+        add_jobs(connection, session, NOON - DAY, count=2)
         clock.now = NOON
-        await until_counted(database, clock, link, periods=19)
-        rows = link.execute(
+        await until_counted(database, clock, connection, periods=19)
+        rows = connection.execute(
             "select period_start, jobs_accepted from analytics_periods"
             " where jobs_accepted > 0 order by period_start"
         ).fetchall()
@@ -88,7 +91,7 @@ async def test_what_was_missed_is_made_up_for(database: str) -> None:
             (NOON - 3 * DAY, 5),
             (NOON - DAY, 2),
         ]
-        (gaps,) = link.execute(
+        (gaps,) = connection.execute(
             "select count(*) as n from ("
             "select period_start - lag(period_end) over (order by period_start) as gap from analytics_periods"
             ") as apart where gap <> interval '0'"
@@ -96,53 +99,53 @@ async def test_what_was_missed_is_made_up_for(database: str) -> None:
         assert gaps["n"] == 0
 
 
-async def test_two_analysts_count_as_one(database: str) -> None:
-    """Each change is told by the one who made it."""
+async def test_two_aggregators_count_once(database: str) -> None:
+    """The one that makes a change publishes it."""
     clock, bus = WallClock(NOON + MINUTE), Bus()
-    with record(database) as link, bus.subscribe(AnalyticsUpdated) as events:
-        add_session(link, NOON - DAY, NOON - DAY)
+    with open_connection(database) as connection, bus.subscribe(AnalyticsUpdated) as events:
+        add_session(connection, NOON - DAY, NOON - DAY)
         async with aggregator(database, clock, bus), aggregator(database, clock, bus):
-            told = [await heard(events) for _ in range(7)]
+            updates = [await next_update(events) for _ in range(7)]
             await trio.sleep(0.1)
-        assert sorted(told) == [(NOON - DAY + n * 4 * HOUR, n < 6) for n in range(7)]
+        assert sorted(updates) == [(NOON - DAY + n * 4 * HOUR, n < 6) for n in range(7)]
         assert events.missed == 0
-        assert len(link.execute("select from analytics_periods").fetchall()) == 7
+        assert len(connection.execute("select from analytics_periods").fetchall()) == 7
 
 
-async def test_an_outcome_that_never_comes_holds_nothing_up(database: str) -> None:
-    """A period is final when it is older than what is kept."""
+async def test_an_outcome_that_never_comes_blocks_nothing(database: str) -> None:
+    """A period becomes final when it is older than the retention time."""
     clock = WallClock(NOON)
-    with record(database) as link:
-        session = add_session(link, NOON - 8 * DAY)
-        add_jobs(link, session, NOON - 8 * DAY, status="matched")
-        add_jobs(link, session, NOON - 2 * DAY, status="matched")
-        await until_counted(database, clock, link, periods=49)
+    with open_connection(database) as connection:
+        session = add_session(connection, NOON - 8 * DAY)
+        add_jobs(connection, session, NOON - 8 * DAY, status="matched")
+        add_jobs(connection, session, NOON - 2 * DAY, status="matched")
+        await until_counted(database, clock, connection, periods=49)
         clock.now += MINUTE
         async with aggregator(database, clock):
-            await until(lambda: final(link) == 47)
+            await until(lambda: final(connection) == 47)
 
 
-async def test_it_is_absent_while_postgresql_is(tmp_path: Path) -> None:
-    """And says so in one sentence."""
+async def test_an_unavailable_database_is_a_dependency_error(tmp_path: Path) -> None:
+    """With a reason in one sentence."""
     bus = Bus()
     with bus.subscribe(ChildFailed) as events:
         async with aggregator(f"host={tmp_path} dbname=nothing", WallClock(NOON), bus):
             with trio.fail_after(10):
                 event = await next_event(events, ChildFailed)
-    assert event.absence
-    assert str(event.error).endswith("is away: No such file or directory")
+    assert event.dependency_unavailable
+    assert str(event.error).endswith("is unavailable: No such file or directory")
 
 
-async def until_counted(database: str, clock: WallClock, link: Connection, *, periods: int) -> None:
+async def until_counted(database: str, clock: WallClock, connection: Connection, *, periods: int) -> None:
     async with aggregator(database, clock):
-        await until(lambda: len(link.execute("select from analytics_periods").fetchall()) >= periods)
+        await until(lambda: len(connection.execute("select from analytics_periods").fetchall()) >= periods)
 
 
 async def until(holds: Callable[[], bool]) -> None:
     with trio.fail_after(10):
-        while not holds():  # noqa: ASYNC110 - a table tells nobody
+        while not holds():  # noqa: ASYNC110 - a table sends no event
             await trio.sleep(0.01)
 
 
-def final(link: Connection) -> int:
-    return len(link.execute("select from analytics_periods where is_final").fetchall())
+def final(connection: Connection) -> int:
+    return len(connection.execute("select from analytics_periods where is_final").fetchall())

@@ -1,4 +1,4 @@
-"""Two instances on one database: a configuration that one changes, the other follows at once."""
+"""Two instances on one database: a configuration changed in one applies in the other at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from actors.database.events import ConfigurationChanged, ConfigurationRefreshReq
 from runtime import Address, Backoff, Bus, ChildSpec, SupervisorSpec, System, open_system
 from runtime.testing import next_event
 
-from ..database.records import Record, open_record, settings
+from ..database.harness import DatabaseHarness, open_harness, settings
 from ..sessions.board import Board
 from ..sessions.session.test_session import job, on_stage
 
@@ -31,20 +31,20 @@ SOON = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """What one process has: a bus, a notifier, and a record."""
+    """One instance: a bus, a notifier, and the database actors."""
 
     bus: Bus
-    record: Record
+    harness: DatabaseHarness
     notifiers: System
 
     async def change(self, **values: object) -> None:
-        """As the API does."""
-        await self.record.write(ChangeConfiguration(changes=ConfigurationChanges(**values)))
+        """Change the active configuration, as the API does."""
+        await self.harness.write(ChangeConfiguration(changes=ConfigurationChanges(**values)))
 
 
 @asynccontextmanager
 async def notifier(dsn: str, bus: Bus) -> AsyncGenerator[System, None]:
-    """Run one on this bus."""
+    """Run a notifier on this bus."""
     spec = ChildSpec(
         address=Address("notifier"),
         start=lambda: Notifier(settings(), dsn, bus),
@@ -59,56 +59,58 @@ async def notifier(dsn: str, bus: Bus) -> AsyncGenerator[System, None]:
 @asynccontextmanager
 async def instance(dsn: str) -> AsyncGenerator[Instance, None]:
     bus = Bus()
-    async with open_record(dsn, bus=bus) as record, notifier(dsn, bus) as notifiers:
-        yield Instance(bus=bus, record=record, notifiers=notifiers)
+    async with open_harness(dsn, bus=bus) as harness, notifier(dsn, bus) as notifiers:
+        yield Instance(bus=bus, harness=harness, notifiers=notifiers)
 
 
 async def know_each_other(*notifiers: System) -> None:
-    """Else what is told at first might be heard twice: by itself, and when they see each other."""
-    others = len(notifiers) - 1
+    """Wait until all notifiers count each other; before that, an event may arrive twice."""
+    peers = len(notifiers) - 1
     with trio.fail_after(10):
         for one in notifiers:
-            while one.snapshot().children[0].detail["others"] != others:  # noqa: ASYNC110 - no event tells of it
+            while one.snapshot().children[0].detail["peers"] != peers:  # noqa: ASYNC110 - no event reports it
                 await trio.sleep(0.01)
 
 
-async def test_a_change_is_published_elsewhere_as_it_is_here(database: str) -> None:
-    """With all of the configuration, so that the other's clients are told the same."""
+async def test_a_change_is_published_in_all_instances(database: str) -> None:
+    """With the whole configuration, so that the clients of all instances receive the same."""
     async with instance(database) as here, instance(database) as there:
         await know_each_other(here.notifiers, there.notifiers)
         with (
-            here.bus.subscribe(ConfigurationChanged) as told,
-            there.bus.subscribe(ConfigurationChanged) as heard,
+            here.bus.subscribe(ConfigurationChanged) as here_events,
+            there.bus.subscribe(ConfigurationChanged) as there_events,
         ):
             await here.change(max_accept_per_run=9, check_interval_seconds=Decimal("2.5"))
             night = CreateConfiguration(id=uuid4(), config_name="Night")
-            await here.record.write(night)
-            await here.record.write(ActivateConfiguration(config_id=night.id))
+            await here.harness.write(night)
+            await here.harness.write(ActivateConfiguration(config_id=night.id))
             with trio.fail_after(SOON):
                 for _ in range(2):
-                    change = await next_event(told, ConfigurationChanged)
-                    assert await next_event(heard, ConfigurationChanged) == replace(change, elsewhere=True)
-            # And back: what one has heard he does not tell again.
+                    change = await next_event(here_events, ConfigurationChanged)
+                    assert await next_event(there_events, ConfigurationChanged) == replace(
+                        change, remote=True
+                    )
+            # And back: what one has there_events he does not tell again.
             await there.change(max_accept_per_run=8)
             with trio.fail_after(SOON):
-                assert (await next_event(told, ConfigurationChanged)).elsewhere
-                assert not (await next_event(heard, ConfigurationChanged)).elsewhere
+                assert (await next_event(here_events, ConfigurationChanged)).remote
+                assert not (await next_event(there_events, ConfigurationChanged)).remote
             await know_each_other(here.notifiers, there.notifiers)
-            assert (told.drain(), heard.drain()) == ([], [])
+            assert (here_events.drain(), there_events.drain()) == ([], [])
 
 
-async def test_that_sessions_should_read_again_is_told_elsewhere(database: str) -> None:
-    """Whoever changed the database by hand need not ask each instance."""
+async def test_a_refresh_request_reaches_all_instances(database: str) -> None:
+    """After a change by hand it is enough to ask one instance."""
     async with instance(database) as here, instance(database) as there:
         await know_each_other(here.notifiers, there.notifiers)
-        with there.bus.subscribe(ConfigurationRefreshRequested) as heard:
+        with there.bus.subscribe(ConfigurationRefreshRequested) as there_events:
             here.bus.publish(ConfigurationRefreshRequested())
             with trio.fail_after(SOON):
-                assert (await next_event(heard, ConfigurationRefreshRequested)).elsewhere
+                assert (await next_event(there_events, ConfigurationRefreshRequested)).remote
 
 
-async def test_a_session_follows_what_another_instance_changed(database: str) -> None:
-    """At once, although its next look was ten minutes away and nobody asked it to read again."""
+async def test_a_session_follows_a_change_of_another_instance(database: str) -> None:
+    """At once, although its next check is ten minutes away."""
     board = Board()
     async with (
         on_stage(database, board, rules="check_interval_seconds = 600") as there,
@@ -126,14 +128,14 @@ async def test_a_session_follows_what_another_instance_changed(database: str) ->
         assert board.clicks == ["accept A", "reject B"]
 
 
-async def test_what_was_told_while_nobody_listened_is_read_afterwards(database: str) -> None:
-    """A session reads its configuration again when its notifier is back."""
+async def test_after_an_outage_configurations_are_read_again(database: str) -> None:
+    """A session reads its configuration again when its notifier has reconnected."""
     async with instance(database) as here, instance(database) as there:
         await know_each_other(here.notifiers, there.notifiers)
-        with there.bus.subscribe(ConfigurationRefreshRequested) as heard:
-            await here.record.sql(
+        with there.bus.subscribe(ConfigurationRefreshRequested) as there_events:
+            await here.harness.sql(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where application_name = 'botvisor notifier' and datname = current_database()"
             )
             with trio.fail_after(10):
-                assert (await next_event(heard, ConfigurationRefreshRequested)).elsewhere
+                assert (await next_event(there_events, ConfigurationRefreshRequested)).remote

@@ -1,4 +1,4 @@
-"""An instance that is gone is missed by those that are left."""
+"""`PeerLost` is published when another instance stops."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from runtime.testing import next_event
 from .test_configurations import notifier
 
 
-def others(notifiers: System) -> object:
-    return notifiers.snapshot().children[0].detail["others"]
+def peers(notifiers: System) -> object:
+    return notifiers.snapshot().children[0].detail["peers"]
 
 
-async def test_one_that_vanishes_is_told_of_once(database: str) -> None:
-    """And each start tells it too, as something may have been missed before."""
+async def test_a_lost_peer_is_published_once(database: str) -> None:
+    """Each start publishes it too, since a peer may have been lost before."""
     bus = Bus()
     with bus.subscribe(PeerLost) as events, trio.fail_after(10):
         async with notifier(database, bus) as here:
             await next_event(events, PeerLost)
             async with notifier(database, Bus()):
                 while True:
-                    if others(here) == 1:
+                    if peers(here) == 1:
                         break
                     await trio.sleep(0.01)
                 assert events.drain() == []

@@ -9,16 +9,24 @@ import pytest
 import trio
 import trio.testing
 
-from actors.database.errors import DatabaseRejected, DatabaseUnavailable, SchemaFault
-from actors.database.messages import Claim, EventsQuery, JobsQuery, SessionsQuery
+from actors.database.errors import DatabaseRejected, DatabaseUnavailable, SchemaFault, WriteRefused
+from actors.database.jobs.messages import Claim, JobsQuery
 from actors.database.migrations.migrate import load_migrations
-from actors.database.refusals import WriteRefused
 from actors.database.rows import JobStatus
+from actors.database.sessions.messages import EventsQuery, SessionsQuery
 from actors.services import PostgresServer, open_data_dir
 from runtime import Address, AskTimeout, Bus, ChildFailed, ChildStarted, StartFailed, System
 from runtime.testing import next_event, run_actor
 
-from .records import Record, insist, intent, open_record, open_session, outcome, settings
+from .harness import (
+    DatabaseHarness,
+    new_intent,
+    new_outcome,
+    new_session,
+    open_harness,
+    settings,
+    write_until_answered,
+)
 
 
 def detail(system: System, name: str) -> dict[str, object]:
@@ -27,13 +35,13 @@ def detail(system: System, name: str) -> dict[str, object]:
 
 
 async def test_many_callers_share_a_commit(database: str) -> None:
-    """Each gets its own answer, after the commit."""
-    async with open_record(database) as record:
-        session = await record.session()
+    """Each gets its own reply, after the commit."""
+    async with open_harness(database) as harness:
+        session = await harness.session()
 
         async def work(n: int) -> None:
-            await record.write(intent(session.id, f"A-{n}"))
-            row = await record.write(outcome(session.id, f"A-{n}"))
+            await harness.write(new_intent(session.id, f"A-{n}"))
+            row = await harness.write(new_outcome(session.id, f"A-{n}"))
             totals.append(row.total_accepted)
 
         totals: list[int] = []
@@ -41,21 +49,21 @@ async def test_many_callers_share_a_commit(database: str) -> None:
             for n in range(300):
                 nursery.start_soon(work, n)
         assert sorted(totals) == list(range(1, 301))
-        shown = detail(record.system, "db_writer")
+        shown = detail(harness.system, "db_writer")
         assert (shown["writes"], shown["refused"], shown["schema"]) == (601, 0, len(load_migrations()))
         assert isinstance(shown["commits"], int)
         assert shown["commits"] < 100
 
 
-async def test_a_poisoned_write_is_refused_to_its_caller(database: str) -> None:
-    """The writer and everybody else carry on."""
-    async with open_record(database) as record:
-        session = await record.session()
+async def test_a_write_that_cannot_be_stored_is_refused(database: str) -> None:
+    """The writer and all other callers continue."""
+    async with open_harness(database) as harness:
+        session = await harness.session()
         refused: list[str] = []
 
         async def work(n: int) -> None:
             try:
-                await record.write(intent(session.id, "\0" if n == 7 else f"A-{n}"))
+                await harness.write(new_intent(session.id, "\0" if n == 7 else f"A-{n}"))
             except WriteRefused as refusal:
                 refused.append(str(refusal))
 
@@ -63,87 +71,87 @@ async def test_a_poisoned_write_is_refused_to_its_caller(database: str) -> None:
             for n in range(30):
                 nursery.start_soon(work, n)
         assert len(refused) == 1
-        assert refused[0].startswith("the record cannot hold this RecordIntent: ")
-        assert len(await record.read(JobsQuery())) == 29
-        assert record.system.snapshot().children[0].restarts == 0
+        assert refused[0].startswith("RecordIntent cannot be stored: ")
+        assert len(await harness.read(JobsQuery())) == 29
+        assert harness.system.snapshot().children[0].restarts == 0
 
 
-async def test_a_lost_connection_is_an_absence(database: str) -> None:
-    """The actor restarts with a new connection, and nothing is asked of the supervisor's patience."""
+async def test_a_lost_connection_is_a_dependency_error(database: str) -> None:
+    """The actor restarts with a new connection, and the restart does not count against its supervisor."""
     bus = Bus()
     with bus.subscribe(ChildFailed, ChildStarted) as events:
-        async with open_record(database, bus=bus) as record:
-            session = await record.session()
-            await record.sql(
+        async with open_harness(database, bus=bus) as harness:
+            session = await harness.session()
+            await harness.sql(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where application_name = 'botvisor db_writer' and datname = current_database()"
             )
-            row = await insist(record, open_session(name="two"))
+            row = await write_until_answered(harness, new_session(name="two"))
             assert row.session_name == "two"
             failed = await next_event(events, ChildFailed)
-            assert failed.absence
+            assert failed.dependency_unavailable
             assert isinstance(failed.error, DatabaseUnavailable)
-            assert {one.id for one in await record.read(SessionsQuery())} == {session.id, row.id}
+            assert {one.id for one in await harness.read(SessionsQuery())} == {session.id, row.id}
 
 
-async def test_a_statement_that_takes_too_long_is_an_absence(database: str) -> None:
-    """Somebody who locks a table for ever cannot make us wait for ever."""
+async def test_a_statement_timeout_is_a_dependency_error(database: str) -> None:
+    """A table that is locked for ever does not block the writer for ever."""
     bus = Bus()
     with bus.subscribe(ChildFailed) as events:
-        async with open_record(database, settings(statement_timeout=0.2), bus=bus) as record:
-            session = await record.session()
+        async with open_harness(database, settings(statement_timeout=0.2), bus=bus) as harness:
+            session = await harness.session()
             with await trio.to_thread.run_sync(psycopg.connect, database) as locker:
                 locker.execute("lock table job_records")
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(insist, record, intent(session.id, "A-1"))
+                    nursery.start_soon(write_until_answered, harness, new_intent(session.id, "A-1"))
                     failed = await next_event(events, ChildFailed)
-                    assert failed.absence
+                    assert failed.dependency_unavailable
                     assert "statement timeout" in str(failed.error)
                     locker.rollback()
-            assert len(await record.read(JobsQuery())) == 1
+            assert len(await harness.read(JobsQuery())) == 1
 
 
-async def test_a_server_that_hangs_is_an_absence(database: str) -> None:
-    """One that keeps not even its own time limits, as it is stopped."""
+async def test_a_server_that_hangs_is_a_dependency_error(database: str) -> None:
+    """Stopped by a signal, it does not even keep its own time limits."""
     bus = Bus()
     with bus.subscribe(ChildFailed) as events:
-        async with open_record(database, settings(statement_timeout=0.2), bus=bus) as record:
-            session = await record.session()
-            (row,) = await record.sql(
+        async with open_harness(database, settings(statement_timeout=0.2), bus=bus) as harness:
+            session = await harness.session()
+            (row,) = await harness.sql(
                 "select pid from pg_stat_activity"
                 " where application_name = 'botvisor db_writer' and datname = current_database()"
             )
             os.kill(row["pid"], signal.SIGSTOP)
             try:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(insist, record, intent(session.id, "A-1"))
+                    nursery.start_soon(write_until_answered, harness, new_intent(session.id, "A-1"))
                     failed = await next_event(events, ChildFailed)
-                    assert failed.absence
-                    assert str(failed.error).endswith(" is away: no answer within 0.4 s")
+                    assert failed.dependency_unavailable
+                    assert str(failed.error).endswith(" is unavailable: no answer within 0.4 s")
             finally:
                 os.kill(row["pid"], signal.SIGCONT)
-            assert len(await record.read(JobsQuery())) == 1
+            assert len(await harness.read(JobsQuery())) == 1
 
 
-async def test_what_its_asker_gave_up_is_not_written_later(database: str) -> None:
-    """The server freezes with two writes in hand and one behind; only who still waits is served after it."""
-    async with open_record(database) as record:
-        session = await record.session()
-        (row,) = await record.sql(
+async def test_a_write_whose_caller_timed_out_is_not_written_later(database: str) -> None:
+    """The server freezes with two writes in a transaction and one behind; only a waiting caller is served."""
+    async with open_harness(database) as harness:
+        session = await harness.session()
+        (row,) = await harness.sql(
             "select pid from pg_stat_activity"
             " where application_name = 'botvisor db_writer' and datname = current_database()"
         )
-        answers: list[str] = []
+        replies: list[str] = []
 
         async def impatient(ref: str) -> None:
             try:
-                await record.writer.ask(intent(session.id, ref), timeout=0.5)
+                await harness.writer.ask(new_intent(session.id, ref), timeout=0.5)
             except AskTimeout:
-                answers.append(ref)
+                replies.append(ref)
 
         async def patient(ref: str) -> None:
-            assert await record.write(intent(session.id, ref)) is Claim.OURS
-            answers.append(ref)
+            assert await harness.write(new_intent(session.id, ref)) is Claim.OURS
+            replies.append(ref)
 
         os.kill(row["pid"], signal.SIGSTOP)
         try:
@@ -156,124 +164,130 @@ async def test_what_its_asker_gave_up_is_not_written_later(database: str) -> Non
                 os.kill(row["pid"], signal.SIGCONT)
         finally:
             os.kill(row["pid"], signal.SIGCONT)
-        assert [job.job_ref for job in await record.read(JobsQuery())] == ["behind, waiting"]
-        shown = detail(record.system, "db_writer")
-        assert (shown["given_up"], shown["writes"]) == (2, 2)
-        assert record.system.snapshot().children[0].restarts == 0
+        assert [job.job_ref for job in await harness.read(JobsQuery())] == ["behind, waiting"]
+        shown = detail(harness.system, "db_writer")
+        assert (shown["abandoned"], shown["writes"]) == (2, 2)
+        assert harness.system.snapshot().children[0].restarts == 0
 
 
-async def test_a_stop_lets_the_commit_under_way_end(database: str) -> None:
-    """Its callers are answered, and the stop is not held up by a database that hangs."""
-    async with open_record(database) as record:
-        session = await record.session()
+async def test_a_stop_waits_for_the_commit_in_progress(database: str) -> None:
+    """Its callers get their replies; a database that hangs does not delay the stop."""
+    async with open_harness(database) as harness:
+        session = await harness.session()
         with await trio.to_thread.run_sync(psycopg.connect, database) as locker:
             locker.execute("lock table job_records")
-            answers: list[object] = []
+            replies: list[object] = []
 
             async def work() -> None:
-                answers.append(await record.write(intent(session.id, "A-1")))
+                replies.append(await harness.write(new_intent(session.id, "A-1")))
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(work)
-                await record.sql("select pg_sleep(0.1)")
-                record.system.request_stop()
-                await record.sql("select pg_sleep(0.1)")
+                await harness.sql("select pg_sleep(0.1)")
+                harness.system.request_stop()
+                await harness.sql("select pg_sleep(0.1)")
                 locker.rollback()
-            assert answers == ["ours"]
+            assert replies == ["ours"]
 
 
-async def test_nobody_there_at_the_start_is_one_sentence(tmp_path: Path) -> None:
-    """Named after the actor that could not start."""
-    with pytest.raises(StartFailed, match=r"PostgreSQL at .* is away: No such file or directory$") as raised:
-        async with open_record(f"host={tmp_path} dbname=nothing"):
+async def test_an_unreachable_server_at_the_start_is_one_sentence(tmp_path: Path) -> None:
+    """It names the actor that could not start."""
+    with pytest.raises(
+        StartFailed, match=r"PostgreSQL at .* is unavailable: No such file or directory$"
+    ) as raised:
+        async with open_harness(f"host={tmp_path} dbname=nothing"):
             raise AssertionError
     assert raised.value.path == "database/db_writer"
-    assert raised.value.absence
+    assert raised.value.dependency_unavailable
 
 
-async def test_a_refusal_at_the_start_is_no_absence(postgres_dsn: str) -> None:
-    """A wrong name will not become right by waiting."""
-    with pytest.raises(StartFailed, match=r'refuses us: database "nothing" does not exist$') as raised:
-        async with open_record(f"{postgres_dsn} dbname=nothing"):
+async def test_a_rejection_at_the_start_is_no_dependency_error(postgres_dsn: str) -> None:
+    """Waiting does not correct a wrong name."""
+    with pytest.raises(
+        StartFailed, match=r'rejects the connection: database "nothing" does not exist$'
+    ) as raised:
+        async with open_harness(f"{postgres_dsn} dbname=nothing"):
             raise AssertionError
     assert isinstance(raised.value.__cause__, DatabaseRejected)
-    assert not raised.value.absence
+    assert not raised.value.dependency_unavailable
 
 
-async def test_a_role_without_rights_is_refused(database: str) -> None:
-    """It cannot make the tables, and is told so."""
-    async with open_record(database) as record:
-        await record.sql("drop schema public cascade")
-        await record.sql("create schema public")
-        await record.sql("grant usage on schema public to public")
-        await record.sql(
+async def test_a_role_without_rights_is_rejected(database: str) -> None:
+    """It cannot create the tables."""
+    async with open_harness(database) as harness:
+        await harness.sql("drop schema public cascade")
+        await harness.sql("create schema public")
+        await harness.sql("grant usage on schema public to public")
+        await harness.sql(
             "do $$ begin create role powerless login; exception when duplicate_object then null; end $$"
         )
-    with pytest.raises(StartFailed, match=r"refuses what we need: permission denied for schema public$"):
-        async with open_record(f"{database} user=powerless"):
+    with pytest.raises(StartFailed, match=r"rejects a statement: permission denied for schema public$"):
+        async with open_harness(f"{database} user=powerless"):
             raise AssertionError
 
 
-async def test_a_newer_database_is_refused(database: str) -> None:
+async def test_a_newer_database_is_rejected(database: str) -> None:
     """Before anything is written to it."""
-    async with open_record(database) as record:
-        await record.sql("insert into schema_migrations values (9999, 'future', 'x')")
+    async with open_harness(database) as harness:
+        await harness.sql("insert into schema_migrations values (9999, 'future', 'x')")
     with pytest.raises(StartFailed, match=r"run the newer version$") as raised:
-        async with open_record(database):
+        async with open_harness(database):
             raise AssertionError
     assert isinstance(raised.value.__cause__, SchemaFault)
 
 
-async def test_two_instances_may_start_and_work_at_once(database: str) -> None:
-    """On an empty database; of one job each gets a clear answer."""
+async def test_instances_may_start_and_work_concurrently(database: str) -> None:
+    """On an empty database; each gets a definite claim of one job."""
     async with trio.open_nursery() as nursery:
         claims: list[str] = []
-        all_here = trio.Event()
-        here: list[Record] = []
+        all_started = trio.Event()
+        here: list[DatabaseHarness] = []
 
         async def instance() -> None:
-            async with open_record(database) as record:
-                session = await record.session()
-                here.append(record)
+            async with open_harness(database) as harness:
+                session = await harness.session()
+                here.append(harness)
                 if len(here) == 3:
-                    all_here.set()
-                await all_here.wait()
-                claims.append(await record.write(intent(session.id, "A-1")))
+                    all_started.set()
+                await all_started.wait()
+                claims.append(await harness.write(new_intent(session.id, "A-1")))
 
         for _ in range(3):
             nursery.start_soon(instance)
-    assert sorted(claims) == ["anothers", "anothers", "ours"]
+    assert sorted(claims) == ["ours", "taken", "taken"]
 
 
-ASKERS, EACH = 20, 100
+CALLERS, EACH = 20, 100
 
 
-async def test_killed_servers_lose_and_double_nothing(tmp_path: Path) -> None:
-    """PostgreSQL is killed again and again under writers that repeat what got no answer."""
+async def test_killed_servers_lose_and_duplicate_nothing(tmp_path: Path) -> None:
+    """PostgreSQL is killed repeatedly under writers that retry after every lost reply."""
     with open_data_dir(tmp_path / "data") as data_dir:
         async with (
             run_actor(lambda: PostgresServer(data_dir), Address("postgres")) as servers,
-            open_record(PostgresServer(data_dir).dsn) as record,
+            open_harness(PostgresServer(data_dir).dsn) as harness,
         ):
             with trio.fail_after(60):
-                await hammer(record, servers)
+                await hammer(harness, servers)
 
 
-async def hammer(record: Record, servers: System) -> None:
-    sessions = [await record.session(str(n)) for n in range(4)]
+async def hammer(harness: DatabaseHarness, servers: System) -> None:
+    sessions = [await harness.session(str(n)) for n in range(4)]
     done = 0
-    kills = {share * ASKERS * EACH // 10: trio.Event() for share in (2, 5, 8)}
+    kills = {share * CALLERS * EACH // 10: trio.Event() for share in (2, 5, 8)}
 
-    async def work(asker: int) -> None:
+    async def work(caller: int) -> None:
         nonlocal done
         # Two sessions fight for each job.
-        session, rival = sessions[asker % 4], sessions[(asker + 1) % 4]
+        session, rival = sessions[caller % 4], sessions[(caller + 1) % 4]
         for n in range(EACH):
-            ref = f"{asker}-{n}"
+            ref = f"{caller}-{n}"
             status = JobStatus.ACCEPTED if n % 2 else JobStatus.REJECTED
-            assert await insist(record, intent(session.id, ref)) is Claim.OURS
-            assert await insist(record, intent(rival.id, ref)) is Claim.ANOTHERS
-            assert (await insist(record, outcome(session.id, ref, status))).id == session.id
+            assert await write_until_answered(harness, new_intent(session.id, ref)) is Claim.OURS
+            assert await write_until_answered(harness, new_intent(rival.id, ref)) is Claim.TAKEN
+            assert (
+                await write_until_answered(harness, new_outcome(session.id, ref, status))
+            ).id == session.id
             done += 1
             if done in kills:
                 kills[done].set()
@@ -287,20 +301,20 @@ async def hammer(record: Record, servers: System) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(kill)
-        for asker in range(ASKERS):
-            nursery.start_soon(work, asker)
-    assert record.system.snapshot().children[0].restarts >= 3
-    counted = await record.sql(
+        for caller in range(CALLERS):
+            nursery.start_soon(work, caller)
+    assert harness.system.snapshot().children[0].restarts >= 3
+    counted = await harness.sql(
         """
         select total_accepted, total_rejected,
             (select count(*) from job_records where session_id = s.id and status = 'accepted') as accepted,
             (select count(*) from job_records where session_id = s.id and status = 'rejected') as rejected,
-            (select count(*) from bot_events where session_id = s.id and type = 'job_accepted') as facts,
+            (select count(*) from bot_events where session_id = s.id and type = 'job_accepted') as events,
             (select count(distinct data ->> 'job_ref') from bot_events where session_id = s.id) as jobs
         from bot_sessions as s
         """
     )
-    half = ASKERS * EACH // len(sessions) // 2
+    half = CALLERS * EACH // len(sessions) // 2
     assert [tuple(row.values()) for row in counted] == [(half, half, half, half, half, 2 * half)] * 4
-    assert len(await record.read(JobsQuery(limit=10_000))) == ASKERS * EACH
-    assert len(await record.read(EventsQuery(limit=10_000))) == ASKERS * EACH
+    assert len(await harness.read(JobsQuery(limit=10_000))) == CALLERS * EACH
+    assert len(await harness.read(EventsQuery(limit=10_000))) == CALLERS * EACH

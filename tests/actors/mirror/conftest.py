@@ -1,4 +1,4 @@
-"""The mirror that most tests look at."""
+"""A running mirror, for most of the tests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from .applications import House, open_house
+from .running_mirror import RunningMirror, open_mirror
 
 
 @pytest.fixture
-async def application(database: str, redis_url: str) -> AsyncGenerator[House, None]:
-    async with open_house(database, redis_url) as opened:
-        yield opened
+async def mirror(database: str, redis_url: str) -> AsyncGenerator[RunningMirror, None]:
+    async with open_mirror(database, redis_url) as running:
+        yield running

@@ -1,4 +1,4 @@
-"""Tasks as the record has them, without the queue that works on them."""
+"""Task rows, and their writes to the database without the queue."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import psycopg
 
 from actors.database.rows import TaskRow
 
-BORN = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+CREATED = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 
 
 def task(number: int, **changes: object) -> TaskRow:
-    """One that waits; ids come in order of time."""
+    """A pending task; ids ascend in time."""
     row = TaskRow(
         id=UUID(int=number),
         type="login",
@@ -24,7 +24,7 @@ def task(number: int, **changes: object) -> TaskRow:
         data={"n": number},
         result=None,
         error=None,
-        created_at=BORN,
+        created_at=CREATED,
         started_at=None,
         finished_at=None,
     )
@@ -32,19 +32,19 @@ def task(number: int, **changes: object) -> TaskRow:
 
 
 def running(number: int) -> TaskRow:
-    return task(number, state="running", started_at=BORN)
+    return task(number, state="running", started_at=CREATED)
 
 
 def completed(number: int) -> TaskRow:
-    return task(number, state="completed", started_at=BORN, finished_at=BORN, result={"ok": True})
+    return task(number, state="completed", started_at=CREATED, finished_at=CREATED, result={"ok": True})
 
 
 def failed(number: int) -> TaskRow:
-    return task(number, state="failed", started_at=BORN, finished_at=BORN, error="it broke")
+    return task(number, state="failed", started_at=CREATED, finished_at=CREATED, error="it broke")
 
 
-def put(dsn: str, *tasks: TaskRow) -> None:
-    """Make these what stands on record."""
+def save(dsn: str, *tasks: TaskRow) -> None:
+    """Insert or update these tasks in the database."""
     with psycopg.connect(dsn, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.executemany(
             """
@@ -57,7 +57,7 @@ def put(dsn: str, *tasks: TaskRow) -> None:
                 %(id)s, 0, %(created_at)s, null, %(started_at)s, %(finished_at)s,
                 case when %(state)s = 'running' then now() + interval '1 minute' end,
                 %(priority)s, 3, 300, 1, 0, 60, 'fixed', 'fail', %(state)s, %(type)s, '',
-                case when %(state)s = 'running' then 'somebody' end, %(error)s, %(data)s::jsonb,
+                case when %(state)s = 'running' then 'worker' end, %(error)s, %(data)s::jsonb,
                 %(result)s::jsonb
             )
             on conflict (id) do update set

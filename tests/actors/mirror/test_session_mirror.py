@@ -5,17 +5,17 @@ from datetime import timedelta
 from uuid import uuid4
 
 from actors.database.rows import EventRow
-from actors.mirror.session_mirror import Change, SessionMirrorState
+from actors.mirror.session_mirror import SessionMirrorState, SessionWrites
 from actors.sessions.events import SessionEventRecorded
 from actors.sessions.messages import SessionStatus
 
-from .views import BEGAN, NOW, happened, view
+from .views import NOW, STARTED, session_event, view
 
 LATER = NOW + timedelta(seconds=1)
 
 
-def types(change: Change) -> list[str]:
-    return [json.loads(event)["type"] for event in change.events]
+def types(writes: SessionWrites) -> list[str]:
+    return [json.loads(event)["type"] for event in writes.events]
 
 
 def row(event: SessionEventRecorded) -> EventRow:
@@ -24,120 +24,120 @@ def row(event: SessionEventRecorded) -> EventRow:
     )
 
 
-def test_changes_of_one_session_become_one() -> None:
-    """The last one is what is shown, and it is shown once."""
-    picture, key = SessionMirrorState(), uuid4()
+def test_changes_of_one_session_are_merged() -> None:
+    """The last state is written, once."""
+    state, key = SessionMirrorState(), uuid4()
     for checks in range(10):
-        picture.show(view(key=key, checks=checks))
-    picture.show(view("another"))
-    assert picture.pending == 2
-    change = picture.take(NOW)
-    assert {shown.fields["total_checks"] for shown in change.sessions if shown.id == key} == {"9"}
-    assert picture.take(NOW).sessions == ()
+        state.update_local(view(key=key, checks=checks))
+    state.update_local(view("another"))
+    assert state.pending == 2
+    writes = state.drain(NOW)
+    assert {shown.fields["total_checks"] for shown in writes.sessions if shown.id == key} == {"9"}
+    assert state.drain(NOW).sessions == ()
 
 
-def test_what_is_older_is_no_news() -> None:
-    """A late word about a session changes nothing."""
-    picture, key = SessionMirrorState(), uuid4()
-    picture.show(view(key=key, checks=2, updated_at=LATER))
-    picture.take(NOW)
-    picture.show(view(key=key, checks=1, updated_at=NOW))
-    assert picture.pending == 0
+def test_an_older_state_is_ignored() -> None:
+    """As when events arrive out of order."""
+    state, key = SessionMirrorState(), uuid4()
+    state.update_local(view(key=key, checks=2, updated_at=LATER))
+    state.drain(NOW)
+    state.update_local(view(key=key, checks=1, updated_at=NOW))
+    assert state.pending == 0
 
 
-def test_events_are_shown_in_order_and_once() -> None:
-    """While they wait, and after everything was read from the record."""
-    picture = SessionMirrorState()
-    first, second, third = happened("first"), happened("second"), happened("third")
+def test_events_are_written_in_order_and_once() -> None:
+    """While they are pending, and after a reset from the database."""
+    state = SessionMirrorState()
+    first, second, third = session_event("first"), session_event("second"), session_event("third")
     for event in (first, second, first):
-        picture.add(event)
-    assert types(picture.take(NOW)) == ["first", "second"]
-    picture.add(second)
-    picture.add(third)
-    picture.restart([], [row(second), row(first)])
-    assert types(picture.take(NOW)) == ["first", "second", "third"]
-    picture.add(second)
-    assert picture.take(NOW).events == ()
+        state.add_event(event)
+    assert types(state.drain(NOW)) == ["first", "second"]
+    state.add_event(second)
+    state.add_event(third)
+    state.reset([], [row(second), row(first)])
+    assert types(state.drain(NOW)) == ["first", "second", "third"]
+    state.add_event(second)
+    assert state.drain(NOW).events == ()
 
 
-def test_everything_is_news_after_a_restart() -> None:
-    """Of each session what is newest, whichever comes first."""
-    picture, key = SessionMirrorState(), uuid4()
-    picture.show(view("forgotten"))
+def test_a_reset_writes_everything() -> None:
+    """Each session in its newest state, in whatever order they come."""
+    state, key = SessionMirrorState(), uuid4()
+    state.update_local(view("deleted"))
     newer, older = view(key=key, checks=2, updated_at=LATER), view(key=key, checks=1)
     for sessions in ([newer, older], [older, newer]):
-        picture.restart(sessions, [])
-        (shown,) = picture.take(NOW).sessions
+        state.reset(sessions, [])
+        (shown,) = state.drain(NOW).sessions
         assert shown.fields["total_checks"] == "2"
 
 
-def test_the_state_is_told_by_the_last_started_active_session() -> None:
-    """And when none is active, by what changed last."""
-    picture = SessionMirrorState()
-    assert picture.take(NOW).state["state"] == "stopped"
-    old = view(start_time=BEGAN)
+def test_the_last_started_active_session_is_the_state() -> None:
+    """Without an active session, the one that changed last."""
+    state = SessionMirrorState()
+    assert state.drain(NOW).state["state"] == "stopped"
+    old = view(start_time=STARTED)
     new = view(start_time=NOW, status=SessionStatus.STARTING)
     failed = view(start_time=LATER, status=SessionStatus.FAILED, updated_at=LATER)
     for session in (old, failed, new):
-        picture.show(session)
-    change = picture.take(NOW)
-    assert (change.state["state"], change.state["session_id"]) == ("starting", str(new.id))
-    assert {shown.id for shown in change.sessions if shown.active} == {old.id, new.id}
+        state.update_local(session)
+    writes = state.drain(NOW)
+    assert (writes.state["state"], writes.state["session_id"]) == ("starting", str(new.id))
+    assert {shown.id for shown in writes.sessions if shown.active} == {old.id, new.id}
     for session in (old, new):
-        picture.show(view(key=session.id, status=SessionStatus.STOPPED))
-    picture.show(view(key=failed.id, status=SessionStatus.FAILED, updated_at=LATER))
-    assert picture.take(NOW).state["state"] == "error"
+        state.update_local(view(key=session.id, status=SessionStatus.STOPPED))
+    state.update_local(view(key=failed.id, status=SessionStatus.FAILED, updated_at=LATER))
+    assert state.drain(NOW).state["state"] == "error"
 
 
 def test_active_sessions_are_renewed() -> None:
-    """As their uptime grows although nothing changed; those that ended are left alone."""
-    picture = SessionMirrorState()
+    """As their uptime grows although nothing changed; ended ones are not."""
+    state = SessionMirrorState()
     running, stopped = view(), view(status=SessionStatus.STOPPED)
-    picture.show(running)
-    picture.show(stopped)
-    picture.take(NOW)
-    picture.renew()
-    (shown,) = picture.take(LATER).sessions
+    state.update_local(running)
+    state.update_local(stopped)
+    state.drain(NOW)
+    state.renew()
+    (shown,) = state.drain(LATER).sessions
     assert (shown.id, shown.metrics["uptime"]) == (running.id, "301.5")
 
 
-def test_sessions_of_others_are_shown_when_asked_for_and_not_renewed() -> None:
-    """Whoever has them on duty does that, and the state is told by them all the same."""
-    picture, theirs = SessionMirrorState(), view()
-    picture.take(NOW)
-    picture.see([theirs])
-    change = picture.take(NOW)
-    assert (change.sessions, change.state["state"], change.tells_state) == ((), "running", True)
-    picture.repeat(theirs.id)
-    assert [shown.id for shown in picture.take(NOW).sessions] == [theirs.id]
-    picture.renew()
-    change = picture.take(NOW)
-    assert (change.sessions, change.tells_state) == ((), False)
-    picture.see([])
-    assert picture.take(NOW).state["state"] == "stopped"
+def test_remote_sessions_are_written_on_request_and_not_renewed() -> None:
+    """The instance that runs them renews them; they count for the state all the same."""
+    state, remote = SessionMirrorState(), view()
+    state.drain(NOW)
+    state.update([remote])
+    writes = state.drain(NOW)
+    assert (writes.sessions, writes.state["state"], writes.writes_state) == ((), "running", True)
+    state.mark_changed(remote.id)
+    assert [shown.id for shown in state.drain(NOW).sessions] == [remote.id]
+    state.renew()
+    writes = state.drain(NOW)
+    assert (writes.sessions, writes.writes_state) == ((), False)
+    state.update([])
+    assert state.drain(NOW).state["state"] == "stopped"
 
 
-def test_a_session_is_ours_while_nobody_knows_better() -> None:
-    """A record that is newer than what we were told is of somebody else."""
-    picture, ours = SessionMirrorState(), view()
-    picture.show(ours)
-    picture.see([ours])
-    assert picture.is_ours(ours.id)
-    picture.see([view(key=ours.id, updated_at=LATER)])
-    assert not picture.is_ours(ours.id)
-    picture.show(view(key=ours.id, updated_at=LATER))
-    assert picture.is_ours(ours.id)
-    picture.show(view(key=ours.id, updated_at=LATER, status=SessionStatus.STOPPED))
-    assert not picture.is_ours(ours.id)
+def test_a_session_is_local_while_its_newest_state_is() -> None:
+    """A newer row in the database comes from another instance."""
+    state, local = SessionMirrorState(), view()
+    state.update_local(local)
+    state.update([local])
+    assert state.is_local(local.id)
+    state.update([view(key=local.id, updated_at=LATER)])
+    assert not state.is_local(local.id)
+    state.update_local(view(key=local.id, updated_at=LATER))
+    assert state.is_local(local.id)
+    state.update_local(view(key=local.id, updated_at=LATER, status=SessionStatus.STOPPED))
+    assert not state.is_local(local.id)
 
 
-def test_listeners_are_told_of_an_event_that_the_record_told_first() -> None:
-    """Once, and it is not shown twice."""
-    picture, event = SessionMirrorState(), happened("first")
-    picture.add(row(event))
-    assert picture.take(NOW).news == ()
-    picture.add(event)
-    change = picture.take(NOW)
-    assert (change.events, len(change.news)) == ((), 1)
-    picture.add(event)
-    assert picture.take(NOW).news == ()
+def test_an_event_from_the_database_is_still_published() -> None:
+    """Once, and it is not written twice."""
+    state, event = SessionMirrorState(), session_event("first")
+    state.add_event(row(event))
+    assert state.drain(NOW).published == ()
+    state.add_event(event)
+    writes = state.drain(NOW)
+    assert (writes.events, len(writes.published)) == ((), 1)
+    state.add_event(event)
+    assert state.drain(NOW).published == ()

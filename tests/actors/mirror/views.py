@@ -1,4 +1,4 @@
-"""Sessions and events as tests show them."""
+"""Builders of session views and events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from actors.sessions.events import SessionEventRecorded
 from actors.sessions.messages import LoginStatus, SessionStatus, SessionView
 
 NOW = datetime(2025, 9, 28, 5, 20, 14, 654321, UTC)
-BEGAN = datetime(2025, 9, 28, 5, 15, 14, 154321, UTC)
+STARTED = datetime(2025, 9, 28, 5, 15, 14, 154321, UTC)
 
 
 def view(
@@ -18,7 +18,7 @@ def view(
     *,
     key: UUID | None = None,
     status: SessionStatus = SessionStatus.RUNNING,
-    start_time: datetime = BEGAN,
+    start_time: datetime = STARTED,
     end_time: datetime | None = None,
     updated_at: datetime = NOW,
     checks: int = 42,
@@ -35,14 +35,14 @@ def view(
         total_checks=checks,
         total_accepted=5,
         total_rejected=37,
-        created_at=BEGAN,
+        created_at=STARTED,
         updated_at=updated_at,
         message=None,
     )
 
 
 def view_of(row: SessionRow) -> SessionView:
-    """A row as the session itself would show it."""
+    """The view that a session with this row publishes."""
     return SessionView(
         id=row.id,
         session_name=row.session_name,
@@ -61,5 +61,5 @@ def view_of(row: SessionRow) -> SessionView:
     )
 
 
-def happened(kind: str = "job_accepted", **data: object) -> SessionEventRecorded:
+def session_event(kind: str = "job_accepted", **data: object) -> SessionEventRecorded:
     return SessionEventRecorded(session_id=uuid4(), timestamp=NOW, id=uuid4(), type=kind, data=data)

@@ -1,4 +1,4 @@
-"""The monitor's whole branch beside real servers, which are stopped, killed and brought back."""
+"""The monitor's whole branch with real servers, which are frozen, killed and restarted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from functools import partial
 
 import trio
 
-from actors.monitor.events import ServiceChanged
-from actors.monitor.messages import CheckNow, ForceCheck, HealthQuery, HealthView, MonitorMessage
+from actors.monitor.messages import (
+    CheckNow,
+    ForceCheck,
+    HealthQuery,
+    HealthView,
+    MonitorMessage,
+    ServiceChanged,
+)
 from actors.monitor.service_probes import ProbeContext, make_health_registry, make_probe
 from actors.monitor.status import ServiceName, ServiceStatus
 from actors.services import DataDir, PostgresServer, ValkeyServer
@@ -32,14 +38,14 @@ LIMITS = MonitorSettings(
 
 
 def settings() -> Settings:
-    """The defaults, with a web server where nobody listens."""
+    """The defaults, with a web server on a closed port."""
     loaded = load_settings(None, {}, ("web.port=1",))
     return replace(loaded, monitor=LIMITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """A monitor at work."""
+class RunningMonitor:
+    """A running monitor, and the changes that it publishes."""
 
     health_registry: Address[MonitorMessage]
     system: System
@@ -63,12 +69,12 @@ class Watch:
 
 
 @asynccontextmanager
-async def watching(data_dir: DataDir) -> AsyncGenerator[Watch, None]:
+async def open_monitor(data_dir: DataDir) -> AsyncGenerator[RunningMonitor, None]:
     """The branches ``services`` and ``monitor`` as in the real tree, without sessions and web server."""
-    bus, health_registry = Bus(), Address[MonitorMessage]("board")
+    bus, health_registry = Bus(), Address[MonitorMessage]("health_registry")
     probes: dict[ServiceName, Address[CheckNow]] = {name: Address(f"probe.{name}") for name in ServiceName}
     chosen = settings()
-    around = ProbeContext(
+    context = ProbeContext(
         settings=chosen,
         dsn=PostgresServer(data_dir).dsn,
         redis_url=ValkeyServer(data_dir).url,
@@ -79,7 +85,7 @@ async def watching(data_dir: DataDir) -> AsyncGenerator[Watch, None]:
         reader=Address("db_reader"),
         bus=bus,
     )
-    soon = Backoff(minimum=0.5, maximum=0.5, jitter=0)
+    fast = Backoff(minimum=0.5, maximum=0.5, jitter=0)
     spec = SupervisorSpec(
         address=Address("botvisor"),
         children=(
@@ -87,16 +93,16 @@ async def watching(data_dir: DataDir) -> AsyncGenerator[Watch, None]:
                 address=Address("services"),
                 children=(
                     ChildSpec(
-                        address=Address("postgres"), start=lambda: PostgresServer(data_dir), backoff=soon
+                        address=Address("postgres"), start=lambda: PostgresServer(data_dir), backoff=fast
                     ),
-                    ChildSpec(address=Address("valkey"), start=lambda: ValkeyServer(data_dir), backoff=soon),
+                    ChildSpec(address=Address("valkey"), start=lambda: ValkeyServer(data_dir), backoff=fast),
                 ),
             ),
             SupervisorSpec(
                 address=Address("monitor"),
                 children=(
                     *(
-                        ChildSpec(address=address, start=partial(make_probe, name, health_registry, around))
+                        ChildSpec(address=address, start=partial(make_probe, name, health_registry, context))
                         for name, address in probes.items()
                     ),
                     ChildSpec(address=health_registry, start=lambda: make_health_registry(probes, chosen)),
@@ -106,66 +112,67 @@ async def watching(data_dir: DataDir) -> AsyncGenerator[Watch, None]:
     )
     with bus.subscribe(ServiceChanged, capacity=1000) as changes:
         async with open_system(spec, bus=bus) as system:
-            yield Watch(health_registry=health_registry, system=system, changes=changes)
+            yield RunningMonitor(health_registry=health_registry, system=system, changes=changes)
 
 
-async def test_each_service_is_told_of_as_it_is(data_dir: DataDir):
-    """Two servers are there; no session_controller answers, no portal and no web server is there."""
-    async with watching(data_dir) as watch:
-        view = await watch.health_registry.ask(ForceCheck(), timeout=10)
-        told = {service.name: (service.status, service.error) for service in view.services}
-    assert told[ServiceName.DATABASE] == told[ServiceName.REDIS] == (ServiceStatus.HEALTHY, None)
-    assert told[ServiceName.BOT_PROCESS] == (
+async def test_each_service_has_its_own_status(data_dir: DataDir):
+    """Two servers run; there is no session controller, no portal and no web server."""
+    async with open_monitor(data_dir) as monitor:
+        view = await monitor.health_registry.ask(ForceCheck(), timeout=10)
+        found = {service.name: (service.status, service.error) for service in view.services}
+    assert found[ServiceName.DATABASE] == found[ServiceName.REDIS] == (ServiceStatus.HEALTHY, None)
+    assert found[ServiceName.BOT_PROCESS] == (
         ServiceStatus.UNHEALTHY,
-        "nobody says which sessions are on duty: session_controller gave no answer to RosterQuery within 0.25 s",
+        "cannot list the running sessions: "
+        "session_controller gave no answer to SessionsViewQuery within 0.25 s",
     )
-    assert told[ServiceName.EXTERNAL_API][0] is ServiceStatus.DISCONNECTED
-    assert told[ServiceName.WEBSOCKET] == (
+    assert found[ServiceName.EXTERNAL_API][0] is ServiceStatus.DISCONNECTED
+    assert found[ServiceName.WEBSOCKET] == (
         ServiceStatus.DISCONNECTED,
-        "nobody listens at ws://127.0.0.1:1/ws",
+        "nothing listens at ws://127.0.0.1:1/ws",
     )
-    assert len(view.hindrances) == 2
+    assert len(view.blocking_issues) == 2
 
 
-async def test_a_killed_server_is_seen_to_go_and_to_return(data_dir: DataDir):
-    """Within moments, though the next regular look would be a minute away; and only that service changes."""
-    async with watching(data_dir) as watch:
-        await watch.becomes(ServiceName.REDIS, ServiceStatus.HEALTHY)
-        os.kill(watch.pid("valkey"), signal.SIGKILL)
+async def test_a_killed_server_is_disconnected_until_its_restart(data_dir: DataDir):
+    """Triggers make the checks early, long before the next regular one; only that service changes."""
+    async with open_monitor(data_dir) as monitor:
+        await monitor.becomes(ServiceName.REDIS, ServiceStatus.HEALTHY)
+        os.kill(monitor.pid("valkey"), signal.SIGKILL)
         with trio.fail_after(5):
-            gone = await watch.becomes(ServiceName.REDIS, ServiceStatus.DISCONNECTED)
-            assert "valkey.sock is away" in gone.message
-            back = await watch.becomes(ServiceName.REDIS, ServiceStatus.HEALTHY)
+            gone = await monitor.becomes(ServiceName.REDIS, ServiceStatus.DISCONNECTED)
+            assert "valkey.sock is unavailable" in gone.message
+            back = await monitor.becomes(ServiceName.REDIS, ServiceStatus.HEALTHY)
         assert back.previous is ServiceStatus.DISCONNECTED
         assert (back.service.retry_count, back.service.error) == (0, None)
-        database = (await watch.view()).service("database")
+        database = (await monitor.view()).service("database")
         assert database is not None
         assert database.status is ServiceStatus.HEALTHY
 
 
-async def test_a_database_that_freezes_is_unhealthy_until_it_thaws(data_dir: DataDir):
-    """Its process lives, so only a look can tell; retries find it healthy again."""
-    async with watching(data_dir) as watch:
-        await watch.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)
+async def test_a_frozen_database_is_unhealthy_until_it_continues(data_dir: DataDir):
+    """Its process runs, so only a check finds it; retries find it healthy again."""
+    async with open_monitor(data_dir) as monitor:
+        await monitor.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)
         pid = postmaster(data_dir.postgres)
         os.kill(pid, signal.SIGSTOP)
         try:
-            view = await watch.health_registry.ask(ForceCheck(), timeout=10)
+            view = await monitor.health_registry.ask(ForceCheck(), timeout=10)
         finally:
             os.kill(pid, signal.SIGCONT)
         database = view.service("database")
         assert database is not None
         assert (database.status, database.error) == (ServiceStatus.UNHEALTHY, "no answer within 1 s")
-        assert view.hindrances[0] == "database is unhealthy: no answer within 1 s"
-        await watch.becomes(ServiceName.DATABASE, ServiceStatus.UNHEALTHY)
-        await watch.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)
+        assert view.blocking_issues[0] == "database is unhealthy: no answer within 1 s"
+        await monitor.becomes(ServiceName.DATABASE, ServiceStatus.UNHEALTHY)
+        await monitor.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)
 
 
-async def test_a_killed_database_is_seen_to_go_and_to_return(data_dir: DataDir):
-    """Not by its process, but by looks at it."""
-    async with watching(data_dir) as watch:
-        await watch.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)
-        os.kill(watch.pid("postgres"), signal.SIGKILL)
-        gone = await watch.becomes(ServiceName.DATABASE, ServiceStatus.DISCONNECTED)
-        assert "is away" in gone.message
-        await watch.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)
+async def test_a_killed_database_is_disconnected_until_its_restart(data_dir: DataDir):
+    """As its checks find."""
+    async with open_monitor(data_dir) as monitor:
+        await monitor.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)
+        os.kill(monitor.pid("postgres"), signal.SIGKILL)
+        gone = await monitor.becomes(ServiceName.DATABASE, ServiceStatus.DISCONNECTED)
+        assert "is unavailable" in gone.message
+        await monitor.becomes(ServiceName.DATABASE, ServiceStatus.HEALTHY)

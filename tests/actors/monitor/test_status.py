@@ -27,15 +27,17 @@ H, U, D, N = (
     ],
 )
 @pytest.mark.parametrize("redis", list(ServiceStatus))
-def test_the_contracts_rule(redis: ServiceStatus, others: tuple[ServiceStatus, ...], overall: OverallStatus):
-    """All healthy, else any unhealthy, else any disconnected, else unknown; Redis makes no difference."""
+def test_the_overall_status_follows_the_contract(
+    redis: ServiceStatus, others: tuple[ServiceStatus, ...], overall: OverallStatus
+):
+    """All healthy, else any unhealthy, else any disconnected, else unknown; Redis does not count."""
     names = [name for name in ServiceName if name is not ServiceName.REDIS]
     statuses = [*zip(names, others, strict=True), (ServiceName.REDIS, redis)]
     assert overall_of(statuses) is overall
 
 
-def test_nothing_is_healthy_that_is_not_seen_to_be():
-    """Of all combinations only one is healthy; and of nothing nothing is known."""
+def test_only_all_healthy_is_healthy():
+    """Of all combinations only one; without services the status is unknown."""
     names = [name for name in ServiceName if name is not ServiceName.REDIS]
     healthy = [
         statuses

@@ -1,4 +1,4 @@
-"""Both engines by their names, for tests of what they must do alike."""
+"""Opens either engine by its name, for tests that run with both."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ENGINES = ("http", "browser")
 Engine = Callable[
     [PortalDefinition, Credentials, SavedLogin | None], AbstractAsyncContextManager[ReadablePortal]
 ]
-"""Opens a session's view of a portal."""
+"""Opens a portal for one session."""
 
 
 @asynccontextmanager
 async def open_engine(name: str, chromium: Path, folder: Path) -> AsyncGenerator[Engine, None]:
-    """An engine with all that it needs."""
+    """Return the engine, with the browser host that it needs."""
     if name == "http":
         yield open_http_portal
         return
@@ -40,12 +40,12 @@ async def open_engine(name: str, chromium: Path, folder: Path) -> AsyncGenerator
 
 
 def expire_logins(state_file: Path) -> None:
-    """Let every log-in at the practice portal be older than any of them may become there."""
+    """Expire every login at the practice portal."""
     with closing(sqlite3.connect(state_file, isolation_level=None, timeout=5)) as connection:
         connection.execute("UPDATE sessions SET began_at = -1e9")
 
 
 def logins(state_file: Path) -> int:
-    """How many log-ins the practice portal has on its books that are not over."""
+    """Return the number of valid logins at the practice portal."""
     with closing(sqlite3.connect(f"file:{state_file}?mode=ro", uri=True, timeout=5)) as connection:
         return int(connection.execute("SELECT count(*) FROM sessions").fetchone()[0])

@@ -1,4 +1,4 @@
-"""Cookies on their way into Python's own jar and out of it."""
+"""Conversion of cookies to and from `http.cookiejar`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from actors.portals.cookies import Cookie, fill_jar, from_jar
         Cookie(name="a", value="1", domain=".portal.example", path="/jobs", expires=4e9, secure=True),
     ],
 )
-def test_a_jar_gives_back_what_was_put_in(cookie: Cookie):
-    """Nothing of a cookie is lost on the way."""
+def test_a_cookie_survives_the_round_trip(cookie: Cookie):
+    """No field is lost."""
     jar = CookieJar()
     fill_jar(jar, [cookie])
     assert from_jar(jar) == (cookie,)
@@ -35,7 +35,7 @@ def test_a_jar_gives_back_what_was_put_in(cookie: Cookie):
         ("portal.example", "https://elsewhere.example/", False),
     ],
 )
-def test_cookies_go_to_their_own_host(domain: str, url: str, sent: bool):
+def test_cookies_are_sent_to_their_own_host_only(domain: str, url: str, sent: bool):
     """As a browser would send them."""
     client = httpx.Client()
     fill_jar(client.cookies.jar, [Cookie(name="a", value="1", domain=domain)])
@@ -44,7 +44,7 @@ def test_cookies_go_to_their_own_host(domain: str, url: str, sent: bool):
 
 
 def test_a_cookie_does_not_show_its_value():
-    """Whoever has it is signed in."""
+    """A cookie's value grants access to the account."""
     shown = repr(Cookie(name="session", value="hunter2", domain="portal.example"))
     assert "session" in shown
     assert "hunter2" not in shown

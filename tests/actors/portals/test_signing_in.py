@@ -1,4 +1,4 @@
-"""Signing in with both engines: second factors, log-ins that outlive a process, and politeness on the way."""
+"""Login with both engines: second factors, saved logins, and the throttle."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def state(tmp_path: Path) -> Path:
 
 
 def saved(folder: Path, url: str) -> SavedLogin:
-    """The log-in of one session, as a process that just began has it."""
-    return open_login_store(folder / "logins").of("one", base_url=url, username="operator")
+    """The saved login of one session, as a new process opens it."""
+    return open_login_store(folder / "logins").saved_login("one", base_url=url, username="operator")
 
 
 async def test_a_second_factor(engine: Engine, state: Path):
-    """The code is given in a step of its own; a wrong secret and a missing one are refused logins."""
+    """The code is sent in a second step; a wrong or missing secret raises `LoginRefused`."""
     with portal_process(state, totp_secret=SECRET, initial_jobs=3) as site:
         definition = PRACTICE.at(site.url)
         async with engine(definition, WITH_CODES, None) as portal:
@@ -59,7 +59,7 @@ async def test_a_second_factor(engine: Engine, state: Path):
             with pytest.raises(LoginRefused, match="That code is wrong or too old"):
                 await portal.login()
         async with engine(definition, OPERATOR, None) as portal:
-            with pytest.raises(LoginRefused, match="there is no totp_secret"):
+            with pytest.raises(LoginRefused, match="no totp_secret is configured"):
                 await portal.login()
         async with engine(definition, replace(WITH_CODES, password="wrong"), None) as portal:
             with pytest.raises(LoginRefused, match="User name or password is wrong"):
@@ -70,16 +70,16 @@ async def test_a_second_factor(engine: Engine, state: Path):
                 await portal.login()
 
 
-async def test_a_portal_without_codes_is_not_given_any(engine: Engine, state: Path):
-    """A definition that knows the second step works where it is turned off."""
+async def test_no_code_is_sent_to_a_portal_without_a_second_step(engine: Engine, state: Path):
+    """A definition with a second step also works where the portal has it turned off."""
     with portal_process(state, initial_jobs=1) as site:
         async with engine(PRACTICE.at(site.url), WITH_CODES, None) as portal:
             await portal.login()
             assert len(await portal.jobs()) == 1
 
 
-async def test_a_log_in_is_taken_up_by_the_next_life(engine: Engine, state: Path, tmp_path: Path):
-    """The portal's own books show one log-in, until somebody signs in on purpose or forgets it."""
+async def test_a_saved_login_is_resumed(engine: Engine, state: Path, tmp_path: Path):
+    """The portal's database has one login, until a session logs in again or the saved login is deleted."""
     with portal_process(state, initial_jobs=2, totp_secret=SECRET) as site:
         definition = PRACTICE.at(site.url)
         for _ in range(3):
@@ -92,14 +92,16 @@ async def test_a_log_in_is_taken_up_by_the_next_life(engine: Engine, state: Path
             await portal.login()
             await portal.login()
         assert logins(state) == 2
-        await open_login_store(tmp_path / "logins").forget("one")
+        await open_login_store(tmp_path / "logins").delete("one")
         async with engine(definition, WITH_CODES, saved(tmp_path, site.url)) as portal:
             await portal.login()
         assert logins(state) == 3
 
 
-async def test_a_log_in_is_taken_up_over_a_restart_of_the_portal(engine: Engine, state: Path, tmp_path: Path):
-    """While the portal is away nothing is known of the log-in; once it is back it is good still."""
+async def test_a_saved_login_is_resumed_after_a_restart_of_the_portal(
+    engine: Engine, state: Path, tmp_path: Path
+):
+    """An unavailable portal does not invalidate the saved login."""
     with portal_process(state) as site:
         port = int(site.url.rpartition(":")[2])
         async with engine(PRACTICE.at(site.url), OPERATOR, saved(tmp_path, site.url)) as portal:
@@ -113,8 +115,8 @@ async def test_a_log_in_is_taken_up_over_a_restart_of_the_portal(engine: Engine,
     assert logins(state) == 1
 
 
-async def test_a_log_in_that_is_over_is_replaced(engine: Engine, state: Path, tmp_path: Path):
-    """Expired at the portal, damaged on file, or another's: the session signs in and keeps the new one."""
+async def test_an_invalid_saved_login_is_replaced(engine: Engine, state: Path, tmp_path: Path):
+    """Expired, damaged or unknown to the portal: the session logs in and saves the new login."""
     with portal_process(state, initial_jobs=1, session_seconds=0) as site:
         definition = PRACTICE.at(site.url)
         async with engine(definition, OPERATOR, saved(tmp_path, site.url)) as portal:
@@ -131,38 +133,38 @@ async def test_a_log_in_that_is_over_is_replaced(engine: Engine, state: Path, tm
             "saved_login_ignored"
         ]
         assert logins(state) == 2
-        site.end()
-    # With other books, so that no cookie of before is good any more.
-    books = tmp_path / "other.sqlite"
-    with portal_process(books, initial_jobs=1, port=int(site.url.rpartition(":")[2])):
+        site.stop()
+    # With another database, in which no earlier cookie is valid.
+    other_state = tmp_path / "other.sqlite"
+    with portal_process(other_state, initial_jobs=1, port=int(site.url.rpartition(":")[2])):
         for _ in range(2):
             async with engine(definition, OPERATOR, saved(tmp_path, site.url)) as portal:
                 await portal.login()
                 assert len(await portal.jobs()) == 1
-        assert logins(books) == 1
+        assert logins(other_state) == 1
 
 
-async def test_every_request_keeps_to_the_rate(engine: Engine, state: Path):
-    """Forms and redirects count as pages do."""
+async def test_every_request_is_throttled(engine: Engine, state: Path):
+    """Submitted forms and redirects count as requests."""
     with portal_process(state) as site:
         definition = PRACTICE.at(site.url)
         slow = replace(definition, politeness=Politeness(requests_per_second=4))
         async with engine(slow, OPERATOR, None) as portal:
             began = trio.current_time()
-            await portal.login()  # the page, the form, and where that leads
+            await portal.login()  # the page, the form and its redirect
             await portal.jobs()
             await portal.jobs()
             assert trio.current_time() - began >= 1.0
 
 
-async def test_a_portal_that_keeps_failing_is_left_alone(engine: Engine, state: Path):
-    """After so many failures in a row nothing is sent any more, which leaves nothing changed there."""
+async def test_consecutive_failures_pause_requests(engine: Engine, state: Path):
+    """During the pause nothing is sent, so nothing is changed at the portal."""
     with portal_process(state, initial_jobs=1) as site:
         definition = replace(PRACTICE.at(site.url), politeness=Politeness(pause_after_errors=2))
         async with engine(definition, OPERATOR, None) as portal:
             await portal.login()
             ref = (await portal.jobs())[0].ref
-            site.end()
+            site.stop()
             for _ in range(2):
                 with pytest.raises(PortalUnavailable):
                     await portal.jobs()

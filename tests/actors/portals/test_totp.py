@@ -1,4 +1,4 @@
-"""One-time codes against the RFC's own examples, and against another implementation."""
+"""One-time codes: the examples of RFC 6238, and comparison with pyotp."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_examples_of_rfc_6238(now: int, code: str):
 
 
 @given(st.binary(min_size=14, max_size=64), st.integers(0, 2**35))
-def test_others_make_the_same_codes(key: bytes, now: int):
+def test_codes_match_another_implementation(key: bytes, now: int):
     """For any secret and any time."""
     secret = base64.b32encode(key).decode()
     assert one_time_code(secret, now=now) == TOTP(secret).at(now)
@@ -41,12 +41,12 @@ def test_others_make_the_same_codes(key: bytes, now: int):
     "secret", ["JBSWY3DPEHPK3PXP", "jbsw y3dp ehpk 3pxp", "JBSWY3DPEHPK3PXPJI", "JBSWY3DPEHPK3PXPJI======"]
 )
 def test_secrets_as_portals_show_them(secret: str):
-    """In groups, in small letters, with and without padding."""
+    """In groups, in lower case, with and without padding."""
     assert is_totp_secret(secret)
     assert one_time_code(secret).isdigit()
 
 
 @pytest.mark.parametrize("text", ["", "0189", "hunter2!", "ABC"])
-def test_what_is_no_secret(text: str):
-    """No codes can be made of it."""
+def test_an_unusable_secret(text: str):
+    """Neither empty nor other than base32."""
     assert not is_totp_secret(text)

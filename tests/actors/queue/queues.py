@@ -1,4 +1,4 @@
-"""A queue on a real database, and what tests add to it."""
+"""Fixtures of the queue's tests: a queue on a real database."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from actors.queue.worker.workers import Workers
 from actors.settings import DatabaseSettings, QueueSettings
 from runtime import Address, Backoff, Bus, ChildSpec, Request, SupervisorSpec, System, open_system
 
-from ..database.records import settings as database_settings
+from ..database.harness import settings as database_settings
 
 R = TypeVar("R")
 SETTINGS = QueueSettings(
-    slots=20,
+    concurrency=20,
     lease_seconds=30.0,
     max_stalls=3,
-    age_seconds=60.0,
+    priority_aging_seconds=60.0,
     poll_seconds=0.05,
     batch_size=1000,
-    keep_hours=24.0,
-    keep_count=100_000,
+    retention_hours=24.0,
+    retention_count=100_000,
 )
 
 
@@ -79,7 +79,7 @@ class Queue:
         return (await self.task(task_id)).state
 
     async def until(self, task_id: UUID, state: TaskState) -> TaskView:
-        """Wait for a state; another process may be the one to bring it about."""
+        """Wait until a task has a state; another process may cause it."""
         with trio.fail_after(10):
             while True:
                 task = await self.task(task_id)
@@ -88,15 +88,15 @@ class Queue:
                 await trio.sleep(0.02)
 
     async def until_completed(self, number: int) -> None:
-        """Wait until so many tasks are completed."""
+        """Wait until ``number`` tasks are completed."""
         with trio.fail_after(20):
             while True:
                 if (await self.ask(QueueStatsQuery())).states[TaskState.COMPLETED] == number:
                     return
                 await trio.sleep(0.05)
 
-    async def workers_taking(self, *types: str) -> tuple[WorkerView, ...]:
-        """Wait until some workers say that they take just these types, and return them."""
+    async def workers_accepting(self, *types: str) -> tuple[WorkerView, ...]:
+        """Wait until workers accept exactly these types, and return them."""
         while True:
             workers = (await self.ask(QueueStatsQuery())).workers
             found = tuple(worker for worker in workers if worker.types == tuple(sorted(types)))
@@ -124,7 +124,7 @@ async def open_queue(
     reaper: bool = False,
     notifier: bool = False,
 ) -> AsyncGenerator[Queue, None]:
-    """Run a `Queue` for as long as the block lasts; with workers where there are handlers."""
+    """Run a `Queue` for the block, with workers if there are handlers."""
     bus = Bus()
     address = Address[QueueMessage]("task_queue", capacity=1000)
     backoff = Backoff(minimum=0.02, maximum=0.2, jitter=0.0)
@@ -157,7 +157,7 @@ async def open_queue(
                     address,
                     bus,
                     owner=owner,
-                    slots=settings.slots,
+                    concurrency=settings.concurrency,
                     lease_seconds=settings.lease_seconds,
                     poll_seconds=settings.poll_seconds,
                 ),

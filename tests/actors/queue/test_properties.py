@@ -30,7 +30,7 @@ from actors.queue.messages import (
     TasksQuery,
     TaskState,
 )
-from actors.queue.retry import Failure, backoff, next_wait
+from actors.queue.retry import AttemptFailure, backoff, next_wait
 from runtime import Refusal
 
 from .queues import Queue, open_queue
@@ -46,15 +46,15 @@ from .queues import Queue, open_queue
 def test_backoff_is_bounded(
     kind: BackoffKind, seconds: float, most: float, attempts: int, chance: float
 ) -> None:
-    """By the rule's maximum and its jitter, and never asks earlier than it was told to."""
+    """By the rule's maximum and its jitter, and never below ``retry_after``."""
     rule = RetryRule(kind=kind, seconds=seconds, maximum_seconds=most, jitter=0.5)
     assert 0 <= backoff(rule, attempts, chance) <= most * 1.5
-    asked = next_wait(
-        Failure(retry_after=2e4), rule, attempts=attempts, max_attempts=attempts + 1, chance=chance
+    wait = next_wait(
+        AttemptFailure(retry_after=2e4), rule, attempts=attempts, max_attempts=attempts + 1, chance=chance
     )
-    assert asked == 2e4
-    assert next_wait(Failure(), rule, attempts=attempts, max_attempts=attempts, chance=chance) is None
-    assert next_wait(Failure(permanent=True), rule, attempts=0, max_attempts=9, chance=chance) is None
+    assert wait == 2e4
+    assert next_wait(AttemptFailure(), rule, attempts=attempts, max_attempts=attempts, chance=chance) is None
+    assert next_wait(AttemptFailure(permanent=True), rule, attempts=0, max_attempts=9, chance=chance) is None
 
 
 INVARIANTS = """
@@ -64,16 +64,16 @@ INVARIANTS = """
         (select count(*) from tasks where state = 'completed' and result is null) as without_result,
         (select count(*) from tasks where attempts > max_attempts or attempts < 0) as attempts,
         (select count(*) from tasks where state = 'delayed' and run_at is null and not exists (
-            select from tasks as c where c.parent_id = tasks.id and c.state <> 'completed')) as forgotten,
+            select from tasks as c where c.parent_id = tasks.id and c.state <> 'completed')) as stuck,
         (select count(*) from tasks as c join tasks as p on p.id = c.parent_id
             where p.state = 'running' and p.on_child_failure <> 'ignore'
                 and c.state in ('pending', 'delayed', 'running') and c.attempts = 0 and c.error is null
-                and c.finished_at is null and p.error is null and c.created_at = c.run_at) as too_early
+                and c.finished_at is null and p.error is null and c.created_at = c.run_at) as started_early
 """
 
 
-class Story:
-    """Random operations on a queue, and what must hold after each."""
+class RandomOperations:
+    """Random operations on a queue, with the invariants after each."""
 
     def __init__(self, queue: Queue, seed: int) -> None:
         self.queue = queue
@@ -130,7 +130,7 @@ class Story:
                     await queue.ask(PromoteTask(id=some))
                     await queue.ask(ReprioritizeTask(id=some, priority=random.randrange(-2, 3)))
                 case _:
-                    await self.rule()
+                    await self.change_limits()
         except Refusal:
             pass
         for task in (await queue.ask(TasksQuery(limit=1000))).tasks:
@@ -143,40 +143,40 @@ class Story:
         del self.held[lease.task.id]
         assert (await self.queue.task(lease.task.id)).result == lease.token
 
-    async def rule(self) -> None:
+    async def change_limits(self) -> None:
         random, queue = self.random, self.queue
-        kind = random.choice((None, *self.types))
+        task_type = random.choice((None, *self.types))
         if random.random() < 0.5:
-            await queue.ask(random.choice((PauseTasks, ResumeTasks, ResumeTasks))(type=kind))
+            await queue.ask(random.choice((PauseTasks, ResumeTasks, ResumeTasks))(type=task_type))
             return
         scope = random.choice(list(LimitScope))
-        name = {LimitScope.ALL: "", LimitScope.TYPE: kind or "a", LimitScope.GROUP: "g"}[scope]
+        name = {LimitScope.ALL: "", LimitScope.TYPE: task_type or "a", LimitScope.GROUP: "g"}[scope]
         limits = {"max_running": random.choice((None, 1, 3)), "rate": random.choice((None, None, 2))}
         await queue.ask(LimitTasks(scope=scope, name=name, rate_seconds=1000.0, **limits))
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_any_interleaving_keeps_the_invariants(database: str, seed: int) -> None:
-    """And what is claimed is what the explanations said could be."""
+    """And a claim returns exactly the tasks that are explained as claimable."""
     async with open_queue(database) as queue:
-        story = Story(queue, seed)
+        operations = RandomOperations(queue, seed)
         for n in range(150):
-            await story.step()
+            await operations.step()
             (row,) = await queue.sql(INVARIANTS)
             assert not any(row.values()), row
             if n % 15 == 14:
-                await agree(story)
+                await explanations_match_claims(operations)
 
 
-async def agree(story: Story) -> None:
-    """Explain every task, then claim all there is of each type."""
-    kind = story.random.choice(story.types)
-    tasks = (await story.queue.ask(TasksQuery(type=kind, limit=1000))).tasks
-    explained = [await story.queue.ask(ExplainQuery(id=task.id)) for task in tasks]
+async def explanations_match_claims(operations: RandomOperations) -> None:
+    """Explain every task of a type, then claim all of them."""
+    task_type = operations.random.choice(operations.types)
+    tasks = (await operations.queue.ask(TasksQuery(type=task_type, limit=1000))).tasks
+    explained = [await operations.queue.ask(ExplainQuery(id=task.id)) for task in tasks]
     claimable = {one.task.id for one in explained if one.claimable}
-    leases = await story.queue.claim(kind, limit=1000)
+    leases = await operations.queue.claim(task_type, limit=1000)
     assert {lease.task.id for lease in leases} == claimable
     for one in explained:
-        hard = {reason.kind for reason in one.reasons} - {"no_worker", "busy", "ahead"}
-        assert bool(hard) != one.claimable, one
-    story.held.update({lease.task.id: lease for lease in leases})
+        blocking = {reason.kind for reason in one.reasons} - {"no_worker", "no_free_slot", "queued_behind"}
+        assert bool(blocking) != one.claimable, one
+    operations.held.update({lease.task.id: lease for lease in leases})

@@ -17,28 +17,28 @@ from actors.queue.messages import (
 from .queues import SETTINGS, Queue, open_queue, work
 
 
-async def test_old_tasks_are_forgotten_by_count(database: str) -> None:
-    """The oldest go first, and with them their keys; what is unfinished stays."""
+async def test_finished_tasks_beyond_the_count_are_deleted(database: str) -> None:
+    """The oldest first, together with their keys; unfinished tasks are kept."""
     async with open_queue(database) as queue:
         ids = await queue.add(*(work(n, idempotency_key=f"k{n}") for n in range(10)))
         await queue.complete(*await queue.claim())
         (waiting,) = await queue.add(work())
-    async with open_queue(database, settings=replace(SETTINGS, keep_count=3), reaper=True) as queue:
-        await left(queue, 4)
+    async with open_queue(database, settings=replace(SETTINGS, retention_count=3), reaper=True) as queue:
+        await until_left(queue, 4)
         rows = await queue.sql("select id from tasks order by id")
         assert [row["id"] for row in rows] == [*ids[-3:], waiting]
         assert len(await queue.sql("select key from task_keys")) == 3
 
 
-async def test_old_tasks_are_forgotten_by_age(database: str) -> None:
-    """But not the child of a parent that has not begun."""
+async def test_finished_tasks_beyond_the_age_are_deleted(database: str) -> None:
+    """Except the child of a parent that has not started."""
     async with open_queue(database) as queue:
         (parent, *_) = await queue.add(NewTask(type="parent", children=(work(1), work(2))), *(work(),) * 5)
         leases = await queue.claim()
         await queue.complete(*leases[1:])
         done = leases[1].task.id
-    async with open_queue(database, settings=replace(SETTINGS, keep_hours=0.0), reaper=True) as queue:
-        await left(queue, 3)
+    async with open_queue(database, settings=replace(SETTINGS, retention_hours=0.0), reaper=True) as queue:
+        await until_left(queue, 3)
         assert {row["id"] for row in await queue.sql("select id from tasks")} == {
             parent,
             leases[0].task.id,
@@ -47,51 +47,51 @@ async def test_old_tasks_are_forgotten_by_age(database: str) -> None:
         assert (await queue.ask(QueueStatsQuery())).states[TaskState.COMPLETED] == 1
 
 
-async def test_age_counts_from_the_end_of_a_task(database: str) -> None:
-    """One that waited for a month keeps its result as long as any other."""
+async def test_the_age_counts_from_the_end_of_a_task(database: str) -> None:
+    """A task that waited for a month keeps its result as long as any other."""
     async with open_queue(database) as queue:
         old, _ = await queue.add(work(), work())
         leases = await queue.claim()
-        month = "00000000-0000-7000-8000-000000000001"  # born in 1970
+        month = "00000000-0000-7000-8000-000000000001"  # created in 1970
         await queue.sql(f"update tasks set id = '{month}' where id = '{old}'")
         await queue.sql("update tasks set state = 'completed', result = '1', finished_at = now()")
         await queue.sql(
             f"update tasks set finished_at = now() - interval '2 hours' where id = '{leases[1].task.id}'"
         )
-    async with open_queue(database, settings=replace(SETTINGS, keep_hours=1.0), reaper=True) as queue:
-        # Only what was born and ended more than an hour ago goes.
+    async with open_queue(database, settings=replace(SETTINGS, retention_hours=1.0), reaper=True) as queue:
+        # Only a task that was created and finished more than an hour ago is deleted.
         ancient = "00000000-0000-7000-8000-000000000002"
         await queue.sql(
             "insert into tasks select (json_populate_record(t, json_build_object("
             f"'id', '{ancient}', 'finished_at', now() - interval '2 hours'))).* from tasks as t"
             f" where id = '{month}'"
         )
-    async with open_queue(database, settings=replace(SETTINGS, keep_hours=1.0), reaper=True) as queue:
-        await left(queue, 2)
+    async with open_queue(database, settings=replace(SETTINGS, retention_hours=1.0), reaper=True) as queue:
+        await until_left(queue, 2)
         assert {str(row["id"]) for row in await queue.sql("select id from tasks")} == {
             month,
             str(leases[1].task.id),
         }
 
 
-async def test_a_parent_is_kept_until_its_children_have_ended(database: str) -> None:
-    """It failed with the first of them; the other still knows whose it is."""
+async def test_a_parent_is_kept_until_its_children_have_finished(database: str) -> None:
+    """It failed with the first child; the other one still refers to it."""
     async with open_queue(database) as queue:
         (parent,) = await queue.add(NewTask(type="parent", children=(work(1), work(2))))
         failed, other = await queue.claim()
         report = FailTask(id=failed.task.id, token=failed.token, error="no", permanent=True)
         await queue.ask(report)
         assert await queue.state(parent) is TaskState.FAILED
-    async with open_queue(database, settings=replace(SETTINGS, keep_hours=0.0), reaper=True) as queue:
-        await left(queue, 2)
+    async with open_queue(database, settings=replace(SETTINGS, retention_hours=0.0), reaper=True) as queue:
+        await until_left(queue, 2)
         assert {row["id"] for row in await queue.sql("select id from tasks")} == {parent, other.task.id}
         await queue.complete(other)
-    async with open_queue(database, settings=replace(SETTINGS, keep_hours=0.0), reaper=True) as queue:
-        await left(queue, 0)
+    async with open_queue(database, settings=replace(SETTINGS, retention_hours=0.0), reaper=True) as queue:
+        await until_left(queue, 0)
 
 
-async def test_a_task_that_is_retried_after_its_parent_is_forgotten_is_no_child(database: str) -> None:
-    """Nobody waits for it any more."""
+async def test_a_task_that_is_retried_after_its_parent_was_deleted_has_no_parent(database: str) -> None:
+    """No task waits for it."""
     async with open_queue(database) as queue:
         await queue.add(NewTask(type="parent", children=(work(),)))
         (child,) = await queue.claim()
@@ -102,8 +102,8 @@ async def test_a_task_that_is_retried_after_its_parent_is_forgotten_is_no_child(
         assert (await queue.ask(RetryTask(id=child.task.id))).parent_id is None
 
 
-async def test_a_task_that_comes_back_to_a_group_without_its_limit_is_claimed(database: str) -> None:
-    """The limit was lifted while it was at work."""
+async def test_a_task_that_is_requeued_after_its_limit_was_removed_is_claimed(database: str) -> None:
+    """The limit of its group was removed while it was running."""
     async with open_queue(database) as queue:
         await queue.ask(LimitTasks(scope=LimitScope.GROUP, name="g", max_running=1))
         await queue.add(work(group="g"))
@@ -118,7 +118,8 @@ async def test_a_task_that_comes_back_to_a_group_without_its_limit_is_claimed(da
                 await trio.sleep(0.02)
 
 
-async def left(queue: Queue, number: int) -> None:
+async def until_left(queue: Queue, number: int) -> None:
+    """Wait until ``number`` tasks are left."""
     with trio.fail_after(10):
         while True:
             (row,) = await queue.sql("select count(*) as n from tasks")

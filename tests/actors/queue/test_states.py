@@ -1,4 +1,4 @@
-"""The ways between the states, against what the database really does."""
+"""The transitions of `states.py`, compared with those in the database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from actors.database.connections.connection import Connection
-from actors.queue.engine.task_queue import policy_of
+from actors.queue.engine.task_queue import queue_config
 from actors.queue.messages import (
     CancelTask,
     CompleteTasks,
@@ -25,7 +25,7 @@ from actors.queue.messages import (
     TaskState,
 )
 from actors.queue.statements import maintenance
-from actors.queue.statements.transaction import QueueTransaction
+from actors.queue.statements.sql import QueueTransaction
 from actors.queue.states import TRANSITIONS, Step
 from runtime import Refusal
 
@@ -68,14 +68,14 @@ async def stall(queue: Queue, task: UUID, *, stalls: int = 0) -> None:
         f"update tasks set lease_until = now(), stalls = {stalls} where id = '{task}' and state = 'running';"
         "delete from moves"
     )
-    await keep_up(queue, maintenance.reap)
+    await sweep(queue, maintenance.reap)
 
 
 async def release(queue: Queue, task: UUID) -> None:
     await queue.sql(
         f"update tasks set run_at = now() where id = '{task}' and run_at is not null; delete from moves"
     )
-    await keep_up(queue, maintenance.release_due)
+    await sweep(queue, maintenance.release_due)
 
 
 async def lose_a_child(queue: Queue, task: UUID) -> None:
@@ -83,12 +83,14 @@ async def lose_a_child(queue: Queue, task: UUID) -> None:
         await fail(queue, lease.task.id, permanent=True)
 
 
-async def keep_up(queue: Queue, work: Callable[[QueueTransaction, int], int]) -> None:
-    """Do at once what the reaper does now and then."""
+async def sweep(queue: Queue, work: Callable[[QueueTransaction, int], int]) -> None:
+    """Run a sweep of the reaper."""
 
     def run() -> None:
-        with Connection.connect(queue.dsn, autocommit=True) as link:
-            maintenance.in_transaction(link, lambda store: work(store, 1000), policy_of(SETTINGS), Random(0))
+        with Connection.connect(queue.dsn, autocommit=True) as connection:
+            maintenance.in_transaction(
+                connection, lambda transaction: work(transaction, 1000), queue_config(SETTINGS), Random(0)
+            )
 
     await trio.to_thread.run_sync(run)
 
@@ -153,8 +155,8 @@ MADE: Final[tuple[tuple[TaskState, Make], ...]] = (
 
 
 @pytest.mark.parametrize("step", Step)
-async def test_the_database_goes_the_ways_of_the_table_and_no_others(database: str, step: Step) -> None:
-    """Each step is tried on a task in each state, in each manner; what it did is what the table says."""
+async def test_the_transitions_in_the_database_are_those_of_the_table(database: str, step: Step) -> None:
+    """Each step, in each variant, is tried on a task in each state."""
     moves: set[tuple[TaskState, TaskState]] = set()
     async with open_queue(database) as queue:
         await queue.sql(WATCH)
@@ -166,7 +168,7 @@ async def test_the_database_goes_the_ways_of_the_table_and_no_others(database: s
                 try:
                     await take(queue, task)
                 except Refusal:
-                    # Of those that have children, these decide.
+                    # The children of a parent decide about it.
                     assert state not in TRANSITIONS[step][0] or make in (parent, broken_parent)
                 for move in await queue.sql(f"select was, became from moves where task_id = '{task}'"):
                     moves.add((TaskState(move["was"]), TaskState(move["became"])))
@@ -176,8 +178,8 @@ async def test_the_database_goes_the_ways_of_the_table_and_no_others(database: s
     assert {became for _, became in moves} == ends
 
 
-def test_every_state_has_a_way_out() -> None:
-    """And only a retry leads out of the end."""
+def test_every_state_has_a_next_step() -> None:
+    """And only a retry leaves a finished state."""
     for state in TaskState:
         assert any(state in begins for begins, _ in TRANSITIONS.values())
     assert all(

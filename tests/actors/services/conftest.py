@@ -10,6 +10,6 @@ from actors.services import DataDir, open_data_dir
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[DataDir]:
-    """A new data directory of ours, closed after the test."""
+    """A new data directory, open during the test."""
     with open_data_dir(tmp_path / "data") as opened:
         yield opened

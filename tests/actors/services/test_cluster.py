@@ -7,29 +7,29 @@ from pathlib import Path
 import pytest
 
 from actors.services import DataDirVersion
-from actors.services.cluster import binaries, ensure_cluster, stale_pid
-from actors.services.identity import own_directory, unprivileged
+from actors.services.cluster import ensure_cluster, postgres_programs, stale_pid
+from actors.services.identity import make_private_directory, unprivileged
 
 
 async def ensure(home: Path) -> Path:
-    """Make or check a cluster in `home`."""
-    programs = binaries()
+    """Create or check a cluster in `home`."""
+    programs = postgres_programs()
     identity = unprivileged(home, programs / "postgres")
-    own_directory(home, identity)
+    make_private_directory(home, identity)
     await ensure_cluster(home / "data", programs, identity)
     return home / "data"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder of ours for a cluster."""
+    """An empty folder for a cluster."""
     folder = tmp_path / "home"
     folder.mkdir()
     return folder
 
 
-async def test_what_an_interrupted_start_left_is_made_anew(home: Path) -> None:
-    """A cluster has its name only when it is whole; an existing one is left as it is."""
+async def test_an_interrupted_creation_is_repeated(home: Path) -> None:
+    """A cluster has its final name only when complete; an existing one is unchanged."""
     half = home / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -41,20 +41,20 @@ async def test_what_an_interrupted_start_left_is_made_anew(home: Path) -> None:
     assert (cluster / "global" / "pg_control").stat() == made
 
 
-async def test_databases_of_another_major_version_are_one_sentence(home: Path) -> None:
-    """Nothing is changed in them."""
+async def test_another_major_version_is_an_error(home: Path) -> None:
+    """The cluster is unchanged."""
     cluster = home / "data"
     cluster.mkdir(parents=True)
     (cluster / "PG_VERSION").write_text("9\n")
     with pytest.raises(
-        DataDirVersion, match=r"were made by PostgreSQL 9 and cannot be opened by PostgreSQL \d\d:"
+        DataDirVersion, match=r"were created by PostgreSQL 9; PostgreSQL \d\d cannot open them:"
     ):
         await ensure(home)
     assert os.listdir(cluster) == ["PG_VERSION"]
 
 
-def test_the_pid_of_a_killed_server_is_told_from_a_running_one(tmp_path: Path) -> None:
-    """A process of another name, a zombie and a free number are not the old server."""
+def test_stale_pids(tmp_path: Path) -> None:
+    """A process of another name, a zombie and an unused pid are not the old server."""
     file = tmp_path / "postmaster.pid"
     assert stale_pid(tmp_path) is None
     file.write_text("")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from actors.services.identity import Identity, own_directory, unprivileged
+from actors.services.identity import Identity, make_private_directory, unprivileged
 
 ROOT = os.geteuid() == 0
 
@@ -17,11 +17,11 @@ def make_program(folder: Path, mode: int) -> Path:
 
 
 def test_an_identity_without_a_capability_only_changes_the_user() -> None:
-    """The groups of the caller are left behind."""
+    """Supplementary groups are cleared."""
     assert Identity(uid=7, gid=8).options == ("--reuid", "7", "--regid", "8", "--clear-groups")
 
 
-def test_a_capability_is_kept_over_the_change_of_user_and_counts_for_access() -> None:
+def test_a_capability_is_kept_after_the_change_of_user() -> None:
     """An ambient capability survives exec; the securebit makes access(2) honour it."""
     options = Identity(uid=7, gid=8, capability="dac_override").options
     assert options[-3:] == (
@@ -31,8 +31,8 @@ def test_a_capability_is_kept_over_the_change_of_user_and_counts_for_access() ->
     )
 
 
-def test_an_ordinary_user_runs_servers_as_itself_and_root_never_as_root(tmp_path: Path) -> None:
-    """Only root has another user to give."""
+def test_only_root_switches_users(tmp_path: Path) -> None:
+    """Servers never run as root."""
     identity = unprivileged(tmp_path, make_program(tmp_path, 0o755))
     if ROOT:
         assert identity is not None
@@ -41,8 +41,8 @@ def test_an_ordinary_user_runs_servers_as_itself_and_root_never_as_root(tmp_path
         assert identity is None
 
 
-def test_a_capability_is_given_only_where_rights_do_not_reach(tmp_path: Path) -> None:
-    """An open path needs none; a closed folder or program needs the least that opens it."""
+def test_a_capability_is_kept_only_if_needed(tmp_path: Path) -> None:
+    """An accessible path needs none; an inaccessible folder or program needs the weakest that suffices."""
     open_to_all = unprivileged(Path("/usr"), Path("/bin/sh"))
     tmp_path.chmod(0o700)
     (tmp_path / "home").mkdir()
@@ -59,10 +59,10 @@ def test_a_capability_is_given_only_where_rights_do_not_reach(tmp_path: Path) ->
         assert open_to_all is closed_folder is closed_program is None
 
 
-def test_the_owner_of_a_folder_stays_its_user(tmp_path: Path) -> None:
-    """A data directory that an ordinary user made stays that user's when root starts it once."""
+def test_the_owner_of_the_folder_is_the_user(tmp_path: Path) -> None:
+    """A data directory of an ordinary user keeps its owner when root starts botvisor on it."""
     home = tmp_path / "home"
-    own_directory(home, Identity(uid=12345, gid=23456) if ROOT else None)
+    make_private_directory(home, Identity(uid=12345, gid=23456) if ROOT else None)
     identity = unprivileged(home, make_program(tmp_path, 0o755))
     assert home.stat().st_mode & 0o777 == 0o700
     if ROOT:

@@ -26,8 +26,8 @@ HERE = Instance(
 )
 
 
-def test_a_running_instance_is_found(data_dir: DataDir) -> None:
-    """What was written is read, for us alone, until it is removed."""
+def test_write_read_and_remove(data_dir: DataDir) -> None:
+    """Only its owner can read the file; removing it again does nothing."""
     assert read_instance(data_dir.path) is None
     write_instance(data_dir, HERE)
     assert read_instance(data_dir.path) == HERE
@@ -37,16 +37,16 @@ def test_a_running_instance_is_found(data_dir: DataDir) -> None:
     assert read_instance(data_dir.path) is None
 
 
-def test_closing_the_data_directory_ends_the_instance(tmp_path: Path) -> None:
-    """Also without a word from the one that wrote it."""
+def test_closing_the_data_directory_deletes_the_file(tmp_path: Path) -> None:
+    """`remove_instance` need not be called."""
     with open_data_dir(tmp_path) as data_dir:
         write_instance(data_dir, HERE)
     assert os.listdir(tmp_path / "run") == []
     assert not (tmp_path / "instance.json").exists()
 
 
-def test_what_a_killed_instance_left_is_not_believed(tmp_path: Path) -> None:
-    """Neither while nobody owns the folder, nor once somebody else does."""
+def test_a_file_of_a_killed_instance_is_ignored(tmp_path: Path) -> None:
+    """Both without an owner of the directory and with another owner."""
     with open_data_dir(tmp_path) as data_dir:
         write_instance(data_dir, HERE)
         left = (tmp_path / "instance.json").read_bytes()
@@ -57,14 +57,14 @@ def test_what_a_killed_instance_left_is_not_believed(tmp_path: Path) -> None:
         assert read_instance(tmp_path) is None
 
 
-def test_there_is_no_instance_where_there_is_no_folder(tmp_path: Path) -> None:
-    """That is an answer, not an error, and makes nothing."""
+def test_a_missing_directory_has_no_instance(tmp_path: Path) -> None:
+    """The result is None, and nothing is created."""
     assert read_instance(tmp_path / "nowhere") is None
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_file_of_another_form_is_one_sentence(data_dir: DataDir) -> None:
-    """It names the folder and the likely cause."""
+def test_an_invalid_file_is_an_error(data_dir: DataDir) -> None:
+    """The message has the likely cause."""
     (data_dir.path / "instance.json").write_text('{"pid": "many"}')
     with pytest.raises(DataDirUnusable, match="written by another version of botvisor"):
         read_instance(data_dir.path)

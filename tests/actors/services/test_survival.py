@@ -38,8 +38,8 @@ def pids_in(line: str) -> list[int] | None:
     return json.loads(line) if line.startswith("[") and line.endswith("]") and line[1].isdigit() else None
 
 
-async def test_a_killed_owner_leaves_no_server_and_no_lock(tmp_path: Path) -> None:
-    """The kernel ends its servers with it, and the next owner starts on what they left."""
+async def test_killing_the_owner_leaves_no_server_and_no_lock(tmp_path: Path) -> None:
+    """The kernel kills its servers; the next owner starts on the same data."""
     command = Command(name="owner", argv=(sys.executable, "-c", OWNER, str(tmp_path)))
     with trio.fail_after(30):
         async with open_process(command) as process:

@@ -13,7 +13,7 @@ from actors.services import DataDir, ValkeyServer, open_data_dir
 from .waiting import ended, supervised
 
 
-async def ask(url: str, *command: str) -> object:
+async def execute(url: str, *command: str) -> object:
     """Send one command over a connection of its own."""
 
     def run() -> object:
@@ -24,61 +24,61 @@ async def ask(url: str, *command: str) -> object:
 
 
 async def test_it_serves_on_a_socket_only(data_dir: DataDir) -> None:
-    """Nobody else can reach it, and it never drops keys on its own."""
+    """It has no TCP port, and does not evict keys."""
     url = ValkeyServer(data_dir).url
     async with supervised(lambda: ValkeyServer(data_dir)) as server:
-        assert await ask(url, "PING") is True
-        assert await ask(url, "CONFIG", "GET", "port") == {"port": "0"}
-        assert await ask(url, "CONFIG", "GET", "maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        assert await execute(url, "PING") is True
+        assert await execute(url, "CONFIG", "GET", "port") == {"port": "0"}
+        assert await execute(url, "CONFIG", "GET", "maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert server.node.detail["address"] == url
         pid = server.pid
     await ended(pid)
 
 
-async def test_its_data_outlives_a_stop_and_a_kill(data_dir: DataDir) -> None:
-    """Everything written to the file is there after a restart of either kind."""
+async def test_data_survives_a_stop_and_a_kill(data_dir: DataDir) -> None:
+    """Everything in the append-only file is there after either restart."""
     url = ValkeyServer(data_dir).url
     async with supervised(lambda: ValkeyServer(data_dir)):
-        await ask(url, "SET", "first", "1")
+        await execute(url, "SET", "first", "1")
     async with supervised(lambda: ValkeyServer(data_dir)) as server:
-        await ask(url, "SET", "second", "2")
+        await execute(url, "SET", "second", "2")
         os.kill(server.pid, signal.SIGKILL)
-        assert "valkey was ended by SIGKILL" in str(await server.failed())
+        assert "valkey was killed by SIGKILL" in str(await server.failed())
         await server.restarted()
-        assert await ask(url, "MGET", "first", "second") == ["1", "2"]
+        assert await execute(url, "MGET", "first", "second") == ["1", "2"]
 
 
-async def test_what_a_kill_cut_off_is_dropped(data_dir: DataDir) -> None:
-    """The whole commands before it stay."""
+async def test_a_truncated_command_is_dropped(data_dir: DataDir) -> None:
+    """The complete commands before it are kept."""
     url = ValkeyServer(data_dir).url
     async with supervised(lambda: ValkeyServer(data_dir)):
-        await ask(url, "SET", "whole", "1")
+        await execute(url, "SET", "whole", "1")
     with increments(data_dir).open("ab") as file:
         file.write(b"*3\r\n$3\r\nSET\r\n$4\r\nha")
     async with supervised(lambda: ValkeyServer(data_dir)):
-        assert await ask(url, "MGET", "whole", "half") == ["1", None]
+        assert await execute(url, "MGET", "whole", "half") == ["1", None]
 
 
-async def test_a_damaged_file_is_put_aside(data_dir: DataDir) -> None:
-    """The server starts empty, as the mirror can be filled again; somebody is told."""
+async def test_a_damaged_file_is_quarantined(data_dir: DataDir) -> None:
+    """The server starts empty, and a warning is logged."""
     url = ValkeyServer(data_dir).url
     async with supervised(lambda: ValkeyServer(data_dir)):
-        await ask(url, "SET", "lost", "1")
+        await execute(url, "SET", "lost", "1")
     increments(data_dir).write_bytes(b"\0" * 100)
     with structlog.testing.capture_logs() as logs:
         async with supervised(lambda: ValkeyServer(data_dir)):
-            assert await ask(url, "GET", "lost") is None
-    assert [log["path"] for log in logs if log["event"] == "valkey_files_put_aside"] == [
+            assert await execute(url, "GET", "lost") is None
+    assert [log["path"] for log in logs if log["event"] == "valkey_data_quarantined"] == [
         str(data_dir.valkey / "damaged")
     ]
 
 
 async def test_it_works_under_a_long_and_odd_name(tmp_path: Path) -> None:
-    """Its settings are quoted, and its socket is short."""
+    """Its settings are quoted, and its socket path is short."""
     with open_data_dir(tmp_path / ("a 'b' \"c\" ü, %d " + "x" * 90)) as data_dir:
         url = ValkeyServer(data_dir).url
         async with supervised(lambda: ValkeyServer(data_dir)):
-            assert await ask(url, "PING") is True
+            assert await execute(url, "PING") is True
 
 
 def increments(data_dir: DataDir) -> Path:

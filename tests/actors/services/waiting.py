@@ -1,4 +1,4 @@
-"""What tests of servers wait for."""
+"""Runs servers under supervision, and waits for their failures and restarts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Supervised:
 
     @property
     def node(self) -> Node:
-        """The server as the tree shows it."""
+        """The server's node in the supervision tree."""
         return self._snapshot().children[0]
 
     @property
@@ -36,14 +36,14 @@ class Supervised:
         return (await next_event(self._events, ChildFailed)).error
 
     async def restarted(self) -> None:
-        """Wait until it is ready once more."""
+        """Wait until it is ready again."""
         while not (await next_event(self._events, ChildStarted)).restarts:
             pass
 
 
 @asynccontextmanager
 async def supervised(start: Callable[[], ServerProcess]) -> AsyncGenerator[Supervised, None]:
-    """Run one server for as long as the block lasts; ready when the block is entered."""
+    """Run one server for the duration of the block; it is ready when the block starts."""
     bus = Bus()
     with trio.fail_after(30), bus.subscribe(ChildStarted, ChildFailed) as events:
         async with run_actor(start, Address("server"), bus=bus) as system:
@@ -51,7 +51,7 @@ async def supervised(start: Callable[[], ServerProcess]) -> AsyncGenerator[Super
 
 
 async def ended(pid: int) -> None:
-    """Wait until a process has ended, whoever has to reap it."""
+    """Wait until a process has ended; it need not be our child."""
     try:
         watch = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -9,14 +9,13 @@ import trio
 
 from actors.database.rows import SessionRow
 from actors.portals.errors import ForeignAddress, JobTaken, OutcomeUnknown, SessionExpired
-from actors.portals.job import Job
-from actors.portals.portal import Outcome
+from actors.portals.portal import Job, JobOutcome
 from actors.sessions.database_actors import DatabaseActors
 from actors.sessions.screenshots.messages import ScreenshotMessage
 from actors.sessions.session.session import SessionContext
 from runtime import Address, Bus
 
-from ..database.records import Record
+from ..database.harness import DatabaseHarness
 
 PICTURE = b"\x89PNG\r\n\x1a\nnot much of a picture"
 
@@ -26,8 +25,8 @@ class Board:
 
     def __init__(self, *jobs: Job) -> None:
         self.table = {job.ref: job for job in jobs}
-        self.outcomes = dict.fromkeys(self.table, Outcome.OPEN)
-        self.clicks: list[str] = []
+        self.outcomes = dict.fromkeys(self.table, JobOutcome.OPEN)
+        self.executor: list[str] = []
         self.logins = 0
         self.spoil: dict[str, list[Exception]] = {}
         """Errors by method, each raised once, before anything is changed."""
@@ -44,7 +43,7 @@ class Board:
     def add(self, *jobs: Job) -> None:
         for job in jobs:
             self.table[job.ref] = job
-            self.outcomes[job.ref] = Outcome.OPEN
+            self.outcomes[job.ref] = JobOutcome.OPEN
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[View, None]:
@@ -61,7 +60,7 @@ class Board:
 def assignment(
     row: SessionRow,
     board: Board,
-    record: Record,
+    record: DatabaseHarness,
     bus: Bus,
     *,
     screenshot_store: Address[ScreenshotMessage] | None = None,
@@ -72,7 +71,7 @@ def assignment(
         row=row,
         engine="http",
         open_portal=board.open,
-        desks=desks(record),
+        database=database_actors(record),
         screenshot_store=Address[ScreenshotMessage]("screenshot_store")
         if screenshot_store is None
         else screenshot_store,
@@ -81,7 +80,7 @@ def assignment(
     )
 
 
-def desks(record: Record) -> DatabaseActors:
+def database_actors(record: DatabaseHarness) -> DatabaseActors:
     return DatabaseActors(writer=record.writer, reader=record.reader, journal=record.journal)
 
 
@@ -105,18 +104,18 @@ class View:
             raise SessionExpired
         self.board.looks += 1
         self.board.looked.set()
-        return [job for ref, job in self.board.table.items() if self.board.outcomes[ref] is Outcome.OPEN]
+        return [job for ref, job in self.board.table.items() if self.board.outcomes[ref] is JobOutcome.OPEN]
 
     async def accept(self, ref: str) -> None:
-        await self._click("accept", ref, Outcome.ACCEPTED)
+        await self._click("accept", ref, JobOutcome.ACCEPTED)
 
     async def reject(self, ref: str, reason: str) -> None:
         assert reason
-        await self._click("reject", ref, Outcome.REJECTED)
+        await self._click("reject", ref, JobOutcome.REJECTED)
 
-    async def outcome(self, ref: str) -> Outcome:
+    async def outcome(self, ref: str) -> JobOutcome:
         await self._spoil("outcome")
-        return self.board.outcomes.get(ref, Outcome.UNKNOWN)
+        return self.board.outcomes.get(ref, JobOutcome.UNKNOWN)
 
     async def navigate(self, path: str) -> str:
         await self._spoil("navigate")
@@ -129,13 +128,13 @@ class View:
         await self._spoil("screenshot")
         return PICTURE
 
-    async def _click(self, method: str, ref: str, outcome: Outcome) -> None:
+    async def _click(self, method: str, ref: str, outcome: JobOutcome) -> None:
         board = self.board
         await self._spoil(method)
         board.before_click(ref)
-        if board.outcomes[ref] is Outcome.TAKEN:
+        if board.outcomes[ref] is JobOutcome.TAKEN:
             raise JobTaken(ref)
-        board.clicks.append(f"{method} {ref}")
+        board.executor.append(f"{method} {ref}")
         board.outcomes[ref] = outcome
         board.clicked.set()
         if board.hold_clicks is not None:

@@ -11,9 +11,8 @@ from uuid import UUID
 import psycopg
 import trio
 
-from actors.database.messages import SessionsQuery
 from actors.database.rows import SessionRow
-from actors.database.sessions.messages import ReleaseSessions
+from actors.database.sessions.messages import ReleaseSessions, SessionsQuery
 from actors.queue.worker.handler import Gate
 from actors.sessions.controller.active_sessions import child_name
 from actors.sessions.controller.lease_releaser import LeaseReleaser
@@ -31,8 +30,8 @@ from actors.sessions.session.session import Session
 from runtime import Address, Backoff, Bus, ChildSpec, SupervisorMessage, SupervisorSpec, open_system
 from runtime.testing import run_actor
 
-from ..database.records import Record, open_record
-from .board import Board, assignment, desks
+from ..database.harness import DatabaseHarness, open_harness
+from .board import Board, assignment, database_actors
 
 TERMS = SessionsConfig(
     portal="board",
@@ -52,11 +51,11 @@ class Instance:
     """A session_controller with its fleet, and its own way to the record."""
 
     session_controller: Address[ControllerMessage]
-    record: Record
+    record: DatabaseHarness
     board: Board
-    terms: SessionsConfig
+    config: SessionsConfig
 
-    async def on_duty(self) -> set[UUID]:
+    async def local(self) -> set[UUID]:
         return {
             view.id for view in (await self.session_controller.ask(SessionsViewQuery(), timeout=5)).sessions
         }
@@ -71,36 +70,36 @@ class Instance:
             await self.board.look()
 
     async def until_on_duty(self, *sessions: UUID) -> None:
-        while await self.on_duty() != set(sessions):  # noqa: ASYNC110 - the end of a session is no event
+        while await self.local() != set(sessions):  # noqa: ASYNC110 - the end of a session is no event
             await trio.sleep(0.05)
 
 
 @asynccontextmanager
-async def instance(database: str, board: Board, terms: SessionsConfig) -> AsyncGenerator[Instance, None]:
+async def instance(database: str, board: Board, config: SessionsConfig) -> AsyncGenerator[Instance, None]:
     bus = Bus()
     session_controller: Address[ControllerMessage] = Address("session_controller")
     fleet: Address[SupervisorMessage] = Address("fleet")
     backoff = Backoff(minimum=0.01, maximum=0.05)
 
-    async def forget_login(session: UUID) -> None:
+    async def delete_saved_login(session: UUID) -> None:
         raise AssertionError(f"nobody resets {session}")
 
-    async with open_record(database, bus=bus) as record:
+    async with open_harness(database, bus=bus) as record:
 
-        async def employ(row: SessionRow) -> ChildSpec:
+        async def make_spec(row: SessionRow) -> ChildSpec:
             return ChildSpec(
                 address=Address(child_name(row.id)),
-                start=lambda: Session(assignment(row, board, record, bus, owner=terms.owner)),
+                start=lambda: Session(assignment(row, board, record, bus, owner=config.owner)),
                 backoff=backoff,
             )
 
         def keep() -> SessionController:
             return SessionController(
-                terms,
-                employ=employ,
-                forget_login=forget_login,
+                config,
+                make_spec=make_spec,
+                delete_saved_login=delete_saved_login,
                 fleet=fleet,
-                desks=desks(record),
+                database=database_actors(record),
                 queue=None,
                 gate=Gate(),
                 bus=bus,
@@ -114,7 +113,7 @@ async def instance(database: str, board: Board, terms: SessionsConfig) -> AsyncG
             ),
         )
         async with open_system(spec, bus=bus):
-            yield Instance(session_controller, record, board, terms)
+            yield Instance(session_controller, record, board, config)
 
 
 SECOND = replace(TERMS, owner="second")
@@ -126,7 +125,7 @@ async def test_what_one_instance_runs_the_other_leaves_alone(database: str) -> N
         async with instance(database, Board(), TERMS) as first, instance(database, Board(), SECOND) as second:
             theirs, ours = await first.start(), await second.start()
             await first.outlive_leases()
-            assert (await first.on_duty(), await second.on_duty()) == ({theirs.id}, {ours.id})
+            assert (await first.local(), await second.local()) == ({theirs.id}, {ours.id})
             rows = await first.record.read(SessionsQuery())
             assert {row.id: row.owner for row in rows} == {theirs.id: "first", ours.id: "second"}
 
@@ -139,7 +138,7 @@ async def test_a_session_moves_when_its_instance_is_gone(database: str) -> None:
             views = [await first.start() for _ in range(3)]
             await first.record.sql("update bot_sessions set total_accepted = 7")
         async with instance(database, board, SECOND) as second:
-            assert await second.on_duty() == set()
+            assert await second.local() == set()
             await second.until_on_duty(views[0].id, views[1].id)
             back = await second.session_controller.ask(ResumeSession(session_id=views[0].id), timeout=5)
             assert back.total_accepted == 7
@@ -161,7 +160,7 @@ async def test_an_orderly_stop_gives_the_sessions_back(database: str) -> None:
     with trio.fail_after(60):
         async with instance(database, Board(), patient) as first:
             view = await first.start()
-        async with open_record(database) as record:
+        async with open_harness(database) as record:
             async with run_actor(lambda: LeaseReleaser("first", record.writer), Address("leases")):
                 pass
             (row,) = await record.read(SessionsQuery())
@@ -196,7 +195,7 @@ async def test_where_nobody_else_can_be_an_outage_ends_nothing(database: str) ->
             with psycopg.connect(database) as connection:
                 connection.execute("lock table bot_sessions in exclusive mode")
                 await first.outlive_leases()
-                assert await first.on_duty() == {view.id}
+                assert await first.local() == {view.id}
 
 
 async def test_who_lost_a_session_to_another_lets_it_go(database: str) -> None:
@@ -210,7 +209,7 @@ async def test_who_lost_a_session_to_another_lets_it_go(database: str) -> None:
                 " status = 'running', login_status = 'theirs'"
             )
             await first.until_on_duty()
-            await first.record.settle()
+            await first.record.flush()
             (row,) = await first.record.read(SessionsQuery())
             assert (row.id, row.owner, row.login_status) == (view.id, "third", "theirs")
 
@@ -227,5 +226,5 @@ async def test_a_session_is_stopped_from_anywhere(database: str) -> None:
                 await trio.sleep(0.05)
             (row,) = await first.record.read(SessionsQuery())
             assert (row.owner, row.end_time is not None) == (None, True)
-            assert await second.on_duty() == set()
+            assert await second.local() == set()
             await second.record.write(ReleaseSessions(owner="second"))

@@ -13,14 +13,13 @@ from actors.database.configurations.messages import (
     ConfigurationChanges,
     CreateConfiguration,
 )
-from actors.database.messages import CreateSession
-from actors.database.sessions.messages import SystemLogsQuery
+from actors.database.sessions.messages import CreateSession, SystemLogsQuery
 from actors.portals.errors import SessionExpired
 from actors.sessions.events import CycleCompleted, RejectedReported, ResultsReported
 from actors.sessions.session.reports import next_boundary
 from runtime.testing import next_event
 
-from ..database.records import NOW, Record, open_record
+from ..database.harness import NOW, DatabaseHarness, open_harness
 from .board import Board
 from .session.test_session import ONSITE, Stage, job, on_stage
 
@@ -33,7 +32,7 @@ async def change(stage: Stage, config: UUID | None = None, **changes: object) ->
     await stage.record.writer.ask(command, timeout=5)
 
 
-async def logged(record: Record, text: str) -> list[str]:
+async def logged(record: DatabaseHarness, text: str) -> list[str]:
     """Wait for lines of the log that have this in them."""
     with trio.fail_after(20):
         while True:
@@ -61,7 +60,7 @@ async def test_a_change_is_followed_within_a_cycle(database: str) -> None:
         assert await stage.totals() == (1, 2)
         assert stage.system.snapshot().children[0].restarts == 0
         assert await logged(stage.record, "the configuration has changed")
-    assert board.clicks == ["accept A", "reject B", "reject C"]
+    assert board.executor == ["accept A", "reject B", "reject C"]
 
 
 async def test_no_more_than_the_limit_is_accepted_in_a_run(database: str) -> None:
@@ -72,7 +71,7 @@ async def test_no_more_than_the_limit_is_accepted_in_a_run(database: str) -> Non
         await board.look(2)
         board.add(*(job(f"J{number}") for number in range(4)))
         await board.look(2)
-        assert board.clicks == []
+        assert board.executor == []
         await change(stage, max_accept_per_run=2)
         with stage.bus.subscribe(CycleCompleted) as events:
             runs = []
@@ -85,7 +84,7 @@ async def test_a_session_works_by_its_own_configuration(database: str) -> None:
     """And by the active one from when its own is deleted."""
     own = uuid4()
     board = Board(job("A"))
-    async with open_record(database) as record:
+    async with open_harness(database) as record:
         values = ConfigurationChanges(job_type_filter="Video", check_interval_seconds=Decimal("0.05"))
         await record.write(CreateConfiguration(id=own, config_name="own", values=values))
         row = await record.write(
@@ -117,7 +116,7 @@ async def test_a_quick_check_sees_a_new_job_before_the_next_look(database: str) 
         assert (await stage.recorded()).total_checks == 1
         board.add(job("B"))
         await board.clicked.wait()
-        while "accept B" not in board.clicks:
+        while "accept B" not in board.executor:
             await board.look()
         board.spoil["jobs"] = [SessionExpired()]
         await board.look(1)

@@ -13,8 +13,9 @@ from uuid import uuid4
 import pytest
 import trio
 
-from actors.database.messages import CreateSession, EventsQuery, JobsQuery, SessionsQuery
+from actors.database.jobs.messages import JobsQuery
 from actors.database.rows import JobRow, JobStatus, OutcomeSource, SessionRow
+from actors.database.sessions.messages import CreateSession, EventsQuery, SessionsQuery
 from actors.portals.browser.browser_host import BrowserHost, BrowserQuery
 from actors.portals.browser.browser_portal import open_browser_portal
 from actors.portals.definition.definition_file import load_definition
@@ -38,8 +39,8 @@ from runtime import Address, Backoff, Bus, ChildSpec, SupervisorSpec, open_syste
 from runtime.testing import run_actor
 
 from ...web.practice.portal_process import portal_process
-from ..database.records import NOW, Record, open_record
-from .board import desks
+from ..database.harness import NOW, DatabaseHarness, open_harness
+from .board import database_actors
 
 OPERATOR = Credentials(username="operator", password="practice")
 
@@ -48,12 +49,12 @@ OPERATOR = Credentials(username="operator", password="practice")
 class Site:
     """Sessions at the portal."""
 
-    record: Record
+    record: DatabaseHarness
     sessions: list[Address[SessionCommand]]
     state: Path
 
     async def jobs(self) -> dict[str, JobRow]:
-        await self.record.settle()
+        await self.record.flush()
         rows = await self.record.read(JobsQuery(limit=1000))
         assert len({row.job_ref for row in rows}) == len(rows)
         return {row.job_ref: row for row in rows}
@@ -89,7 +90,7 @@ async def at_work(
     quick = Backoff(minimum=0.05, maximum=0.2)
     with portal_process(state, **quirks) as portal:
         definition = replace(load_definition(portal_file("practice")), base_url=portal.url)
-        async with open_record(database, bus=bus) as record:
+        async with open_harness(database, bus=bus) as record:
             await record.sql(f"update bot_configurations set {rules}")
 
             def spec(row: SessionRow, address: Address[SessionCommand]) -> ChildSpec:
@@ -101,7 +102,7 @@ async def at_work(
                         if browser is None
                         else open_browser_portal(definition, OPERATOR, browser)
                     ),
-                    desks=desks(record),
+                    database=database_actors(record),
                     screenshot_store=Address[ScreenshotMessage]("screenshot_store")
                     if screenshot_store is None
                     else screenshot_store,
@@ -150,7 +151,7 @@ async def test_two_sessions_and_every_quirk(database: str, tmp_path: Path) -> No
             totals[1] += row.total_rejected
         assert totals == [list(ours.values()).count("accepted"), list(ours.values()).count("rejected")]
         # Lost answers were among them, and those were read from the portal.
-        assert {job.settled for job in jobs.values()} == {OutcomeSource.ANSWER, OutcomeSource.PORTAL}
+        assert {job.outcome_source for job in jobs.values()} == {OutcomeSource.ANSWER, OutcomeSource.PORTAL}
 
 
 async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:

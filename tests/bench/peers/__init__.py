@@ -1,4 +1,4 @@
-"""Other queues, each in a process and with packages of its own, installed when first benchmarked."""
+"""Other task queues, each in a process with packages of its own, which are installed on first use."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PYTHON_PACKAGES = ("arq==0.28.0", "dramatiq[redis]==2.2.1", "procrastinate==3.10.0")
 NODE_PACKAGES = ("bullmq", "ioredis")
-PATIENCE = 180.0
+TIMEOUT = 180.0
 
 
 def cache() -> Path:
-    """Where the peers' packages are kept between runs."""
+    """Folder of the peers' packages, kept between runs."""
     named = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(named) if os.path.isabs(named) else Path.home() / ".cache") / "botvisor-bench"
 
 
 def python() -> str:
-    """An interpreter with the Python peers; theirs, as arq wants an older redis than we do."""
+    """An interpreter with the Python peers, separate as arq needs an older redis than we do."""
     folder = cache() / "python"
     program = folder / "bin" / "python"
     if not (folder / "ready").exists():
@@ -33,7 +33,7 @@ def python() -> str:
 
 
 def node() -> Path | None:
-    """A folder with BullMQ in it; None where there is no Node."""
+    """A folder with BullMQ; None where Node is not installed."""
     if shutil.which("npm") is None:
         return None
     folder = cache() / "node"
@@ -41,7 +41,7 @@ def node() -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}')
         subprocess.run(["npm", "install", "--silent", "--no-fund", *NODE_PACKAGES], cwd=folder, check=True)
-    # Modules are looked for beside the script.
+    # Node finds modules beside the script.
     shutil.copy(HERE / "bullmq.mjs", folder)
     return folder
 
@@ -58,6 +58,6 @@ def python_peer(name: str, address: str, jobs: int) -> dict[str, float]:
 
 
 def _measure(*command: str) -> dict[str, float]:
-    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE)
-    figures: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    finished = subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT)
+    figures: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
     return figures

@@ -1,4 +1,4 @@
-"""arq, measured as our queue is: python arq_peer.py SOCKET JOBS"""
+"""arq, measured like our queue: ``python arq_peer.py SOCKET JOBS``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// BullMQ on Node, measured as our queue is: node bullmq.mjs SOCKET JOBS
+// BullMQ on Node, measured like our queue: node bullmq.mjs SOCKET JOBS
 // Prints one JSON object: jobs a second, added one by one, by 32 callers, in bulk, and processed 100 at a time.
 import { Queue, Worker } from "bullmq";
 import IORedis from "ioredis";

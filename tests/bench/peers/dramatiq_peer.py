@@ -1,6 +1,6 @@
-"""dramatiq, measured as our queue is: python dramatiq_peer.py SOCKET JOBS
+"""dramatiq, measured like our queue: ``python dramatiq_peer.py SOCKET JOBS``.
 
-With a hundred threads, and with the eight that a worker has where nobody says otherwise.
+With a hundred threads, and with the eight that a worker has by default.
 A message is done when it is acknowledged.
 """
 
@@ -18,7 +18,7 @@ socket, count = sys.argv[1], int(sys.argv[2])
 
 
 class Acknowledged(dramatiq.Middleware):
-    """Counts down."""
+    """Waits for all messages to be acknowledged."""
 
     def __init__(self) -> None:
         self._left = count

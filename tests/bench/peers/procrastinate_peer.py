@@ -1,4 +1,4 @@
-"""procrastinate, measured as our queue is: python procrastinate_peer.py CONNINFO JOBS"""
+"""procrastinate, measured like our queue: ``python procrastinate_peer.py CONNINFO JOBS``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ async def noop(n: int) -> None:
 
 async def main() -> None:
     async with app.open_async():
-        with suppress(procrastinate.exceptions.ConnectorException):  # it is there from the round before
+        with suppress(
+            procrastinate.exceptions.ConnectorException
+        ):  # the schema exists since the round before
             await app.schema_manager.apply_schema_async()
         jobs = count // 10
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The API describes itself, and needs nobody else to be drawn."""
+"""``/openapi.json`` describes every route, and ``/docs`` loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 
 import httpx
 
-from ..parts.application import House, client, living
+from ..fakes.application import FakeApplication, client, serving
 
 
 async def described() -> tuple[dict, httpx.Response]:
-    async with living(House()) as application, client(application) as asker:
-        return (await asker.get("/openapi.json")).json(), await asker.get("/docs")
+    async with serving(FakeApplication()) as application, client(application) as http:
+        return (await http.get("/openapi.json")).json(), await http.get("/docs")
 
 
 async def test_every_route_is_described() -> None:
-    """Each has a summary, an answer that is no error, and the one form of all errors."""
+    """With a summary, a success response and the common error response."""
     document, _ = await described()
     operations = [
         (method, path, operation)
@@ -33,8 +33,8 @@ async def test_every_route_is_described() -> None:
     assert len(names) == len(set(names))
 
 
-async def test_every_reference_leads_somewhere() -> None:
-    """A tool that reads the document finds each model that it names."""
+async def test_every_reference_is_defined() -> None:
+    """Of every model."""
     document, _ = await described()
     models = set(document["components"]["schemas"])
     for reference in set(re.findall(r"#/components/schemas/([\w.-]+)", str(document))):
@@ -42,22 +42,22 @@ async def test_every_reference_leads_somewhere() -> None:
 
 
 async def test_the_description_names_the_token() -> None:
-    """Whoever tries a route on the page can say who they are."""
+    """So that the page can authorise requests."""
     document, _ = await described()
     assert document["components"]["securitySchemes"] == {"token": {"scheme": "bearer", "type": "http"}}
 
 
 async def test_the_page_loads_nothing_from_elsewhere() -> None:
-    """Its files come from here, and the policy lets no others in."""
+    """Its files are served here, and the policy allows no others."""
     _, page = await described()
     assert page.status_code == 200
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert links
     assert all(link.startswith("/") and not link.startswith("//") for link in links)
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
-    async with living(House()) as application, client(application) as asker:
+    async with serving(FakeApplication()) as application, client(application) as http:
         for link in links:
-            answer = await asker.get(link)
+            answer = await http.get(link)
             assert answer.status_code == 200, link
             assert answer.content
-        assert (await asker.get("/docs/oauth2-redirect.html")).status_code == 404
+        assert (await http.get("/docs/oauth2-redirect.html")).status_code == 404

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from actors.database.rows import JobStatus
-from web.api.query_params import choice, flag, identifier, whole_number
+from web.api.query_params import choice, flag, identifier, integer
 from web.errors import Problem
 
 
@@ -14,31 +14,31 @@ def args(**values):
     return MultiDict(values)
 
 
-def test_what_is_not_given_has_its_default():
+def test_a_missing_parameter_has_its_default():
     """No parameter is required."""
-    assert whole_number(args(), "limit", 10, least=1, most=100) == 10
+    assert integer(args(), "limit", 10, minimum=1, maximum=100) == 10
     assert choice(args(), "status", JobStatus) is None
     assert identifier(args(), "id") is None
 
 
 def test_good_values_are_parsed():
-    """To the types that messages want."""
-    assert whole_number(args(limit="7"), "limit", 10, least=1, most=100) == 7
+    """To the types of messages."""
+    assert integer(args(limit="7"), "limit", 10, minimum=1, maximum=100) == 7
     assert choice(args(status="failed"), "status", JobStatus) is JobStatus.FAILED
     assert identifier(args(id=str(UUID(int=5))), "id") == UUID(int=5)
 
 
 @pytest.mark.parametrize("text", ["0", "101", "-1", "1.5", "ten", "", " 1", "1_0", "\uff11", "9" * 99, "0x1"])
-def test_a_number_out_of_range_is_refused_in_one_sentence(text):
-    """It names field, expectation and value."""
-    with pytest.raises(Problem, match=r"^limit must be a whole number from 1 to 100, not ") as refused:
-        whole_number(args(limit=text), "limit", 10, least=1, most=100)
-    assert refused.value.status == 422
-    assert len(refused.value.detail) < 130
+def test_an_invalid_integer_is_rejected(text):
+    """The sentence names parameter, range and value."""
+    with pytest.raises(Problem, match=r"^limit must be a whole number from 1 to 100, not ") as raised:
+        integer(args(limit=text), "limit", 10, minimum=1, maximum=100)
+    assert raised.value.status == 422
+    assert len(raised.value.detail) < 130
 
 
-def test_what_is_neither_true_nor_false_is_refused():
-    """A flag that is not given is down; no other word is taken for either."""
+def test_an_invalid_boolean_is_rejected():
+    """A missing one is false."""
     assert [flag(args(), "on"), flag(args(on="true"), "on"), flag(args(on="false"), "on")] == [
         False,
         True,
@@ -49,16 +49,16 @@ def test_what_is_neither_true_nor_false_is_refused():
             flag(args(on=text), "on")
 
 
-def test_a_word_that_is_none_of_the_set_is_refused():
-    """The set is in the sentence."""
+def test_an_invalid_choice_is_rejected():
+    """The sentence lists the choices."""
     expected = 'status must be one of matched, accepted, rejected, failed, not "done".'
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Problem) as raised:
         choice(args(status="done"), "status", JobStatus)
-    assert refused.value.detail == expected
+    assert raised.value.detail == expected
 
 
 @pytest.mark.parametrize("text", ["", "x", "\0", "\ud800"])
-def test_what_is_no_uuid_is_refused(text):
-    """In one sentence, too."""
+def test_an_invalid_uuid_is_rejected(text):
+    """In one sentence."""
     with pytest.raises(Problem, match=r"^id must be a UUID, not "):
         identifier(args(id=text), "id")

@@ -1,4 +1,4 @@
-"""Where the commands under test run."""
+"""The environment of the commands under test."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from .command import ROOT
+from .process import ROOT
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """An environment in which nothing of ours is configured."""
+    """An environment without any botvisor configuration."""
     return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}

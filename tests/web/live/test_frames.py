@@ -8,12 +8,12 @@ import pytest
 from web.live.frames import FrameLog, Position, encode
 from web.live.topics import EVERYTHING, Interest, Topic
 
-from .. import wire
-from ..parts.views import NOON
+from ...builders import NOON
+from .. import raw_client
 
 
-def test_the_envelope_is_the_contracts_with_a_position():
-    """type, data and timestamp, and where it stands in which epoch."""
+def test_the_envelope_has_a_position():
+    """Type, data and timestamp as in the contract, and epoch and number."""
     frame = encode("error", {"message": "m"}, Position(epoch="e", seq=3), NOON)
     assert json.loads(frame.text) == {
         "type": "error",
@@ -24,29 +24,29 @@ def test_the_envelope_is_the_contracts_with_a_position():
     }
 
 
-def test_text_that_is_half_a_character_can_be_sent():
-    """A lone surrogate from a portal does not break the frame for everybody."""
+def test_a_lone_surrogate_can_be_sent():
+    """Text from a portal does not break the frame for all clients."""
     assert encode("error", {"message": "\ud800"}, Position(epoch="e", seq=1)).text.encode()
 
 
-def test_what_is_no_json_is_told_as_text():
-    """Facts carry whatever their writers put in."""
+def test_values_that_are_no_json_become_text():
+    """The data of recorded events may have any values."""
     frame = encode("error", {"id": UUID(int=1)}, Position(epoch="e", seq=1))
     assert json.loads(frame.text)["data"]["id"] == str(UUID(int=1))
 
 
 @pytest.mark.parametrize("size", [0, 30, 200, 70_000])
-def test_a_frame_is_ready_for_the_network(size):
-    """Its header says how long it is, in the shortest way."""
+def test_a_frame_has_its_header(size):
+    """Its length is in the shortest form."""
     frame = encode("error", {"message": "m" * size}, Position(epoch="e", seq=1), NOON)
-    assert wire.texts(frame.wire) == [frame.text]
+    assert raw_client.texts(frame.encoded) == [frame.text]
     assert len(json.loads(frame.text)["data"]["message"]) == size
 
 
-def test_numbers_count_frames_for_everybody():
-    """A frame aside bears the latest number and takes none."""
+def test_only_published_frames_are_numbered():
+    """A frame for one client has the latest number."""
     log = FrameLog("e", length=10)
-    assert [log.append("a", {}).seq, log.aside("b", {}).seq, log.append("c", {}).seq] == [1, 1, 2]
+    assert [log.append("a", {}).seq, log.encode_unnumbered("b", {}).seq, log.append("c", {}).seq] == [1, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_numbers_count_frames_for_everybody():
         (Position(epoch="other", seq=4), None),
     ],
 )
-def test_what_was_missed_is_known_for_a_while(position, expected):
-    """Beyond what is remembered, in the future and in another epoch it is not."""
+def test_missed_frames_are_kept_up_to_a_limit(position, expected):
+    """Older, future and foreign positions cannot be resumed."""
     log = FrameLog("e", length=3)
     for _ in range(5):
         log.append("a", {})
@@ -69,8 +69,8 @@ def test_what_was_missed_is_known_for_a_while(position, expected):
     assert (None if missed is None else [frame.seq for frame in missed]) == expected
 
 
-def test_a_busy_topic_does_not_push_out_another():
-    """Each is remembered for as long; who wants only the quiet one misses nothing."""
+def test_a_busy_topic_does_not_evict_another():
+    """A client of the quiet topic misses nothing."""
     log = FrameLog("e", length=3)
     log.append("queue_update", {})
     for _ in range(5):
@@ -82,8 +82,8 @@ def test_a_busy_topic_does_not_push_out_another():
     assert log.since(start, EVERYTHING) is None
 
 
-def test_what_was_missed_comes_in_order_of_its_numbers():
-    """Whatever the topics."""
+def test_missed_frames_come_in_order():
+    """Across topics."""
     log = FrameLog("e", length=10)
     for kind in ("queue_update", "job_processed", "error", "queue_update"):
         log.append(kind, {})

@@ -12,51 +12,51 @@ from runtime import Actor, Address, Bus
 from runtime.testing import run_actor
 from web.live.feed import Feed
 from web.live.hub import Attach
-from web.live.queue_stats_publisher import RETRY, TICK, QueueStatsPublisher
+from web.live.queue_stats_publisher import RETRY_DELAY, TICK, QueueStatsPublisher
 
-from .. import wire
-from ..parts.application import House, client, living
-from ..parts.views import queue_stats
+from ...builders import queue_stats
+from .. import raw_client
+from ..fakes.application import FakeApplication, client, serving
 
 
-class Tally(Actor[QueueMessage]):
-    """Counts how often it is asked; may be away at first."""
+class CountingQueue(Actor[QueueMessage]):
+    """Counts queries; the first ones may fail."""
 
     def __init__(self, *, refusals: int = 0) -> None:
-        self.asked = 0
+        self.queries = 0
         self._refusals = refusals
 
     async def handle(self, message: QueueMessage) -> object:
-        self.asked += 1
-        if self.asked <= self._refusals:
-            raise QueueUnavailable("the database is away")
+        self.queries += 1
+        if self.queries <= self._refusals:
+            raise QueueUnavailable("database unavailable")
         return queue_stats()
 
 
-class Newsroom:
-    """Queue news with a queue to ask, and what was told."""
+class PublisherHarness:
+    """A publisher with a queue, and the messages that it published."""
 
-    def __init__(self, *, refusals: int = 0, wanted: bool = True) -> None:
+    def __init__(self, *, refusals: int = 0, is_needed: bool = True) -> None:
         self.bus = Bus()
-        self.tally = Tally(refusals=refusals)
-        self.told: list[tuple[float, dict]] = []
+        self.queue_actor = CountingQueue(refusals=refusals)
+        self.published: list[tuple[float, dict]] = []
         self._queue: Address[QueueMessage] = Address("task_queue")
-        self.news = QueueStatsPublisher(
+        self.publisher = QueueStatsPublisher(
             self.bus,
             self._queue,
-            tell=lambda data: self.told.append((trio.current_time(), data)),
-            wanted=lambda: wanted,
+            publish=lambda data: self.published.append((trio.current_time(), data)),
+            is_needed=lambda: is_needed,
         )
 
-    def happen(self) -> None:
+    def add_task(self) -> None:
         self.bus.publish(TaskAdded(ids=(uuid4(),), types=frozenset({"login"})))
 
     async def __aenter__(self):
-        self._running = run_actor(lambda: self.tally, self._queue)
+        self._running = run_actor(lambda: self.queue_actor, self._queue)
         await self._running.__aenter__()
         self._nursery_manager = trio.open_nursery()
         self._nursery = await self._nursery_manager.__aenter__()
-        await self._nursery.start(self.news.run)
+        await self._nursery.start(self.publisher.run)
         return self
 
     async def __aexit__(self, *exc):
@@ -65,20 +65,20 @@ class Newsroom:
         await self._running.__aexit__(*exc)
 
 
-async def test_a_burst_of_tasks_is_told_once_a_tick(autojump_clock):
-    """The first at once, all that follow as one."""
-    async with Newsroom() as room:
+async def test_a_burst_of_tasks_is_published_once_per_tick(autojump_clock):
+    """The first at once, all following ones together."""
+    async with PublisherHarness() as harness:
         for _ in range(500):
-            room.happen()
+            harness.add_task()
         await trio.sleep(TICK / 2)
-        assert len(room.told) == 1
+        assert len(harness.published) == 1
         for _ in range(500):
-            room.happen()
+            harness.add_task()
             await trio.lowlevel.checkpoint()
         await trio.sleep(5 * TICK)
-    assert len(room.told) == room.tally.asked == 2
-    assert room.told[1][0] - room.told[0][0] >= TICK
-    assert room.told[0][1] == {
+    assert len(harness.published) == harness.queue_actor.queries == 2
+    assert harness.published[1][0] - harness.published[0][0] >= TICK
+    assert harness.published[0][1] == {
         "counts": dict.fromkeys(TaskState, 0) | {"pending": 4, "delayed": 1},
         "paused": False,
         "paused_types": ["navigation"],
@@ -86,35 +86,35 @@ async def test_a_burst_of_tasks_is_told_once_a_tick(autojump_clock):
     }
 
 
-async def test_a_pause_is_told_too(autojump_clock):
-    """It concerns no task, and yet all of them."""
-    async with Newsroom() as room:
-        room.bus.publish(QueueChanged())
+async def test_a_pause_is_published(autojump_clock):
+    """Although no single task changed."""
+    async with PublisherHarness() as harness:
+        harness.bus.publish(QueueChanged())
         await trio.sleep(TICK)
-    assert len(room.told) == 1
+    assert len(harness.published) == 1
 
 
-async def test_nobody_is_asked_while_nobody_listens(autojump_clock):
-    """Counting costs the record a look at all tasks."""
-    async with Newsroom(wanted=False) as room:
-        room.happen()
+async def test_the_queue_is_not_queried_without_clients(autojump_clock):
+    """Counting reads all tasks in the database."""
+    async with PublisherHarness(is_needed=False) as harness:
+        harness.add_task()
         await trio.sleep(10)
-    assert room.tally.asked == 0
+    assert harness.queue_actor.queries == 0
 
 
-async def test_what_could_not_be_asked_is_asked_again(autojump_clock):
-    """A queue that is away is told when it is back."""
-    async with Newsroom(refusals=3) as room:
-        room.happen()
-        await trio.sleep(4 * (RETRY + TICK))
-    assert (len(room.told), room.tally.asked) == (1, 4)
+async def test_a_failed_query_is_repeated(autojump_clock):
+    """The counts are published when the queue is available again."""
+    async with PublisherHarness(refusals=3) as harness:
+        harness.add_task()
+        await trio.sleep(4 * (RETRY_DELAY + TICK))
+    assert (len(harness.published), harness.queue_actor.queries) == (1, 4)
 
 
 @pytest.mark.parametrize("count", [1, 50])
 async def test_clients_get_one_frame_for_many_tasks(count):
-    """From a request to the frame: counts, not tasks."""
-    application = House()
-    async with living(application), client(application) as http:
+    """The frame has counts, not tasks."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         with Feed() as feed:
             await application.hub.ask(Attach(feed=feed), timeout=5)
             body = [{"type": "login"}] * count
@@ -122,15 +122,15 @@ async def test_clients_get_one_frame_for_many_tasks(count):
             updates = []
             with trio.fail_after(5):
                 while not updates or updates[-1]["counts"]["pending"] < count:
-                    frames = [json.loads(text) for text in wire.texts(await feed.take())]
+                    frames = [json.loads(text) for text in raw_client.texts(await feed.next_batch())]
                     updates += [frame["data"] for frame in frames if frame["type"] == "queue_update"]
     assert len(updates) <= 2
 
 
-async def test_a_newcomer_is_told_what_others_know():
-    """After the snapshot, and the others are not told again."""
-    application = House()
-    async with living(application):
+async def test_a_new_client_gets_the_last_counts():
+    """After the snapshot; the other clients get no new frame."""
+    application = FakeApplication()
+    async with serving(application):
         with Feed() as first, Feed() as second:
             await application.hub.ask(Attach(feed=first), timeout=5)
             while "queue_update" not in (await kinds(first)):
@@ -144,4 +144,4 @@ async def test_a_newcomer_is_told_what_others_know():
 
 async def kinds(feed):
     with trio.fail_after(5):
-        return [json.loads(text)["type"] for text in wire.texts(await feed.take())]
+        return [json.loads(text)["type"] for text in raw_client.texts(await feed.next_batch())]

@@ -1,4 +1,4 @@
-"""The real practice portal in a process of its own, for whoever tests against it."""
+"""Runs the real practice portal in its own process."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ ROOT = Path(__file__).parents[3]
 DEFAULTS = tomllib.loads((ROOT / "config" / "default.toml").read_text())["practice"]
 """The whole section."""
 QUIET = {"arrival_seconds": 0, "taken_share": 0, "session_seconds": 0, "slow_share": 0, "error_share": 0}
-"""Every quirk off."""
+"""Settings without faults and changes."""
 
 
-def told(state_file: Path | str, **settings: object) -> dict[str, object]:
-    """What the portal is to be told: the defaults but for these settings."""
+def portal_settings(state_file: Path | str, **settings: object) -> dict[str, object]:
+    """Return the settings of the portal: the defaults with these overrides."""
     whole = {**DEFAULTS, "state_file": str(state_file), **settings}
     return {key: value for key, value in whole.items() if key != "enabled"}
 
 
 @dataclass
 class PortalProcess:
-    """One life of the portal."""
+    """A running portal."""
 
     url: str
     process: subprocess.Popen[bytes] = field(repr=False)
 
-    def end(self) -> int:
-        """Ask it to stop and return its exit code."""
+    def stop(self) -> int:
+        """Stop it, and return its exit code."""
         self.process.terminate()
         return self.process.wait(timeout=10)
 
     def kill(self) -> None:
-        """End it as kill -9 does."""
+        """Kill it, as kill -9 does."""
         self.process.kill()
         self.process.wait(timeout=10)
 
 
 @contextmanager
 def portal_process(state_file: Path, **settings: object) -> Generator[PortalProcess]:
-    """Run a portal with every quirk off but those in `settings`."""
-    line = json.dumps(told(state_file, **{"port": 0, **QUIET, **settings}))
+    """Run a portal without faults, except those in `settings`."""
+    line = json.dumps(portal_settings(state_file, **{"port": 0, **QUIET, **settings}))
     with subprocess.Popen(
         [sys.executable, "-m", "web.practice"],
         stdin=subprocess.PIPE,
@@ -67,12 +67,12 @@ def portal_process(state_file: Path, **settings: object) -> Generator[PortalProc
 def sign_in(
     client: httpx.Client, *, username: str = "operator", password: str = "practice"
 ) -> httpx.Response:
-    """Sign in as a person would, and return the answer."""
+    """Sign in with the form, and return the page after it."""
     page = client.get("/login")
     form = {"csrf": csrf(page), "username": username, "password": password}
     return client.post("/login", data=form, follow_redirects=True)
 
 
 def csrf(page: httpx.Response) -> str:
-    """Return the token that the forms of a page carry."""
+    """Return the token in the forms of a page."""
     return page.text.partition('name="csrf" value="')[2].partition('"')[0]

@@ -19,8 +19,8 @@ PLAIN = Market(seed=1, initial_jobs=3, arrival_seconds=2.0, taken_share=0.1, tak
 
 
 @given(markets, st.integers(1, 10_000))
-def test_a_job_is_a_function_of_seed_and_number(market, n):
-    """The same seed and number give the same job, whatever was asked before."""
+def test_a_job_depends_on_seed_and_number(market, n):
+    """Not on earlier calls."""
     market.posting(n + 1)
     again = Market(
         seed=market.seed,
@@ -34,8 +34,8 @@ def test_a_job_is_a_function_of_seed_and_number(market, n):
 
 
 @given(st.integers(), st.integers(1, 10_000))
-def test_turning_a_quirk_off_changes_nothing_else(seed, n):
-    """With nobody taking jobs, each job is otherwise the same."""
+def test_turning_a_setting_off_changes_nothing_else(seed, n):
+    """Jobs that are not taken are otherwise the same."""
     settings = {"seed": seed, "initial_jobs": 0, "arrival_seconds": 1.0, "taken_after_seconds": 1.0}
     all_taken = Market(taken_share=1.0, **settings).posting(n)
     none_taken = Market(taken_share=0.0, **settings).posting(n)
@@ -46,12 +46,12 @@ def test_turning_a_quirk_off_changes_nothing_else(seed, n):
 
 
 @given(markets, st.lists(st.floats(0, 500), max_size=6), st.integers(0, 50))
-def test_arrivals_come_in_order_and_once(market, looks, room):
-    """However often one looks, jobs come numbered without a gap, in order of time, never more than fit."""
+def test_arrivals_come_in_order_and_once(market, times, limit):
+    """Consecutive, in order of time, and never more than the limit, for any times of the calls."""
     schedule, seen = Schedule(), []
-    for now in sorted(looks):
-        arrived, schedule = market.arrivals(schedule, now=now, room=room)
-        assert len(arrived) <= room
+    for now in sorted(times):
+        arrived, schedule = market.arrivals(schedule, now=now, limit=limit)
+        assert len(arrived) <= limit
         assert all(arrival.at <= now for arrival in arrived)
         seen += arrived
     assert [arrival.posting.n for arrival in seen] == list(range(1, len(seen) + 1))
@@ -59,37 +59,37 @@ def test_arrivals_come_in_order_and_once(market, looks, room):
 
 
 @given(st.lists(st.floats(0, 60), max_size=8))
-def test_looking_changes_nothing(looks):
-    """While there is room, what has arrived by a time does not depend on who looked before."""
-    at_once, _ = PLAIN.arrivals(Schedule(), now=60, room=1000)
+def test_calls_do_not_change_arrivals(times):
+    """Below the limit, arrivals do not depend on earlier calls."""
+    at_once, _ = PLAIN.arrivals(Schedule(), now=60, limit=1000)
     schedule, step_by_step = Schedule(), []
-    for now in [*sorted(looks), 60]:
-        arrived, schedule = PLAIN.arrivals(schedule, now=now, room=1000)
+    for now in [*sorted(times), 60]:
+        arrived, schedule = PLAIN.arrivals(schedule, now=now, limit=1000)
         step_by_step += arrived
     assert step_by_step == at_once
 
 
 def test_arrivals_can_be_off():
-    """With arrivals off the first jobs are there, and no more ever."""
+    """Then only the initial jobs arrive."""
     market = Market(seed=1, initial_jobs=3, arrival_seconds=0, taken_share=0, taken_after_seconds=0)
-    arrived, schedule = market.arrivals(Schedule(), now=1e9, room=200)
+    arrived, schedule = market.arrivals(Schedule(), now=1e9, limit=200)
     assert [arrival.posting.ref for arrival in arrived] == ["AZ-100001", "AZ-100002", "AZ-100003"]
     assert math.isinf(market.gap(schedule.next_n))
 
 
-def test_a_full_portal_holds_the_stream():
-    """Jobs that find no room come later, none is left out, and they do not come all at once."""
-    arrived, schedule = PLAIN.arrivals(Schedule(), now=10_000, room=5)
+def test_a_full_portal_pauses_the_stream():
+    """Jobs beyond the limit arrive later, one by one, and none is lost."""
+    arrived, schedule = PLAIN.arrivals(Schedule(), now=10_000, limit=5)
     assert len(arrived) == 5
-    later, _ = PLAIN.arrivals(schedule, now=10_000, room=200)
+    later, _ = PLAIN.arrivals(schedule, now=10_000, limit=200)
     assert later == []
-    later, _ = PLAIN.arrivals(schedule, now=10_100, room=200)
+    later, _ = PLAIN.arrivals(schedule, now=10_100, limit=200)
     assert later[0].posting.n == 6
     assert later[0].at > 10_000
 
 
-def test_the_mix_is_that_of_an_agency():
-    """Most jobs are by telephone, a few lack a field, every word is one we know."""
+def test_the_mix_is_realistic():
+    """Most jobs are by telephone, a few lack a field, and all values are known."""
     postings = [PLAIN.posting(n) for n in range(1, 1001)]
     assert len({posting.ref for posting in postings}) == 1000
     assert {posting.job_type for posting in postings} == set(JOB_TYPES)

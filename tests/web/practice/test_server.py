@@ -8,11 +8,11 @@ import sys
 import httpx
 import pytest
 
-from .portal_process import QUIET, ROOT, csrf, portal_process, sign_in, told
+from .portal_process import QUIET, ROOT, csrf, portal_process, portal_settings, sign_in
 
 
-def refused(line: str) -> tuple[int, str]:
-    """Run a portal that cannot start; return its exit code and what it said."""
+def failed_start(line: str) -> tuple[int, str]:
+    """Run a portal that cannot start; return its exit code and its error output."""
     ended = subprocess.run(
         [sys.executable, "-m", "web.practice"],
         input=line,
@@ -25,15 +25,15 @@ def refused(line: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
-def test_sigterm_is_an_orderly_end(tmp_path):
-    """A portal told to stop exits with 0, also while a client keeps a connection open."""
+def test_sigterm_stops_the_portal(tmp_path):
+    """It exits with 0, also with an open connection."""
     with portal_process(tmp_path / "portal.sqlite") as portal, httpx.Client(base_url=portal.url) as client:
         assert client.get("/healthz").status_code == 200
-        assert portal.end() == 0
+        assert portal.stop() == 0
 
 
-def test_a_client_that_stops_reading_does_not_hold_up_the_end(tmp_path):
-    """An answer that nobody takes is given up, and the portal still exits with 0 in time."""
+def test_a_client_that_stops_reading_does_not_delay_a_stop(tmp_path):
+    """The portal drops the response and exits with 0 in time."""
     with portal_process(tmp_path / "portal.sqlite", initial_jobs=200) as portal:
         with httpx.Client(base_url=portal.url) as client:
             sign_in(client)
@@ -45,11 +45,11 @@ def test_a_client_that_stops_reading_does_not_hold_up_the_end(tmp_path):
             stalled.connect((url.host, url.port))
             stalled.sendall(request * 40)
             assert stalled.recv(100)
-            assert portal.end() == 0
+            assert portal.stop() == 0
 
 
-def test_the_portal_ends_with_its_parent(tmp_path):
-    """When the other end of stdin closes, as it does when the parent dies, the portal exits."""
+def test_the_portal_exits_with_its_parent(tmp_path):
+    """It exits when the other end of stdin closes."""
     with portal_process(tmp_path / "portal.sqlite") as portal:
         assert portal.process.stdin is not None
         portal.process.stdin.close()
@@ -57,7 +57,7 @@ def test_the_portal_ends_with_its_parent(tmp_path):
 
 
 def test_kill_9_loses_nothing(tmp_path):
-    """What was answered with yes is there in the next life, and so is the login."""
+    """Confirmed decisions and the login survive."""
     state = tmp_path / "portal.sqlite"
     refs = [f"AZ-{100_000 + n}" for n in range(1, 11)]
     with portal_process(state, initial_jobs=12) as portal, httpx.Client(base_url=portal.url) as client:
@@ -79,24 +79,24 @@ def test_a_port_in_use_is_one_sentence(tmp_path):
     """The sentence names host and port, and the exit code is 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        line = json.dumps(told(tmp_path / "x", **{"port": port, **QUIET}))
-        code, said = refused(line + "\n")
+        line = json.dumps(portal_settings(tmp_path / "x", **{"port": port, **QUIET}))
+        code, output = failed_start(line + "\n")
     assert code == 1
-    assert said == f"practice portal: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
+    assert output == f"practice portal: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
-def test_a_state_file_that_cannot_be_is_one_sentence(tmp_path):
+def test_an_unusable_state_file_is_one_sentence(tmp_path):
     """The sentence names the file, and the exit code is 1."""
-    code, said = refused(json.dumps(told(tmp_path / "no" / "x", port=0)) + "\n")
+    code, output = failed_start(json.dumps(portal_settings(tmp_path / "no" / "x", port=0)) + "\n")
     assert code == 1
-    assert said.startswith(f"practice portal: the state file {tmp_path / 'no' / 'x'} cannot be used:")
-    assert said.count("\n") == 1
+    assert output.startswith(f"practice portal: the state file {tmp_path / 'no' / 'x'} cannot be used:")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("line", ["", "{}\n", '{"state_file": "x", "prot": 1}\n'])
 def test_unusable_settings_are_one_sentence(line):
     """The exit code is 2."""
-    code, said = refused(line)
+    code, output = failed_start(line)
     assert code == 2
-    assert said.startswith("practice portal: ")
-    assert said.count("\n") == 1
+    assert output.startswith("practice portal: ")
+    assert output.count("\n") == 1

@@ -5,23 +5,23 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from web.practice.settings import Settings, SettingsError, read_settings
+from web.practice.settings import SiteSettings, SiteSettingsError, read_settings
 
-from .portal_process import DEFAULTS, told
+from .portal_process import DEFAULTS, portal_settings
 
 
 def test_the_settings_are_those_of_the_configuration():
-    """The [practice] section of config/default.toml is what the site takes, key by key."""
-    read = asdict(read_settings(json.dumps(told("x"))))
+    """The keys of the [practice] section in config/default.toml."""
+    read = asdict(read_settings(json.dumps(portal_settings("x"))))
     assert read == {key: value for key, value in DEFAULTS.items() if key != "enabled"} | {"state_file": "x"}
 
 
-@pytest.mark.parametrize("key", [field.name for field in fields(Settings)])
-def test_nothing_is_made_up(key):
-    """A setting that is not told has no value of the site's own."""
-    some = told("x")
+@pytest.mark.parametrize("key", [field.name for field in fields(SiteSettings)])
+def test_every_setting_is_required(key):
+    """The site has no defaults of its own."""
+    some = portal_settings("x")
     del some[key]
-    with pytest.raises(SettingsError, match=f"^{key} is missing$"):
+    with pytest.raises(SiteSettingsError, match=f"^{key} is missing$"):
         read_settings(json.dumps(some))
 
 
@@ -36,10 +36,10 @@ def test_nothing_is_made_up(key):
         ({"state_file": ""}, "state_file is '':"),
     ],
 )
-def test_wrong_settings_are_refused_in_a_sentence(wrong, sentence):
-    """The sentence names the key, its value and what was expected."""
-    with pytest.raises(SettingsError) as caught:
-        read_settings(json.dumps(told("x") | wrong))
+def test_invalid_settings_are_one_sentence(wrong, sentence):
+    """With the key, its value and what is expected."""
+    with pytest.raises(SiteSettingsError) as caught:
+        read_settings(json.dumps(portal_settings("x") | wrong))
     assert str(caught.value).startswith(sentence)
 
 
@@ -53,25 +53,27 @@ def test_wrong_settings_are_refused_in_a_sentence(wrong, sentence):
         {"totp_secret": "hunter2", "state_file": None},
     ],
 )
-def test_no_secret_is_in_the_sentence(wrong):
-    """Also one under a misspelt key, or one that came with another mistake."""
-    for line in (json.dumps(told("x") | wrong), json.dumps(wrong), json.dumps(wrong)[:-1]):
-        with pytest.raises(SettingsError) as caught:
+def test_no_secret_is_in_the_error(wrong):
+    """Also under a misspelt key, or with another mistake."""
+    for line in (json.dumps(portal_settings("x") | wrong), json.dumps(wrong), json.dumps(wrong)[:-1]):
+        with pytest.raises(SiteSettingsError) as caught:
             read_settings(line)
         assert "hunter2" not in str(caught.value)
         assert "2222222" not in str(caught.value)
 
 
-def test_no_json_is_refused():
-    """A line that is no JSON is refused as such."""
-    with pytest.raises(SettingsError, match="first line of stdin"):
+def test_invalid_json_is_rejected():
+    """The error names the first line of stdin."""
+    with pytest.raises(SiteSettingsError, match="first line of stdin"):
         read_settings(b"")
 
 
 def test_no_secret_is_in_the_repr():
-    """Whoever gives the site other ones than it has may use them elsewhere, too."""
+    """Custom values may also be used elsewhere."""
     totp = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-    settings = read_settings(json.dumps(told("x", username="ada", password="hunter2", totp_secret=totp)))
+    settings = read_settings(
+        json.dumps(portal_settings("x", username="ada", password="hunter2", totp_secret=totp))
+    )
     assert settings.password == "hunter2"
     assert "ada" in repr(settings)
     assert "hunter2" not in repr(settings)

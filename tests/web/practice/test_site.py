@@ -15,34 +15,36 @@ FIRST, SECOND = "AZ-100001", "AZ-100002"
 
 @contextmanager
 def browsing(url):
-    """A client that keeps cookies and follows nothing by itself."""
+    """A client that keeps cookies and follows no redirects."""
     with httpx.Client(base_url=url, timeout=10) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory):
-    """One portal without quirks, for tests that each have jobs of their own."""
-    with portal_process(tmp_path_factory.mktemp("calm") / "portal.sqlite", initial_jobs=60) as portal:
+def shared_portal(tmp_path_factory):
+    """A portal without faults, shared by tests that each use jobs of their own."""
+    with portal_process(
+        tmp_path_factory.mktemp("shared_portal") / "portal.sqlite", initial_jobs=60
+    ) as portal:
         yield portal
 
 
 @pytest.fixture
-def client(calm):
-    with browsing(calm.url) as client:
+def client(shared_portal):
+    with browsing(shared_portal.url) as client:
         sign_in(client)
         yield client
 
 
 @pytest.fixture
-def stranger(calm):
-    with browsing(calm.url) as client:
+def signed_out(shared_portal):
+    with browsing(shared_portal.url) as client:
         yield client
 
 
 @pytest.fixture
-def ref(client, calm):
-    """A job that no other test has touched."""
+def ref(client, shared_portal):
+    """A job that no other test uses."""
     rows = re.findall(r'action="/jobs/(AZ-\d+)/accept"', client.get("/jobs").text)
     return rows[0]
 
@@ -53,44 +55,44 @@ def decide(client, ref, verb="accept", **fields):
 
 
 def status_of(client, ref):
-    """What the results page says of one job."""
+    """Return the status of one job on the results page."""
     return re.findall(
         r'<td class="status"><span class="pill (\w+)">', client.get("/results", params={"ref": ref}).text
     )
 
 
-def test_strangers_are_sent_to_the_login(stranger):
-    """Every page but the login and the health check leads a stranger to the login."""
-    assert stranger.get("/").headers["location"] == "/jobs"
+def test_pages_redirect_to_the_login(signed_out):
+    """Every page except the login and the health check."""
+    assert signed_out.get("/").headers["location"] == "/jobs"
     for path in ("/jobs", "/results", f"/results?ref={FIRST}"):
-        answer = stranger.get(path)
+        answer = signed_out.get(path)
         assert (answer.status_code, answer.headers["location"]) == (303, "/login")
-    assert stranger.post(f"/jobs/{FIRST}/accept", data={}).headers["location"] == "/login"
-    assert stranger.get("/healthz").text == "ok\n"
+    assert signed_out.post(f"/jobs/{FIRST}/accept", data={}).headers["location"] == "/login"
+    assert signed_out.get("/healthz").text == "ok\n"
 
 
-def test_signing_in_and_out(stranger):
-    """The right credentials open the table, signing out closes it."""
-    page = sign_in(stranger)
+def test_signing_in_and_out(signed_out):
+    """Correct credentials open the job table; signing out closes it."""
+    page = sign_in(signed_out)
     assert (page.status_code, page.url.path) == (200, "/jobs")
     assert 'id="logout"' in page.text
-    assert stranger.post("/logout", data={"csrf": csrf(page)}).headers["location"] == "/login"
-    assert stranger.get("/jobs").headers["location"] == "/login"
+    assert signed_out.post("/logout", data={"csrf": csrf(page)}).headers["location"] == "/login"
+    assert signed_out.get("/jobs").headers["location"] == "/login"
 
 
-@pytest.mark.parametrize("wrong", [{"username": "nobody"}, {"password": "guess"}, {"password": ""}])
-def test_wrong_credentials_are_refused(stranger, wrong):
-    """A wrong name or password leaves one at the login, with the reason."""
-    page = sign_in(stranger, **wrong)
+@pytest.mark.parametrize("wrong", [{"username": "unknown"}, {"password": "guess"}, {"password": ""}])
+def test_wrong_credentials_are_rejected(signed_out, wrong):
+    """The login form shows the reason."""
+    page = sign_in(signed_out, **wrong)
     assert page.status_code == 401
     assert 'id="login-error"' in page.text
-    assert stranger.get("/jobs").status_code == 303
+    assert signed_out.get("/jobs").status_code == 303
 
 
-def test_cookies_are_out_of_reach_of_scripts_and_other_sites(stranger):
+def test_cookies_are_protected(signed_out):
     """Both cookies are HttpOnly and SameSite."""
-    page = stranger.get("/login")
-    answer = stranger.post(
+    page = signed_out.get("/login")
+    answer = signed_out.post(
         "/login", data={"csrf": csrf(page), "username": "operator", "password": "practice"}
     )
     for cookie in (page.headers["set-cookie"], answer.headers["set-cookie"]):
@@ -100,7 +102,7 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(stranger):
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é"])
 def test_a_form_without_its_token_does_nothing(client, ref, token):
-    """A post that does not come from our own page is refused."""
+    """A POST without a token of our pages is rejected."""
     answer = client.post(f"/jobs/{ref}/accept", data={"csrf": token})
     assert answer.status_code == 400
     assert status_of(client, ref) == []
@@ -110,18 +112,18 @@ def test_a_form_without_its_token_does_nothing(client, ref, token):
 
 
 def test_accepting_twice_counts_once(client, ref):
-    """Accepting again is the same answer and the same single result."""
+    """The second accept has the same response, and there is one result."""
     for _ in range(2):
         answer = decide(client, ref)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs?decided={ref}")
     page = client.get("/jobs", params={"decided": ref})
-    assert f"Job {ref} is yours." in page.text
+    assert f"You accepted job {ref}." in page.text
     assert status_of(client, ref) == ["accepted"]
     assert client.get("/results").text.count(f'data-ref="{ref}"') == 1
 
 
 def test_two_accepts_at_once_make_one_result(client, ref):
-    """A double click, as from two threads at the same time, is one decision."""
+    """A double click is one decision."""
     form = {"csrf": csrf(client.get("/jobs"))}
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: client.post(f"/jobs/{ref}/accept", data=form), range(16)))
@@ -130,15 +132,15 @@ def test_two_accepts_at_once_make_one_result(client, ref):
 
 
 def test_rejecting_keeps_the_reason(client, ref):
-    """The reason is on the results page, shown as text and not as markup."""
+    """The results page shows the reason as text, not as markup."""
     decide(client, ref, "reject", reason=" too <b>far</b> ")
     page = client.get("/results", params={"ref": ref})
     assert "too &lt;b&gt;far&lt;/b&gt;" in page.text
     assert status_of(client, ref) == ["rejected"]
 
 
-def test_a_decision_stands(client, ref):
-    """What was accepted cannot be rejected any more, and says so."""
+def test_a_decision_is_final(client, ref):
+    """An accepted job cannot be rejected."""
     decide(client, ref)
     answer = decide(client, ref, "reject", reason="changed my mind")
     assert answer.status_code == 409
@@ -146,8 +148,8 @@ def test_a_decision_stands(client, ref):
     assert status_of(client, ref) == ["accepted"]
 
 
-def test_what_is_not_there_is_404(client):
-    """An unknown job and an unknown page each get a page of ours."""
+def test_unknown_jobs_and_pages_are_404(client):
+    """Each has an error page of the portal."""
     assert decide(client, "AZ-1").status_code == 404
     answer = client.get("/nowhere")
     assert answer.status_code == 404
@@ -156,13 +158,13 @@ def test_what_is_not_there_is_404(client):
     assert client.post("/login", data={"csrf": "x" * 70_000}).status_code == 413
 
 
-def test_a_page_never_claims_what_is_not_so(client, ref):
-    """An address typed by hand shows no confirmation for a job that is open."""
+def test_a_confirmation_needs_a_decision(client, ref):
+    """A URL typed by hand shows no confirmation for an open job."""
     assert 'class="flash' not in client.get("/jobs", params={"decided": ref}).text
 
 
-def test_pages_ask_nothing_of_other_hosts(client):
-    """Every address on a page is our own, and the policy would forbid any other."""
+def test_pages_make_no_requests_to_other_hosts(client):
+    """All URLs are local, and the content security policy forbids others."""
     for path in ("/jobs", "/results"):
         page = client.get(path)
         assert page.headers["content-security-policy"].startswith("default-src 'self'")
@@ -172,8 +174,8 @@ def test_pages_ask_nothing_of_other_hosts(client):
     assert client.get("/static/icon.svg").status_code == 200
 
 
-def test_taken_jobs_say_so(tmp_path):
-    """A job that somebody else took answers 409 and shows as taken."""
+def test_taken_jobs_are_shown(tmp_path):
+    """A job taken by others has 409 and the status taken."""
     settings = {"taken_share": 1, "taken_after_seconds": 0, "initial_jobs": 2}
     with portal_process(tmp_path / "portal.sqlite", **settings) as portal, browsing(portal.url) as client:
         sign_in(client)
@@ -185,7 +187,7 @@ def test_taken_jobs_say_so(tmp_path):
 
 
 def test_jobs_arrive(tmp_path):
-    """New jobs come while one looks."""
+    """New jobs appear over time."""
     settings = {"arrival_seconds": 0.05, "initial_jobs": 0}
     with portal_process(tmp_path / "portal.sqlite", **settings) as portal, browsing(portal.url) as client:
         sign_in(client)
@@ -195,7 +197,7 @@ def test_jobs_arrive(tmp_path):
 
 
 def test_logins_expire(tmp_path):
-    """After its time a login is over, and the login page says so."""
+    """The login page says that the session has ended."""
     settings = {"session_seconds": 0.3}
     with portal_process(tmp_path / "portal.sqlite", **settings) as portal, browsing(portal.url) as client:
         assert sign_in(client).url.path == "/jobs"
@@ -206,7 +208,7 @@ def test_logins_expire(tmp_path):
 
 
 def test_slow_pages_are_slow_and_the_health_check_is_not(tmp_path):
-    """The quirk delays answers, and leaves the health check alone."""
+    """The fault delays pages, but not the health check."""
     settings = {"slow_share": 1, "slow_seconds": 0.4}
     with portal_process(tmp_path / "portal.sqlite", **settings) as portal, browsing(portal.url) as client:
         assert client.get("/login").elapsed.total_seconds() >= 0.4
@@ -214,13 +216,13 @@ def test_slow_pages_are_slow_and_the_health_check_is_not(tmp_path):
 
 
 def test_errors_come_before_or_after_the_work(tmp_path):
-    """With every answer a 500, some accepts were done all the same."""
+    """With every response a 500, some accepts took effect."""
     state = tmp_path / "portal.sqlite"
     with portal_process(state, initial_jobs=20) as portal, browsing(portal.url) as client:
         sign_in(client)
         token = csrf(client.get("/jobs"))
         cookies = client.cookies
-        portal.end()
+        portal.stop()
     with portal_process(state, error_share=1) as portal, browsing(portal.url) as client:
         client.cookies = cookies
         for n in range(1, 21):
@@ -234,8 +236,8 @@ def test_errors_come_before_or_after_the_work(tmp_path):
         assert 0 < done < 20
 
 
-def test_redesigned_pages_work_all_the_same(tmp_path):
-    """A person sees no difference: only names of ids or classes are others."""
+def test_redesigned_pages_work(tmp_path):
+    """Only names of ids or classes differ."""
     settings = {"markup_share": 1, "initial_jobs": 2}
     with portal_process(tmp_path / "portal.sqlite", **settings) as portal, browsing(portal.url) as client:
         page = sign_in(client)
@@ -243,5 +245,5 @@ def test_redesigned_pages_work_all_the_same(tmp_path):
         assert page.headers["content-length"] == str(len(page.content))
         assert ('id="jobs-2"' in page.text) is not ('class="ref-2"' in page.text)
         assert decide(client, FIRST).headers["location"] == f"/jobs?decided={FIRST}"
-        assert f"Job {FIRST} is yours." in client.get(f"/jobs?decided={FIRST}").text
+        assert f"You accepted job {FIRST}." in client.get(f"/jobs?decided={FIRST}").text
         assert client.get("/healthz").text == "ok\n"

@@ -13,14 +13,25 @@ from quart import request, websocket
 from quart_trio import QuartTrio
 
 from web.errors import AddressInUse, CannotListen
-from web.server.http1 import MAX_MESSAGE
+from web.server.http1 import MAX_MESSAGE_BYTES
 from web.server.limits import Limits
 from web.server.listener import serve
 
-from .. import wire
-from ..parts.application import House, client, living
-from ..parts.views import job_processed
-from ..wire import BINARY, CLOSE, HANDSHAKE, PING, TEXT, connected, frame, read_all, read_until, upgraded
+from ...builders import job_processed
+from .. import raw_client
+from ..fakes.application import FakeApplication, client, serving
+from ..raw_client import (
+    BINARY,
+    CLOSE,
+    HANDSHAKE,
+    PING,
+    TEXT,
+    connected,
+    frame,
+    read_all,
+    read_until,
+    upgraded,
+)
 
 GET = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 POST = b"POST /api/bot/start HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -42,7 +53,7 @@ HOSTILE = {
     "a path that is no path": b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     "a NUL in a path": b"GET /static/%00 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     "a path out of the folder": b"GET /static/../app.py HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-    "a method of its own": b"FROB / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "an unknown method": b"FROB / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     "a negative length": POST + b"Content-Length: -5\r\n\r\n",
     "two lengths": POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
     "a length and chunks": POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -73,24 +84,24 @@ HOSTILE_FRAMES = {
     "a close frame of one byte": frame(CLOSE, b"\x03"),
     "a close frame of an odd code": frame(CLOSE, struct.pack("!H", 999)),
     "a frame of 2^63 bytes": struct.pack("!BBQ", 0x81, 0xFF, 2**63 - 1) + b"\0\0\0\0" + b"a" * 100_000,
-    "a message that is too large": frame(TEXT, b"a" * (MAX_MESSAGE + 1)),
+    "a message that is too large": frame(TEXT, b"a" * (MAX_MESSAGE_BYTES + 1)),
     "a message in endless pieces": frame(TEXT, b"a", final=False) + frame(0x0, b"a", final=False) * 90_000,
     "binary": frame(BINARY, b"\0"),
     "nothing in binary": frame(BINARY, b""),
     "nothing": frame(TEXT, b""),
     "no JSON": frame(TEXT, b"hello"),
     "deep JSON": frame(TEXT, b"[" * 60_000),
-    "a thousand questions": frame(TEXT, b'{"type":"ping"}') * 1000,
+    "a thousand pings": frame(TEXT, b'{"type":"ping"}') * 1000,
 }
 
 
 @asynccontextmanager
 async def witness(application):
-    """A well-behaved client beside the hostile one, and a look at the server afterwards."""
-    async with wire.websocket(application.port) as socket:
+    """Keep a well-behaved client connected, and check the server afterwards."""
+    async with raw_client.websocket(application.port) as socket:
         yield
         await socket.send_message('{"type": "ping"}')
-        while (await wire.received(socket))["type"] != "pong":
+        while (await raw_client.received(socket))["type"] != "pong":
             pass
     async with client(application) as http:
         assert (await http.get("/livez")).status_code == 200
@@ -101,9 +112,9 @@ async def witness(application):
 
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_hostile_bytes_end_only_their_own_connection(name):
-    """Whether the client stays for an answer or leaves in the middle."""
-    application = House()
-    async with living(application), witness(application):
+    """Whether the client waits for a response or leaves."""
+    application = FakeApplication()
+    async with serving(application), witness(application):
         async with connected(application.port) as stream:
             await stream.send_all(HOSTILE[name])
             with trio.move_on_after(0.1):
@@ -114,9 +125,9 @@ async def test_hostile_bytes_end_only_their_own_connection(name):
 
 @pytest.mark.parametrize("name", HOSTILE_FRAMES)
 async def test_hostile_frames_end_only_their_own_connection(name):
-    """Whether the client stays for an answer or leaves in the middle."""
-    application = House()
-    async with living(application), witness(application):
+    """Whether the client waits for a response or leaves."""
+    application = FakeApplication()
+    async with serving(application), witness(application):
         async with connected(application.port) as stream:
             await upgraded(stream)
             await send(stream, HOSTILE_FRAMES[name])
@@ -128,7 +139,7 @@ async def test_hostile_frames_end_only_their_own_connection(name):
 
 
 async def send(stream, data):
-    """Send, for as long as somebody listens."""
+    """Send until the other side closes."""
     try:
         with trio.move_on_after(3):
             await stream.send_all(data)
@@ -136,10 +147,10 @@ async def send(stream, data):
         pass
 
 
-async def test_a_reset_connection_is_nobodys_error():
-    """A hundred clients that slam the door."""
-    application = House()
-    async with living(application), witness(application):
+async def test_a_reset_connection_affects_no_other():
+    """A hundred clients reset their connections."""
+    application = FakeApplication()
+    async with serving(application), witness(application):
         for _ in range(100):
             async with connected(application.port) as stream:
                 await stream.send_all(GET)
@@ -147,19 +158,19 @@ async def test_a_reset_connection_is_nobodys_error():
 
 
 async def test_a_message_that_is_too_large_is_refused_with_1009():
-    """The client gets the reason although it is still sending, and then the end."""
-    application = House()
-    async with living(application), connected(application.port) as stream:
+    """The client gets the close frame while it is still sending."""
+    application = FakeApplication()
+    async with serving(application), connected(application.port) as stream:
         await upgraded(stream)
-        await stream.send_all(frame(TEXT, b"a" * (MAX_MESSAGE + 1)))
+        await stream.send_all(frame(TEXT, b"a" * (MAX_MESSAGE_BYTES + 1)))
         end = b"\x88\x02" + struct.pack("!H", 1009)
         assert end in await read_all(stream)
 
 
-async def test_a_message_without_end_is_not_collected():
+async def test_an_endless_message_is_not_buffered():
     """The connection ends although the client goes on sending."""
-    application = House()
-    async with living(application), connected(application.port) as stream:
+    application = FakeApplication()
+    async with serving(application), connected(application.port) as stream:
         await upgraded(stream)
         piece = frame(0x0, b"a" * 30_000, final=False)
         await stream.send_all(frame(TEXT, b"a", final=False))
@@ -168,10 +179,10 @@ async def test_a_message_without_end_is_not_collected():
                 await stream.send_all(piece)
 
 
-async def test_an_answer_arrives_although_the_client_still_sends():
-    """413 is read by a client that uploads more than the server wants."""
-    application = House()
-    async with living(application), connected(application.port) as stream:
+async def test_a_response_arrives_while_the_client_still_sends():
+    """A client gets 413 during its upload."""
+    application = FakeApplication()
+    async with serving(application), connected(application.port) as stream:
         await stream.send_all(POST + b"Content-Length: 99999999\r\n\r\n")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send, stream, b"a" * 1_000_000)
@@ -180,11 +191,11 @@ async def test_an_answer_arrives_although_the_client_still_sends():
 
 
 @pytest.mark.parametrize(("sent", "ends"), [(b"", True), (b"{}", False)])
-async def test_an_answer_before_the_whole_request_says_that_it_is_the_last(sent, ends):
-    """Else the client sends its next request into a connection that is about to be closed."""
+async def test_an_early_response_closes_the_connection(sent, ends):
+    """Otherwise the client would send its next request on a closing connection."""
     head = b"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
-    application = House()
-    async with living(application), connected(application.port) as stream:
+    application = FakeApplication()
+    async with serving(application), connected(application.port) as stream:
         await stream.send_all(head + sent)
         answer = await read_until(stream, b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 404")
@@ -193,8 +204,8 @@ async def test_an_answer_before_the_whole_request_says_that_it_is_the_last(sent,
             await read_all(stream)
 
 
-async def test_who_sends_half_a_request_is_not_waited_for():
-    """The head must come within the time limit, however slowly it drips."""
+async def test_a_partial_request_times_out():
+    """The whole head must arrive within the limit."""
     app = QuartTrio("tests.web.idle")
     async with served(app, Limits(idle=0.3)) as (_, port):
         began = trio.current_time()
@@ -217,12 +228,12 @@ async def dripping(stream):
         nursery.cancel_scope.cancel()
 
 
-async def test_a_client_that_answers_no_ping_is_sent_away():
-    """With 1011; one that answers stays."""
+async def test_a_client_without_pongs_is_closed():
+    """With 1011; a client that replies stays connected."""
     app = listening_app()
     async with (
         served(app, Limits(ping_interval=0.1, ping_timeout=0.3)) as (_, port),
-        wire.websocket(port) as patient,
+        raw_client.websocket(port) as replying,
         connected(port) as stream,
     ):
         began = trio.current_time()
@@ -231,22 +242,22 @@ async def test_a_client_that_answers_no_ping_is_sent_away():
         assert trio.current_time() - began >= 0.4
         assert content.startswith(b"\x89\x00")
         assert content.endswith(struct.pack("!H", 1011) + b"a ping was not answered in time")
-        assert patient.closed is None
+        assert replying.closed is None
         await app.config["gone"].wait()
 
 
-async def test_words_are_no_answer_to_a_ping():
-    """However much a client says, or half says."""
+async def test_messages_do_not_replace_a_pong():
+    """Neither whole nor partial ones."""
     app = listening_app()
     async with served(app, Limits(ping_interval=0.1, ping_timeout=0.3)) as (_, port):
-        for talk in (frame(TEXT, b"hello"), b"\x81"):
-            async with connected(port) as stream, repeating(stream, talk):
+        for data in (frame(TEXT, b"hello"), b"\x81"):
+            async with connected(port) as stream, repeating(stream, data):
                 await upgraded(stream)
                 assert struct.pack("!H", 1011) in await read_all(stream)
 
 
 def listening_app():
-    """A WebSocket that takes whatever is said, until its client is gone."""
+    """An app whose WebSocket receives messages until its client has left."""
     app = QuartTrio("tests.web.listening")
     app.config["gone"] = trio.Event()
 
@@ -276,7 +287,7 @@ async def repeating(stream, content):
 
 
 async def test_a_ping_to_a_client_that_reads_nothing_ends_it():
-    """There is no room for the ping, nor for the word of the end."""
+    """Its buffers have no room for the ping and the close frame."""
     app = QuartTrio("tests.web.full")
     gone = trio.Event()
 
@@ -295,8 +306,8 @@ async def test_a_ping_to_a_client_that_reads_nothing_ends_it():
             await gone.wait()
 
 
-async def test_a_send_that_nobody_takes_ends_its_connection():
-    """However shielded it is."""
+async def test_a_blocked_send_ends_its_connection():
+    """Although it is shielded."""
     app = QuartTrio("tests.web.stalled")
     gone = trio.Event()
 
@@ -314,8 +325,8 @@ async def test_a_send_that_nobody_takes_ends_its_connection():
             await gone.wait()
 
 
-async def test_a_handler_that_sends_for_ever_stops_nobody():
-    """Each send lets others run, also once the client has left."""
+async def test_a_handler_that_sends_forever_blocks_nothing():
+    """Each send is a checkpoint, also after the client has left."""
     app = QuartTrio("tests.web.looping")
 
     @app.websocket("/ws")
@@ -355,8 +366,8 @@ async def test_a_handler_that_never_receives_ends_with_its_client():
             await gone.wait()
 
 
-async def test_a_request_under_way_is_answered_at_a_stop():
-    """What began may end, within the time limit."""
+async def test_a_current_request_is_finished_at_a_stop():
+    """Within the limit."""
     app = QuartTrio("tests.web.slow")
     asked = trio.Event()
 
@@ -376,21 +387,21 @@ async def test_a_request_under_way_is_answered_at_a_stop():
         await asked.wait()
 
 
-async def test_a_client_that_stops_reading_does_not_hold_up_the_stop():
-    """Its connection is cut; everybody else hears 1001 at once."""
-    application = House()
+async def test_a_client_that_stops_reading_does_not_delay_a_stop():
+    """Its connection is aborted; other clients get 1001 at once."""
+    application = FakeApplication()
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
-            async with living(application):
+            async with serving(application):
                 stalled = trio.Event()
                 nursery.start_soon(stall, application, stalled)
                 await stalled.wait()
                 for number in range(3000):
                     application.bus.publish(job_processed(job_ref=f"{number}" + "x" * 3000))
                     await trio.lowlevel.checkpoint()
-                async with wire.websocket(application.port) as polite:
+                async with raw_client.websocket(application.port) as reading:
                     application.system.request_stop()
-                    assert await wire.closed(polite) == (1001, "the server is stopping")
+                    assert await raw_client.closed(reading) == (1001, "the server is stopping")
             nursery.cancel_scope.cancel()
 
 
@@ -401,8 +412,8 @@ async def stall(application, stalled):
         await trio.sleep_forever()
 
 
-async def test_idle_connections_end_at_once_at_a_stop():
-    """Nobody waits for a client that has nothing under way."""
+async def test_idle_connections_close_at_once_at_a_stop():
+    """The stop does not wait for clients without a request."""
     app = QuartTrio("tests.web.left_alone")
     with trio.fail_after(20):
         async with httpx.AsyncClient(trust_env=False) as http, served(app, Limits(stop=60.0)) as (url, _):
@@ -410,20 +421,20 @@ async def test_idle_connections_end_at_once_at_a_stop():
 
 
 async def test_a_port_in_use_is_one_sentence():
-    """It names the address."""
+    """With the address."""
     async with served(QuartTrio("tests.web.first")) as (_, port):
         with pytest.raises(AddressInUse, match=f"^another program listens at 127.0.0.1:{port} already$"):
             await serve(QuartTrio("tests.web.second"), "127.0.0.1", port, closing=trio.Event())
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-async def test_an_address_of_somebody_else_is_one_sentence(host):
-    """Neither another machine's nor one that does not exist can be listened at."""
+async def test_a_foreign_address_is_one_sentence(host):
+    """An address of another machine, and one that does not exist."""
     with pytest.raises(CannotListen, match=f"^cannot listen at {host}:8000: .+$"):
         await serve(QuartTrio("tests.web.elsewhere"), host, 8000, closing=trio.Event())
 
 
-async def test_a_name_of_two_addresses_has_one_free_port():
+async def test_a_name_with_two_addresses_has_one_port():
     """localhost may be 127.0.0.1 and ::1."""
     async with trio.open_nursery() as nursery:
         run = partial(serve, QuartTrio("tests.web.named"), "localhost", 0, closing=trio.Event())
@@ -433,7 +444,7 @@ async def test_a_name_of_two_addresses_has_one_free_port():
 
 @asynccontextmanager
 async def served(app, limits=None):
-    """An app of the test's own on a free port."""
+    """Serve an app on a free port."""
     closing = trio.Event()
     async with trio.open_nursery() as nursery:
         (url,) = await nursery.start(

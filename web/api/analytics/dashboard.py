@@ -1,4 +1,4 @@
-"""Today's figures, read from the record for all clients at once, however many there are."""
+"""Reads today's metrics from the database, once for all WebSocket clients."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ from typing import Final
 
 import trio
 
-from actors.database.analytics.messages import DashboardQuery, DashboardRow
+from actors.database.analytics.messages import DashboardQuery
 from actors.database.messages import Query
 from runtime import Address, AskFailed, MailboxFull, Refusal
 
-from ..serializers import Json, iso
+from ..serializers import Json
+from .responses import dashboard_metrics
 
-PAUSE: Final = 1.0
-"""Seconds between two readings while much happens."""
+MIN_INTERVAL: Final = 1.0
+"""Seconds between two reads, at least."""
 ASK_TIMEOUT: Final = 2.0
 
 
-class Dashboard:
-    """Reads the figures soon after they may have changed, and now and then; while nobody listens, never."""
+class DashboardReader:
+    """Reads the metrics periodically and after ``request_refresh``, as long as there are clients."""
 
     def __init__(
         self,
         reader: Address[Query],
         *,
         interval: float,
-        changed: Callable[[], None],
-        wanted: Callable[[], bool],
+        on_change: Callable[[], None],
+        is_needed: Callable[[], bool],
     ) -> None:
         self._reader = reader
         self._interval = interval
-        self._changed = changed
-        self._wanted = wanted
+        self._on_change = on_change
+        self._is_needed = is_needed
         self._due = trio.Event()
         self.metrics: Json = {}
-        """The latest figures; empty until they were read for the first time."""
+        """The latest metrics; empty before the first read."""
 
-    def read_soon(self) -> None:
-        """Something happened that may change the figures."""
+    def request_refresh(self) -> None:
+        """Read soon; the metrics may have changed."""
         self._due.set()
 
     async def run(self) -> None:
-        """Read for ever."""
+        """Read until cancelled."""
         while True:
             with trio.move_on_after(self._interval):
                 await self._due.wait()
             self._due = trio.Event()
-            if self._wanted():
+            if self._is_needed():
                 await self.read()
-            await trio.sleep(PAUSE)
+            await trio.sleep(MIN_INTERVAL)
 
     async def read(self) -> None:
-        """Read them now; where the record is away, those that are known stay."""
+        """Read now; on failure the latest metrics stay."""
         try:
             row = await self._reader.ask(DashboardQuery(), timeout=ASK_TIMEOUT)
         except (AskFailed, MailboxFull, Refusal):
@@ -60,16 +61,4 @@ class Dashboard:
         metrics = dashboard_metrics(row)
         if metrics != self.metrics:
             self.metrics = metrics
-            self._changed()
-
-
-def dashboard_metrics(row: DashboardRow) -> Json:
-    """Today's figures as the Compatibility API's ``dashboard_metrics``."""
-    return {
-        "active_sessions": row.active_sessions,
-        "total_jobs_today": row.total_jobs_today,
-        "acceptance_rate_today": float(row.acceptance_rate_today),
-        "most_active_language": row.most_active_language,
-        "bot_uptime_hours": float(row.bot_uptime_hours),
-        "last_activity": iso(row.last_activity),
-    }
+            self._on_change()

@@ -1,4 +1,4 @@
-"""What came of the work, as clients of the Compatibility API read it."""
+"""OpenAPI models of analytics and dashboard metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 
 class AnalyticsModel(TypedDict):
-    """The jobs of the last hours; the rate is in percent, hours are those of UTC."""
+    """Job counts of the last hours; the rate is in percent, hours are in UTC."""
 
     period_hours: int
     total_jobs_processed: int
@@ -25,13 +25,13 @@ class AnalyticsModel(TypedDict):
 
 
 class AnalyticsPage(TypedDict):
-    """How far back."""
+    """Number of hours back from now."""
 
     hours: NotRequired[int]
 
 
 class HourModel(TypedDict):
-    """The jobs that were decided on within one hour, by what came of them."""
+    """Job counts of one hour by outcome."""
 
     hour: datetime
     jobs_accepted: int
@@ -40,13 +40,13 @@ class HourModel(TypedDict):
 
 
 class HourlyModel(TypedDict):
-    """The last hours one by one, the present one last."""
+    """Each of the last hours, the current one last."""
 
     hours: list[HourModel]
 
 
 class DashboardModel(TypedDict):
-    """Today at a glance; today is the day of UTC."""
+    """Today's metrics; the day is in UTC."""
 
     active_sessions: int
     total_jobs_today: int

@@ -1,16 +1,16 @@
-"""What came of the work as the JSON that clients read; pure."""
+"""Analytics and dashboard metrics as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.database.analytics.messages import AnalyticsRow, HourRow
+from actors.database.analytics.messages import AnalyticsRow, DashboardRow, HourRow
 
 from ..serializers import Json, iso
 
 
-def analytics(row: AnalyticsRow, *, hours: int) -> Json:
-    """The jobs of the last hours."""
+def analytics_json(row: AnalyticsRow, *, hours: int) -> Json:
+    """Job counts of the last hours."""
     return {
         "period_hours": hours,
         "total_jobs_processed": row.processed,
@@ -26,8 +26,8 @@ def analytics(row: AnalyticsRow, *, hours: int) -> Json:
     }
 
 
-def hourly(rows: Sequence[HourRow]) -> Json:
-    """The last hours one by one, the present one last."""
+def hourly_json(rows: Sequence[HourRow]) -> Json:
+    """Job counts of each of the last hours, the current one last."""
     return {
         "hours": [
             {
@@ -38,4 +38,16 @@ def hourly(rows: Sequence[HourRow]) -> Json:
             }
             for row in rows
         ]
+    }
+
+
+def dashboard_metrics(row: DashboardRow) -> Json:
+    """Today's metrics, as ``dashboard_metrics`` of the Compatibility API."""
+    return {
+        "active_sessions": row.active_sessions,
+        "total_jobs_today": row.total_jobs_today,
+        "acceptance_rate_today": float(row.acceptance_rate_today),
+        "most_active_language": row.most_active_language,
+        "bot_uptime_hours": float(row.bot_uptime_hours),
+        "last_activity": iso(row.last_activity),
     }

@@ -1,4 +1,4 @@
-"""``/api/bot/analytics`` and ``/api/bot/dashboard/metrics``: what came of the work."""
+"""``/api/bot/analytics`` and ``/api/bot/dashboard/metrics``: job counts by outcome, language and hour."""
 
 from __future__ import annotations
 
@@ -10,51 +10,50 @@ from actors.database.analytics.messages import AnalyticsQuery, DashboardQuery, H
 
 from ..addresses import ActorAddresses
 from ..documented import documented
-from ..query_params import whole_number
+from ..query_params import integer
 from ..serializers import Json
-from ..timeouts import COUNT, LOOK, require_record
-from .dashboard import dashboard_metrics
+from ..timeouts import ANALYTICS_TIMEOUT, QUERY_TIMEOUT, require_database
 from .models import AnalyticsModel, AnalyticsPage, DashboardModel, HourlyModel
-from .responses import analytics, hourly
+from .responses import analytics_json, dashboard_metrics, hourly_json
 
-MOST_HOURS: Final = 8760
+MAX_HOURS: Final = 8760
 """A year."""
-MOST_SINGLE_HOURS: Final = 168
-"""A week, for which accepted jobs are kept."""
+MAX_HOURLY_HOURS: Final = 168
+"""A week, the retention of accepted jobs."""
 
 
-def analytics_blueprint(doors: ActorAddresses) -> Blueprint:
-    """The routes for figures."""
+def analytics_blueprint(actors: ActorAddresses) -> Blueprint:
+    """Routes of analytics."""
     blueprint = Blueprint("analytics", __name__, url_prefix="/api/bot")
 
     @blueprint.get("/analytics")
     @documented(AnalyticsModel, query=AnalyticsPage)
-    async def figures() -> Json:
-        """The jobs of the last hours.
+    async def get_analytics() -> Json:
+        """Get job counts of the last hours.
 
-        A job counts for when it was decided on, and once its outcome is known. Hours are those of UTC.
+        A job counts at the time of its decision, once its outcome is known. Hours are in UTC.
         """
-        hours = whole_number(request.args, "hours", 24, least=1, most=MOST_HOURS)
-        await require_record(doors)
-        row = await doors.reader.ask(AnalyticsQuery(hours=hours), timeout=COUNT)
-        return analytics(row, hours=hours)
+        hours = integer(request.args, "hours", 24, minimum=1, maximum=MAX_HOURS)
+        await require_database(actors)
+        row = await actors.reader.ask(AnalyticsQuery(hours=hours), timeout=ANALYTICS_TIMEOUT)
+        return analytics_json(row, hours=hours)
 
     @blueprint.get("/analytics/hourly")
     @documented(HourlyModel, query=AnalyticsPage)
-    async def by_the_hour() -> Json:
-        """The last hours one by one.
+    async def get_hourly_analytics() -> Json:
+        """Get job counts of each of the last hours.
 
-        From the jobs on record, of which those accepted go after a week.
+        Counted from stored jobs; accepted ones are deleted after a week.
         """
-        hours = whole_number(request.args, "hours", 24, least=1, most=MOST_SINGLE_HOURS)
-        await require_record(doors)
-        rows = await doors.reader.ask(HourlyQuery(hours=hours), timeout=COUNT)
-        return hourly(rows)
+        hours = integer(request.args, "hours", 24, minimum=1, maximum=MAX_HOURLY_HOURS)
+        await require_database(actors)
+        rows = await actors.reader.ask(HourlyQuery(hours=hours), timeout=ANALYTICS_TIMEOUT)
+        return hourly_json(rows)
 
     @blueprint.get("/dashboard/metrics")
     @documented(DashboardModel)
-    async def metrics() -> Json:
-        """Today at a glance; today is the day of UTC."""
-        return dashboard_metrics(await doors.reader.ask(DashboardQuery(), timeout=LOOK))
+    async def get_dashboard_metrics() -> Json:
+        """Get today's metrics; the day is in UTC."""
+        return dashboard_metrics(await actors.reader.ask(DashboardQuery(), timeout=QUERY_TIMEOUT))
 
     return blueprint

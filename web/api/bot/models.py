@@ -1,4 +1,4 @@
-"""The bot, its sessions and its jobs, as clients of the Compatibility API read them."""
+"""OpenAPI models of the bot, its sessions and its jobs: the fields of the Compatibility API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SessionState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 
 class BotStatusModel(TypedDict):
-    """The bot as one thing: the session that has been on duty longest, or none."""
+    """Status of the bot: of the session that has been running longest, if any."""
 
     is_running: bool
     session_id: UUID | None
@@ -45,14 +45,14 @@ class BotSessionModel(TypedDict):
 
 
 class StartBody(TypedDict):
-    """How the session is to be called and which rules it follows."""
+    """Name and configuration of the session to start."""
 
     session_name: NotRequired[str]
     config_id: NotRequired[UUID]
 
 
 class StoppedModel(TypedDict):
-    """What was ended."""
+    """The sessions that were stopped."""
 
     message: str
     status: Literal["stopped"]
@@ -60,7 +60,7 @@ class StoppedModel(TypedDict):
 
 
 class ToggledModel(TypedDict):
-    """What it is now."""
+    """Status after the change."""
 
     status: str
     running: bool
@@ -85,7 +85,7 @@ class JobRecordModel(TypedDict):
 
 
 class SessionsPage(TypedDict):
-    """Which of the sessions."""
+    """Filter and page of sessions."""
 
     limit: NotRequired[int]
     offset: NotRequired[int]
@@ -93,7 +93,7 @@ class SessionsPage(TypedDict):
 
 
 class JobsPage(TypedDict):
-    """Which of the jobs."""
+    """Filter and page of jobs."""
 
     session_id: NotRequired[UUID]
     status: NotRequired[Literal["matched", "accepted", "rejected", "failed"]]

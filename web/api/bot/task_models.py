@@ -1,4 +1,4 @@
-"""The bot's tasks, events and metrics, as clients of the Compatibility API read them."""
+"""OpenAPI models of the bot's tasks, events and metrics: the fields of the Compatibility API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ContractTaskType = Literal["login", "job_check", "job_accept", "job_reject", "na
 
 
 class BotStateModel(TypedDict):
-    """The state of the bot as Redis has it."""
+    """State of the bot as in the Redis key `bot:state`."""
 
     state: SessionState
     session_id: UUID | None
@@ -24,7 +24,7 @@ class BotStateModel(TypedDict):
 
 
 class BotTasksModel(TypedDict):
-    """How many tasks there are, and who does them."""
+    """Task counts and running sessions."""
 
     pending_tasks: int
     processing_tasks: int
@@ -33,21 +33,21 @@ class BotTasksModel(TypedDict):
 
 
 class AddTaskQuery(TypedDict):
-    """What to do, and how urgent it is: a higher number comes first."""
+    """Type and priority of the task; a higher priority runs first."""
 
     task_type: ContractTaskType
     priority: NotRequired[int]
 
 
 class TaskAddedModel(TypedDict):
-    """The task is on record."""
+    """The task is saved."""
 
     message: Literal["Task added successfully"]
     task_id: UUID
 
 
 class EventModel(TypedDict):
-    """Something that happened in a session."""
+    """An event of a session."""
 
     id: UUID
     session_id: UUID
@@ -57,25 +57,25 @@ class EventModel(TypedDict):
 
 
 class EventsModel(TypedDict):
-    """Newest first."""
+    """Events, newest first."""
 
     events: list[EventModel]
 
 
 class EventsPage(TypedDict):
-    """How many."""
+    """Page of events."""
 
     limit: NotRequired[int]
 
 
 class MetricsModel(TypedDict):
-    """A session's figures, all of them texts as in Redis."""
+    """Metrics of a session; all values are strings, as in Redis."""
 
     metrics: dict[str, str]
 
 
 class SystemStatusModel(TypedDict):
-    """The whole at a glance; what is away is said and not left out."""
+    """Summary of the system; `error` names what is unavailable."""
 
     bot_state: BotStateModel
     active_sessions_count: int

@@ -1,4 +1,4 @@
-"""``/api/bot/tasks`` and what the Compatibility API tells of the bot's state beside it."""
+"""Tasks, events, metrics and system status of the bot, under ``/api/bot``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from uuid import UUID
 
 from quart import Blueprint, request
 
-from actors.database.messages import EventsQuery
-from actors.database.sessions.messages import SessionQuery
+from actors.database.sessions.messages import EventsQuery, SessionQuery
 from actors.monitor.status import ServiceName
 from actors.queue.messages import CONTRACT_TYPES, AddTasks, QueueStats, QueueStatsQuery, TaskState
-from actors.queue.priority import from_number
+from actors.queue.priority import clamp_priority
 from actors.sessions.messages import SessionsViewQuery
 from runtime import AskFailed, MailboxFull, Refusal, TreeQuery
 
 from ...errors import Problem
 from ..addresses import ActorAddresses
 from ..documented import documented
-from ..health.responses import is_kept
-from ..query_params import json_object, unfit, whole_number
-from ..serializers import Json, bot_session, bot_state, session_event, session_metrics
+from ..health.responses import is_running
+from ..query_params import integer, invalid_value, json_object
+from ..serializers import Json
+from ..sessions.responses import session_event
 from ..tasks.requests import new_tasks
-from ..timeouts import COMMIT, LOOK
+from ..timeouts import COMMAND_TIMEOUT, QUERY_TIMEOUT
+from .responses import bot_session, bot_state, session_metrics
 from .task_models import (
     AddTaskQuery,
     BotTasksModel,
@@ -34,21 +35,21 @@ from .task_models import (
     TaskAddedModel,
 )
 
-MOST_ROWS: Final = 1000
-LARGEST: Final = 1_000_000_000
-"""Of the numbers that callers give as a priority."""
+MAX_ROWS: Final = 1000
+MAX_PRIORITY: Final = 1_000_000_000
+"""Largest priority number that clients may send; the queue maps it to its own range."""
 
 
-def bot_tasks_blueprint(doors: ActorAddresses) -> Blueprint:
-    """More routes under ``/api/bot``."""
+def bot_tasks_blueprint(actors: ActorAddresses) -> Blueprint:
+    """Routes of tasks, events, metrics and system status under ``/api/bot``."""
     blueprint = Blueprint("bot_tasks", __name__, url_prefix="/api/bot")
 
     @blueprint.get("/tasks")
     @documented(BotTasksModel)
-    async def tasks() -> Json:
-        """Count the tasks, and name who does them."""
-        stats = await doors.queue.ask(QueueStatsQuery(), timeout=LOOK)
-        view = await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)
+    async def get_tasks() -> Json:
+        """Count the tasks and list the running sessions."""
+        stats = await actors.queue.ask(QueueStatsQuery(), timeout=QUERY_TIMEOUT)
+        view = await actors.session_controller.ask(SessionsViewQuery(), timeout=QUERY_TIMEOUT)
         return {
             **_counts(stats),
             "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),
@@ -57,58 +58,60 @@ def bot_tasks_blueprint(doors: ActorAddresses) -> Blueprint:
 
     @blueprint.post("/tasks/add")
     @documented(TaskAddedModel, query=AddTaskQuery, body=dict[str, object])
-    async def add() -> Json:
-        """Add a task for the bot; the body is its data."""
+    async def add_task() -> Json:
+        """Add a task; the body is its data."""
         kind = request.args.get("task_type")
         if kind is None:
-            raise unfit("task_type", f"one of {', '.join(sorted(CONTRACT_TYPES))}", None)
+            raise invalid_value("task_type", f"one of {', '.join(sorted(CONTRACT_TYPES))}", None)
         if kind not in CONTRACT_TYPES:
             shown = kind[:100] if kind.isprintable() else f"{kind[:100]!a}"
             raise Problem(400, "invalid_task_type", f"Invalid task type: {shown}")
-        priority = whole_number(request.args, "priority", 0, least=-LARGEST, most=LARGEST)
-        body = {"type": kind, "priority": from_number(priority), "data": await json_object(request)}
+        priority = integer(request.args, "priority", 0, minimum=-MAX_PRIORITY, maximum=MAX_PRIORITY)
+        body = {"type": kind, "priority": clamp_priority(priority), "data": await json_object(request)}
         tasks = new_tasks(body, request.headers.get("Idempotency-Key"))
-        (added,) = await doors.queue.ask(AddTasks(tasks=tasks), timeout=COMMIT)
+        (added,) = await actors.queue.ask(AddTasks(tasks=tasks), timeout=COMMAND_TIMEOUT)
         return {"message": "Task added successfully", "task_id": str(added.id)}
 
     @blueprint.get("/events/<uuid:session_id>")
     @documented(EventsModel, query=EventsPage)
-    async def events(session_id: UUID) -> Json:
-        """Read what happened in a session."""
-        limit = whole_number(request.args, "limit", 50, least=1, most=MOST_ROWS)
+    async def list_events(session_id: UUID) -> Json:
+        """List the events of a session, newest first."""
+        limit = integer(request.args, "limit", 50, minimum=1, maximum=MAX_ROWS)
         query = EventsQuery(session_id=session_id, limit=limit)
-        found = await doors.reader.ask(query, timeout=LOOK)
-        return {"events": [session_event(row) for row in found]}
+        rows = await actors.reader.ask(query, timeout=QUERY_TIMEOUT)
+        return {"events": [session_event(row) for row in rows]}
 
     @blueprint.get("/metrics/<uuid:session_id>")
     @documented(MetricsModel)
-    async def metrics(session_id: UUID) -> Json:
-        """Read the figures of a session."""
+    async def get_metrics(session_id: UUID) -> Json:
+        """Get the metrics of a session."""
         now = datetime.now(UTC)
-        on_duty = (await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)).sessions
-        for session in on_duty:
+        local_sessions = (
+            await actors.session_controller.ask(SessionsViewQuery(), timeout=QUERY_TIMEOUT)
+        ).sessions
+        for session in local_sessions:
             if session.id == session_id:
                 return {"metrics": session_metrics(session, now)}
-        row = await doors.reader.ask(SessionQuery(id=session_id), timeout=LOOK)
+        row = await actors.reader.ask(SessionQuery(id=session_id), timeout=QUERY_TIMEOUT)
         return {"metrics": session_metrics(row, now)}
 
     @blueprint.get("/system-status")
     @documented(SystemStatusModel)
-    async def system_status() -> Json:
-        """Answers whatever is away, and says so."""
-        view = await doors.session_controller.ask(SessionsViewQuery(), timeout=LOOK)
-        tree = await doors.tree.ask(TreeQuery(), timeout=LOOK)
+    async def get_system_status() -> Json:
+        """Get the bot, its tasks and the Redis connection; ``error`` names what is unavailable."""
+        view = await actors.session_controller.ask(SessionsViewQuery(), timeout=QUERY_TIMEOUT)
+        tree = await actors.tree.ask(TreeQuery(), timeout=QUERY_TIMEOUT)
         status: Json = {
             "bot_state": bot_state(next(iter(view.sessions), None), datetime.now(UTC)),
             "active_sessions_count": len(view.sessions),
             "active_sessions": [bot_session(session) for session in view.sessions],
             "pending_tasks": None,
             "processing_tasks": None,
-            "redis_connected": is_kept(tree, ServiceName.REDIS),
+            "redis_connected": is_running(tree, ServiceName.REDIS),
             "error": None,
         }
         try:
-            return {**status, **_counts(await doors.queue.ask(QueueStatsQuery(), timeout=LOOK))}
+            return {**status, **_counts(await actors.queue.ask(QueueStatsQuery(), timeout=QUERY_TIMEOUT))}
         except (AskFailed, MailboxFull, Refusal) as error:
             return {**status, "error": str(error)}
 
@@ -116,7 +119,7 @@ def bot_tasks_blueprint(doors: ActorAddresses) -> Blueprint:
 
 
 def _counts(stats: QueueStats) -> Json:
-    """The Compatibility API knows two kinds of tasks: those that wait, and those in work."""
+    """Counts of the Compatibility API, which has waiting and running tasks only."""
     return {
         "pending_tasks": stats.states[TaskState.PENDING] + stats.states[TaskState.DELAYED],
         "processing_tasks": stats.states[TaskState.RUNNING],

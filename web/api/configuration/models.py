@@ -1,4 +1,4 @@
-"""The rules that sessions work by, as clients of the Compatibility API read and write them."""
+"""OpenAPI models of configurations: the fields of the Compatibility API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 
 class ConfigurationModel(TypedDict):
-    """A whole configuration."""
+    """A configuration."""
 
     id: UUID
     config_name: str
@@ -29,8 +29,8 @@ class ConfigurationModel(TypedDict):
     updated_at: datetime | None
 
 
-class ConfigurationChanges(TypedDict):
-    """Any of the fields; what is left out stays as it is."""
+class ConfigurationChangesBody(TypedDict):
+    """Any of the fields; missing fields stay unchanged."""
 
     config_name: NotRequired[str]
     check_interval_seconds: NotRequired[float]
@@ -45,13 +45,13 @@ class ConfigurationChanges(TypedDict):
     exclude_types: NotRequired[list[str]]
 
 
-class NewConfiguration(ConfigurationChanges):
-    """A name that no other has, and any of the other fields."""
+class NewConfigurationBody(ConfigurationChangesBody):
+    """A unique name, and any of the other fields."""
 
     config_name: str  # type: ignore[misc] # pyright: ignore[reportIncompatibleVariableOverride]
 
 
-class SaidModel(TypedDict):
+class MessageModel(TypedDict):
     """What was done."""
 
     status: str
@@ -59,7 +59,7 @@ class SaidModel(TypedDict):
 
 
 class RealtimeBody(TypedDict):
-    """What a bot's own process has to tell."""
+    """A message for WebSocket clients."""
 
     type: str
     data: dict[str, object]

@@ -1,4 +1,4 @@
-"""Configurations as the JSON that clients read; pure."""
+"""Configurations as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from actors.database.rows import ConfigurationRow
 from ..serializers import Json, iso
 
 
-def configuration(row: ConfigurationRow) -> Json:
-    """A whole configuration, with its decimals as JSON numbers."""
+def configuration_json(row: ConfigurationRow) -> Json:
+    """All fields of a configuration, decimals as JSON numbers."""
     return {
         "id": str(row.id),
         "config_name": row.config_name,

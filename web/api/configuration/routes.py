@@ -1,4 +1,4 @@
-"""``/api/bot/configuration``: the rules that sessions work by."""
+"""``/api/bot/configuration`` and ``/api/bot/configurations``: read, change, create and activate them."""
 
 from __future__ import annotations
 
@@ -15,96 +15,99 @@ from actors.database.configurations.messages import (
 )
 from actors.database.events import ConfigurationRefreshRequested
 
+from ...errors import Problem
 from ..addresses import ActorAddresses
 from ..body_reader import BodyReader
 from ..documented import documented
-from ..query_params import json_object, unfit
+from ..query_params import json_object
 from ..serializers import Json
-from ..timeouts import COMMIT, LOOK
-from .models import ConfigurationChanges, ConfigurationModel, NewConfiguration, SaidModel
+from ..timeouts import COMMAND_TIMEOUT, QUERY_TIMEOUT
+from .models import ConfigurationChangesBody, ConfigurationModel, MessageModel, NewConfigurationBody
 from .requests import configuration_changes
-from .responses import configuration
+from .responses import configuration_json
 
 
-def configuration_blueprint(doors: ActorAddresses) -> Blueprint:
-    """The routes of the active configuration, and of all of them."""
+def configuration_blueprint(actors: ActorAddresses) -> Blueprint:
+    """Routes of the active configuration and of all configurations."""
     blueprint = Blueprint("configuration", __name__, url_prefix="/api/bot")
 
     async def read(config_id: UUID | None) -> Json:
-        return configuration(await doors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=LOOK))
+        return configuration_json(
+            await actors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=QUERY_TIMEOUT)
+        )
 
-    async def change(config_id: UUID | None) -> Json:
-        row = await doors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=LOOK)
+    async def update(config_id: UUID | None) -> Json:
+        row = await actors.reader.ask(ConfigurationQuery(config_id=config_id), timeout=QUERY_TIMEOUT)
         changes = configuration_changes(BodyReader(await json_object(request)), of=row)
-        # By its id, although it may be the active one: another may be that by now.
-        order = ChangeConfiguration(config_id=row.id, changes=changes)
-        return configuration(await doors.writer.ask(order, timeout=COMMIT))
+        # By id, since another configuration may be active by now.
+        command = ChangeConfiguration(config_id=row.id, changes=changes)
+        return configuration_json(await actors.writer.ask(command, timeout=COMMAND_TIMEOUT))
 
     @blueprint.get("/configuration")
     @documented(ConfigurationModel)
-    async def active() -> Json:
-        """The active configuration.
+    async def get_active_configuration() -> Json:
+        """Get the active configuration.
 
-        Sessions that were given none of their own work by it.
+        It applies to every session without a configuration of its own.
         """
         return await read(None)
 
     @blueprint.put("/configuration")
-    @documented(ConfigurationModel, body=ConfigurationChanges)
-    async def change_active() -> Json:
-        """Change some of the active configuration, and answer with all of it.
+    @documented(ConfigurationModel, body=ConfigurationChangesBody)
+    async def update_active_configuration() -> Json:
+        """Change some fields of the active configuration; returns all fields.
 
-        Sessions take it within one cycle.
+        Sessions apply the change within one cycle.
         """
-        return await change(None)
+        return await update(None)
 
     @blueprint.post("/configuration/refresh")
-    @documented(SaidModel)
-    async def refresh() -> Json:
-        """Let all sessions read their configuration again, in every instance.
+    @documented(MessageModel)
+    async def refresh_configuration() -> Json:
+        """Make the sessions of every instance reload their configuration.
 
-        For changes that were made in the database itself; those made here reach them anyway.
+        Needed after a change in the database itself; changes by this API reach sessions without it.
         """
-        doors.bus.publish(ConfigurationRefreshRequested())
-        return {"status": "success", "message": "The sessions are asked to read their configuration again"}
+        actors.bus.publish(ConfigurationRefreshRequested())
+        return {"status": "success", "message": "Configuration refresh requested"}
 
     @blueprint.get("/configurations")
     @documented(list[ConfigurationModel])
-    async def every() -> list[Json]:
-        """All configurations by name, the active one first."""
-        rows = await doors.reader.ask(ConfigurationsQuery(), timeout=LOOK)
-        return [configuration(row) for row in rows]
+    async def list_configurations() -> list[Json]:
+        """List configurations by name, the active one first."""
+        rows = await actors.reader.ask(ConfigurationsQuery(), timeout=QUERY_TIMEOUT)
+        return [configuration_json(row) for row in rows]
 
     @blueprint.post("/configurations")
-    @documented(ConfigurationModel, body=NewConfiguration, status=201)
-    async def create() -> tuple[Json, int]:
-        """Add a configuration, which is not active yet.
+    @documented(ConfigurationModel, body=NewConfigurationBody, status=201)
+    async def create_configuration() -> tuple[Json, int]:
+        """Create a configuration, which is not active.
 
-        A session may be started with it by its id, whichever is active.
+        A session can be started with it by its id.
         """
         values = configuration_changes(BodyReader(await json_object(request)))
         if values.config_name is None:
-            raise unfit("config_name", "given", None)
-        order = CreateConfiguration(id=uuid4(), config_name=values.config_name, values=values)
-        return configuration(await doors.writer.ask(order, timeout=COMMIT)), 201
+            raise Problem(422, "invalid_value", "config_name is required.")
+        command = CreateConfiguration(id=uuid4(), config_name=values.config_name, values=values)
+        return configuration_json(await actors.writer.ask(command, timeout=COMMAND_TIMEOUT)), 201
 
     @blueprint.get("/configurations/<uuid:config_id>")
     @documented(ConfigurationModel)
-    async def one(config_id: UUID) -> Json:
-        """One configuration."""
+    async def get_configuration(config_id: UUID) -> Json:
+        """Get a configuration."""
         return await read(config_id)
 
     @blueprint.put("/configurations/<uuid:config_id>")
-    @documented(ConfigurationModel, body=ConfigurationChanges)
-    async def change_one(config_id: UUID) -> Json:
-        """Change some of a configuration, and answer with all of it."""
-        return await change(config_id)
+    @documented(ConfigurationModel, body=ConfigurationChangesBody)
+    async def update_configuration(config_id: UUID) -> Json:
+        """Change some fields of a configuration; returns all fields."""
+        return await update(config_id)
 
     @blueprint.post("/configurations/<uuid:config_id>/activate")
     @documented(ConfigurationModel)
-    async def activate(config_id: UUID) -> Json:
-        """Let it be the active one; the one that was is not any more."""
-        order = ActivateConfiguration(config_id=config_id)
-        return configuration(await doors.writer.ask(order, timeout=COMMIT))
+    async def activate_configuration(config_id: UUID) -> Json:
+        """Make a configuration the active one."""
+        command = ActivateConfiguration(config_id=config_id)
+        return configuration_json(await actors.writer.ask(command, timeout=COMMAND_TIMEOUT))
 
     return blueprint

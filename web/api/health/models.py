@@ -1,4 +1,4 @@
-"""How the parts are, as clients of the Compatibility API read it."""
+"""OpenAPI models of health and of the process probes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Overall = Literal["healthy", "degraded", "partial", "unknown", "error"]
 
 
 class ChecksModel(TypedDict):
-    """A word for each, and a sentence where it is not healthy."""
+    """`healthy`, `not_configured`, or `unhealthy: ` with the reason."""
 
     database: str
     redis: str
 
 
 class ComponentModel(TypedDict):
-    """A part."""
+    """Status of a component."""
 
     status: str
     message: str
@@ -28,7 +28,7 @@ class ComponentModel(TypedDict):
 
 
 class HealthModel(TypedDict):
-    """Both vocabularies of the Compatibility API in one body."""
+    """Health in both vocabularies of the Compatibility API."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     timestamp: datetime
@@ -40,7 +40,7 @@ class HealthModel(TypedDict):
 
 
 class ServiceModel(TypedDict):
-    """The latest observation of a service; one that is too old is `unknown`."""
+    """The latest check of a service; an outdated one is `unknown`."""
 
     status: ServiceState
     last_check: datetime | None
@@ -52,13 +52,13 @@ class ServiceModel(TypedDict):
 
 
 class OneServiceModel(ServiceModel):
-    """The same of a service that was asked for."""
+    """The latest check of the requested service."""
 
     name: ServiceKey
 
 
 class DetailedModel(TypedDict):
-    """All services; `error` where the monitor itself gives no answer."""
+    """All services; `error` if the health registry gives no answer."""
 
     overall_status: Overall
     services: dict[ServiceKey, ServiceModel]
@@ -69,7 +69,7 @@ class DetailedModel(TypedDict):
 
 
 class ForcedModel(TypedDict):
-    """All services as they were just now."""
+    """Result of the forced checks."""
 
     message: str
     timestamp: datetime
@@ -84,7 +84,7 @@ class LiveModel(TypedDict):
 
 
 class ReadyModel(TypedDict):
-    """Whether the process has what it needs, and what it lacks."""
+    """Whether the process is ready, and why not."""
 
     status: Literal["ready", "not ready"]
     reasons: list[str]

@@ -1,4 +1,4 @@
-"""News from programs outside, which the WebSocket clients are told under the types that they know."""
+"""Events of external programs, forwarded to WebSocket clients."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ REALTIME_TYPES: Final = frozenset(
         "stopped",
     }
 )
-"""What others may tell. ``status_update`` and ``connection_established`` are the house's own word."""
+"""Message types that external programs may send; only botvisor itself sends the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealtimeUpdate:
-    """Somebody outside wants the clients to know this; it changes nothing that the house knows itself."""
+    """A message of an external program; it changes no state."""
 
     type: str
     """One of :data:`REALTIME_TYPES`."""
     data: Json
-    """As it was sent, and ``external: true`` in it, so that nobody takes it for the house's own."""
+    """The data as sent, with ``external: true`` added."""
     timestamp: datetime

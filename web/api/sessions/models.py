@@ -1,4 +1,4 @@
-"""Sessions one by one, with their logs and pictures."""
+"""OpenAPI models of ``/api/sessions``."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from typing_extensions import TypedDict
 
 from ..bot.models import BotSessionModel, SessionState
 
-Wanted = Literal["running", "stopped"]
+DesiredState = Literal["running", "stopped"]
 
 
 class SessionModel(BotSessionModel):
-    """A session by what is on record and, where it is on duty here, by what is known since."""
+    """A session; `local` is true if it runs in this instance."""
 
     portal: str
     config_id: UUID | None
-    on_duty: bool
+    local: bool
     engine: str | None
     message: str | None
-    desired: Wanted
+    desired: DesiredState
     owner: str | None
     lease_until: datetime | None
 
 
 class SessionsModel(TypedDict):
-    """Sessions, newest first, and how many are on duty in this instance."""
+    """Sessions, newest first, and how many run in this instance."""
 
     sessions: list[SessionModel]
-    on_duty: int
+    local_count: int
 
 
 class SessionsQueryModel(TypedDict):
-    """Which of the sessions."""
+    """Filter and page of sessions."""
 
     limit: NotRequired[int]
     offset: NotRequired[int]
     status: NotRequired[SessionState]
-    desired: NotRequired[Wanted]
+    desired: NotRequired[DesiredState]
     portal: NotRequired[str]
-    on_duty: NotRequired[bool]
+    local: NotRequired[bool]
 
 
 class NewSessionBody(TypedDict):
-    """How the session is to be called, where it works and by which rules."""
+    """Name, portal and configuration of the session to start."""
 
     session_name: NotRequired[str]
     portal: NotRequired[str]
     config_id: NotRequired[UUID]
 
 
-class LogLineModel(TypedDict):
-    """A line written for people, or something that happened."""
+class SessionLogLineModel(TypedDict):
+    """A log line or an event."""
 
     timestamp: datetime
     kind: Literal["log", "event"]
@@ -64,13 +64,13 @@ class LogLineModel(TypedDict):
 
 
 class LogsModel(TypedDict):
-    """Newest first."""
+    """Log lines and events, newest first."""
 
-    logs: list[LogLineModel]
+    logs: list[SessionLogLineModel]
 
 
 class SessionEventModel(TypedDict):
-    """Something that happened."""
+    """An event of a session."""
 
     id: UUID
     session_id: UUID
@@ -80,13 +80,13 @@ class SessionEventModel(TypedDict):
 
 
 class SessionEventsModel(TypedDict):
-    """Newest first."""
+    """Events, newest first."""
 
     events: list[SessionEventModel]
 
 
 class ScreenshotModel(TypedDict):
-    """A picture, and where it is served."""
+    """A screenshot and its path."""
 
     name: str
     taken_at: datetime
@@ -95,12 +95,12 @@ class ScreenshotModel(TypedDict):
 
 
 class ScreenshotsModel(TypedDict):
-    """Newest first."""
+    """Screenshots, newest first."""
 
     screenshots: list[ScreenshotModel]
 
 
-class SomeModel(TypedDict):
-    """How many."""
+class LimitQuery(TypedDict):
+    """Most entries to return."""
 
     limit: NotRequired[int]

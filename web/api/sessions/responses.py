@@ -1,4 +1,4 @@
-"""Sessions, their logs and their pictures as JSON of our own resource ``/api/sessions``; pure."""
+"""Sessions, their logs, events and screenshots as JSON."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from actors.database.rows import EventRow, LogRow, SessionRow
 from actors.sessions.messages import SessionView
 from actors.sessions.screenshots.messages import Screenshot
 
-from ..serializers import Json, bot_session, iso
+from ..bot.responses import bot_session
+from ..serializers import Json, iso
 
 
-def session_facts(row: SessionRow | None, view: SessionView | None) -> Json:
-    """A session by what is on record and, where it is on duty here, by what is known since."""
-    shown = view if view is not None else row
-    assert shown is not None
+def session_json(row: SessionRow | None, view: SessionView | None) -> Json:
+    """A session: its row in the database and, if it runs in this instance, its newer state in memory."""
+    session = view if view is not None else row
+    assert session is not None
     return {
-        **bot_session(shown),
-        "portal": shown.portal,
-        "config_id": None if shown.config_id is None else str(shown.config_id),
-        "on_duty": view is not None,
+        **bot_session(session),
+        "portal": session.portal,
+        "config_id": None if session.config_id is None else str(session.config_id),
+        "local": view is not None,
         "engine": None if view is None else view.engine,
         "message": None if view is None else view.message,
         "desired": "running" if row is None else row.desired,
@@ -29,27 +30,38 @@ def session_facts(row: SessionRow | None, view: SessionView | None) -> Json:
     }
 
 
-def log_lines(lines: Sequence[LogRow], events: Sequence[EventRow], *, limit: int) -> list[Json]:
-    """What was written for people and what was recorded as a fact, newest first."""
-    told = [
-        *((line.created_at, _line(line)) for line in lines),
-        *((event.timestamp, _event(event)) for event in events),
-    ]
-    told.sort(key=lambda one: one[0], reverse=True)
-    return [shown for _, shown in told[:limit]]
-
-
-def screenshot_facts(session: UUID, picture: Screenshot) -> Json:
-    """A picture and where it is served."""
+def session_event(event: EventRow) -> Json:
+    """An event of a session."""
     return {
-        "name": picture.name,
-        "taken_at": iso(picture.taken_at),
-        "bytes": picture.size,
-        "path": f"/api/sessions/{session}/screenshots/{picture.name}",
+        "id": str(event.id),
+        "session_id": str(event.session_id),
+        "type": event.type,
+        "data": event.data,
+        "timestamp": iso(event.timestamp),
     }
 
 
-def _line(line: LogRow) -> Json:
+def session_log(lines: Sequence[LogRow], events: Sequence[EventRow], *, limit: int) -> list[Json]:
+    """Log lines and events merged, newest first."""
+    entries = [
+        *((line.created_at, _line_json(line)) for line in lines),
+        *((event.timestamp, _event_json(event)) for event in events),
+    ]
+    entries.sort(key=lambda entry: entry[0], reverse=True)
+    return [entry for _, entry in entries[:limit]]
+
+
+def screenshot_json(session: UUID, screenshot: Screenshot) -> Json:
+    """A screenshot and its path."""
+    return {
+        "name": screenshot.name,
+        "taken_at": iso(screenshot.taken_at),
+        "bytes": screenshot.size,
+        "path": f"/api/sessions/{session}/screenshots/{screenshot.name}",
+    }
+
+
+def _line_json(line: LogRow) -> Json:
     return {
         "timestamp": iso(line.created_at),
         "kind": "log",
@@ -60,7 +72,7 @@ def _line(line: LogRow) -> Json:
     }
 
 
-def _event(event: EventRow) -> Json:
+def _event_json(event: EventRow) -> Json:
     return {
         "timestamp": iso(event.timestamp),
         "kind": "event",

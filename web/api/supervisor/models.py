@@ -1,4 +1,4 @@
-"""The tree of actors and its account."""
+"""OpenAPI models of ``/api/supervisor``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 
 class MailboxModel(TypedDict):
-    """Messages that wait, and the most that ever did."""
+    """Messages waiting now, and at most since the start."""
 
     depth: int
     capacity: int
@@ -16,7 +16,7 @@ class MailboxModel(TypedDict):
 
 
 class BudgetModel(TypedDict):
-    """The restart intensity of a supervisor, and what is left of it."""
+    """Restart intensity of a supervisor and its current use."""
 
     maximum: int
     period: float
@@ -26,7 +26,7 @@ class BudgetModel(TypedDict):
 
 
 class NodeModel(TypedDict):
-    """A child with all below it."""
+    """A node with its descendants."""
 
     id: str
     path: str
@@ -48,14 +48,14 @@ class NodeModel(TypedDict):
 
 
 class TreeModel(TypedDict):
-    """The tree at this moment."""
+    """The supervisor tree."""
 
     tree: NodeModel
     timestamp: datetime
 
 
 class RestartModel(TypedDict):
-    """One failure of one child, and what came of it."""
+    """A failure of a child and its outcome."""
 
     number: int
     path: str
@@ -91,7 +91,7 @@ class LettersModel(TypedDict):
 
 
 class SlowModel(TypedDict):
-    """A message that took long."""
+    """A slow message."""
 
     path: str
     message: str
@@ -99,13 +99,13 @@ class SlowModel(TypedDict):
 
 
 class LoadModel(TypedDict):
-    """Where the time of the process goes, in seconds."""
+    """Event-loop lag and the slowest messages, in seconds."""
 
     lag: dict[str, float | int] | None
     slowest: list[SlowModel]
 
 
 class ResentModel(TypedDict):
-    """The letter waits for its actor again."""
+    """The dead letter was sent again."""
 
     message: str

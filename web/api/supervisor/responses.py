@@ -1,4 +1,4 @@
-"""The supervisor tree and its account as JSON. Pure."""
+"""The supervisor tree, restarts, dead letters and load as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..serializers import Json, iso
 
 
 def tree_node(node: Node, now: datetime) -> Json:
-    """A child of the tree with all below it; ``now`` turns waits into points in time."""
+    """A node with its descendants; ``now`` converts delays to timestamps."""
     return {
         "id": node.id,
         "path": node.path,
@@ -38,7 +38,7 @@ def tree_node(node: Node, now: datetime) -> Json:
 
 
 def restart_entry(entry: RestartEntry) -> Json:
-    """One failure of one child, and what came of it."""
+    """A failure of a child and its outcome."""
     return {
         "number": entry.number,
         "path": entry.path,
@@ -53,7 +53,7 @@ def restart_entry(entry: RestartEntry) -> Json:
 
 
 def dead_letter(letter: DeadLetter) -> Json:
-    """A message that was not handled: its type and not its content, which may be anybody's secret."""
+    """A message that was not handled; its type only, as its content may be secret."""
     return {
         "number": letter.number,
         "to": letter.to,
@@ -64,7 +64,7 @@ def dead_letter(letter: DeadLetter) -> Json:
 
 
 def load_view(load: Load) -> Json:
-    """Where the time of the process goes, in seconds."""
+    """Event-loop lag and the slowest messages, in seconds."""
     return {
         "lag": None if load.lag is None else asdict(load.lag),
         "slowest": [

@@ -1,4 +1,4 @@
-"""The task queue, whole."""
+"""OpenAPI models of ``/api/tasks``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TaskStateName = Literal["pending", "delayed", "running", "completed", "failed", 
 
 
 class TaskModel(TypedDict):
-    """A task as it is on record."""
+    """A task."""
 
     id: UUID
     type: str
@@ -39,14 +39,14 @@ class TaskModel(TypedDict):
 
 
 class TasksModel(TypedDict):
-    """A page of tasks, newest first; the cursor leads to the next one."""
+    """A page of tasks, newest first, with the cursor of the next page."""
 
     tasks: list[TaskModel]
     next_cursor: str | None
 
 
 class TasksPage(TypedDict):
-    """Which of the tasks."""
+    """Filter and page of tasks."""
 
     state: NotRequired[TaskStateName]
     type: NotRequired[str]
@@ -57,13 +57,13 @@ class TasksPage(TypedDict):
 
 
 class TypeQuery(TypedDict):
-    """One type; all where it is left out."""
+    """A task type; all types if it is missing."""
 
     type: NotRequired[str]
 
 
 class RetryRuleBody(TypedDict):
-    """How long a failed task waits for its next attempt."""
+    """Backoff between attempts."""
 
     kind: NotRequired[Literal["fixed", "exponential"]]
     seconds: NotRequired[float]
@@ -72,7 +72,7 @@ class RetryRuleBody(TypedDict):
 
 
 class NewTaskBody(TypedDict):
-    """A task to be added; a list of them, or `{"tasks": [...]}`, is added all or none."""
+    """A task to add; a list of tasks, or `{"tasks": [...]}`, is added all or none."""
 
     type: str
     data: NotRequired[dict[str, JsonValue]]
@@ -90,26 +90,26 @@ class NewTaskBody(TypedDict):
 
 
 class AddedModel(TypedDict):
-    """Whether it was created, or is the earlier one with its idempotency key."""
+    """The task; `created` is false if one with its idempotency key already existed."""
 
     id: UUID
     created: bool
 
 
 class NewDataBody(TypedDict):
-    """Other data for the new attempts."""
+    """Other data for the retry."""
 
     data: NotRequired[dict[str, JsonValue]]
 
 
 class PriorityBody(TypedDict):
-    """Higher comes first."""
+    """New priority; higher runs first."""
 
     priority: int
 
 
 class LimitBody(TypedDict):
-    """What runs at once and begins in a window; left out is unlimited."""
+    """Limit of concurrent tasks and of starts in a time window; a missing value is unlimited."""
 
     scope: Literal["all", "type", "group"]
     name: NotRequired[str]
@@ -119,14 +119,14 @@ class LimitBody(TypedDict):
 
 
 class PausedModel(TypedDict):
-    """How it is now."""
+    """The pause state after the change."""
 
     paused: bool
     type: str | None
 
 
 class AttemptModel(TypedDict):
-    """One attempt at a task."""
+    """One attempt of a task."""
 
     token: int
     owner: str
@@ -138,13 +138,13 @@ class AttemptModel(TypedDict):
 
 
 class AttemptsModel(TypedDict):
-    """Oldest first."""
+    """Attempts, oldest first."""
 
     attempts: list[AttemptModel]
 
 
 class LogLineModel(TypedDict):
-    """A line that a handler wrote, with the token of its attempt."""
+    """A log line of a task, with the token of its attempt."""
 
     token: int
     level: str
@@ -153,21 +153,21 @@ class LogLineModel(TypedDict):
 
 
 class LogLinesModel(TypedDict):
-    """A page of lines, oldest first; the cursor leads to the next one."""
+    """A page of log lines, oldest first, with the cursor of the next page."""
 
     logs: list[LogLineModel]
     next_cursor: str | None
 
 
 class LinesPage(TypedDict):
-    """Which of the lines."""
+    """Page of log lines."""
 
     cursor: NotRequired[str]
     limit: NotRequired[int]
 
 
 class ReasonModel(TypedDict):
-    """Why a task does not run now."""
+    """A reason why a task is not running."""
 
     kind: str
     text: str
@@ -176,7 +176,7 @@ class ReasonModel(TypedDict):
 
 
 class ExplanationModel(TypedDict):
-    """Every reason, by the rules that the claim itself uses."""
+    """All reasons, by the same rules as a claim."""
 
     task: TaskModel
     claimable: bool
@@ -185,7 +185,7 @@ class ExplanationModel(TypedDict):
 
 
 class LimitModel(TypedDict):
-    """A limit, and how much of it is used."""
+    """A limit and its current use."""
 
     scope: Literal["all", "type", "group"]
     name: str
@@ -199,17 +199,17 @@ class LimitModel(TypedDict):
 
 
 class WorkerModel(TypedDict):
-    """Who works, on what, and why not on the rest."""
+    """A worker, its task types, and those it cannot accept now with the reason."""
 
     owner: str
     types: list[str]
-    closed: dict[str, str]
-    slots: int
+    unavailable_types: dict[str, str]
+    concurrency: int
     seen_at: datetime
 
 
 class QueueStatsModel(TypedDict):
-    """How the queue stands."""
+    """Task counts, pauses, limits and workers."""
 
     states: dict[TaskStateName, int]
     types: dict[str, dict[TaskStateName, int]]

@@ -1,11 +1,23 @@
-"""Tasks that a request brings, parsed; how far the values fit together is the queue's to say."""
+"""Parses the bodies of ``/api/tasks``; the queue itself checks how the values combine."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, cast
+from typing import cast
 
 from actors.queue.messages import (
+    MAX_ATTEMPTS,
+    MAX_BACKOFF_MAXIMUM_SECONDS,
+    MAX_BACKOFF_SECONDS,
+    MAX_DELAY_SECONDS,
+    MAX_KEY_LENGTH,
+    MAX_LIMIT,
+    MAX_NAME_LENGTH,
+    MAX_TASKS,
+    MAX_TIMEOUT_SECONDS,
+    MAX_WINDOW_SECONDS,
+    MIN_TIMEOUT_SECONDS,
+    MIN_WINDOW_SECONDS,
     BackoffKind,
     ChildFailure,
     DedupMode,
@@ -15,45 +27,44 @@ from actors.queue.messages import (
     RetryRule,
 )
 from actors.queue.messages import Json as TaskJson
-from actors.queue.priority import HIGHEST, LOWEST
+from actors.queue.priority import MAX_PRIORITY, MIN_PRIORITY
 
 from ...errors import Problem
 from ..body_reader import BodyReader
-from ..query_params import unfit
+from ..query_params import invalid_value
 from ..serializers import Json
-
-MOST_TASKS: Final = 1000
-"""In one request, with their children."""
-LONGEST_KEY: Final = 255
-LONGEST_NAME: Final = 100
-DAY: Final = 86_400.0
 
 
 def new_tasks(body: object, idempotency_key: str | None) -> tuple[NewTask, ...]:
-    """The task or the tasks of a body: an object, a list of objects, or ``{"tasks": [...]}``.
+    """Parse a body with one task (an object) or several (a list, or ``{"tasks": [...]}``).
 
-    A key of the header is that of the one task; of several, each gets it with
-    its number, so that the whole request may be sent again.
+    ``idempotency_key`` of the header applies to a single task; of several, each gets it with
+    its index appended, so that the whole request can be repeated.
+
+    Raises:
+        Problem: a field is invalid or unknown, or there are too many tasks.
     """
     if idempotency_key is not None and not (
-        1 <= len(idempotency_key) <= LONGEST_KEY and idempotency_key.isprintable()
+        1 <= len(idempotency_key) <= MAX_KEY_LENGTH and idempotency_key.isprintable()
     ):
-        raise unfit("Idempotency-Key", f"a text of 1 to {LONGEST_KEY} printable characters", idempotency_key)
-    several = is_several(body)
-    if several:
-        listed = BodyReader({"tasks": body} if isinstance(body, list) else cast("Json", body))
-        tasks = tuple(new_task(fields) for fields in listed.each("tasks"))
-        listed.end()
+        raise invalid_value(
+            "Idempotency-Key", f"a text of 1 to {MAX_KEY_LENGTH} printable characters", idempotency_key
+        )
+    is_batch = is_list(body)
+    if is_batch:
+        batch = BodyReader({"tasks": body} if isinstance(body, list) else cast("Json", body))
+        tasks = tuple(new_task(fields) for fields in batch.items("tasks"))
+        batch.finish()
     else:
         tasks = (new_task(BodyReader.of(body, "")),)
-    count = sum(map(_size, tasks))
-    if not 1 <= count <= MOST_TASKS:
-        sentence = f"A request must bring 1 to {MOST_TASKS} tasks, children included, not {count}."
+    count = sum(map(_count, tasks))
+    if not 1 <= count <= MAX_TASKS:
+        sentence = f"A request must contain 1 to {MAX_TASKS} tasks, children included, not {count}."
         raise Problem(422, "invalid_value", sentence)
     if idempotency_key is None:
         return tasks
     keys = (
-        [idempotency_key] if not several else [f"{idempotency_key}#{number}" for number in range(len(tasks))]
+        [idempotency_key] if not is_batch else [f"{idempotency_key}#{number}" for number in range(len(tasks))]
     )
     return tuple(
         task if task.idempotency_key else replace(task, idempotency_key=key)
@@ -61,81 +72,92 @@ def new_tasks(body: object, idempotency_key: str | None) -> tuple[NewTask, ...]:
     )
 
 
-def is_several(body: object) -> bool:
-    """Whether the answer is a list, as the body was."""
+def is_list(body: object) -> bool:
+    """Whether the body lists tasks; the response then does, too."""
     return isinstance(body, list) or (isinstance(body, dict) and "tasks" in body)
 
 
 def new_task(fields: BodyReader) -> NewTask:
-    """One task with its children."""
-    kind = fields.text("type", most=LONGEST_NAME)
-    if kind is None:
-        raise unfit(fields.name("type"), "the name of a task type", None)
-    usual = NewTask(type=kind)
+    """Parse a task with its children."""
+    task_type = fields.text("type", max_length=MAX_NAME_LENGTH)
+    if task_type is None:
+        raise invalid_value(fields.path_of("type"), "the name of a task type", None)
+    defaults = NewTask(type=task_type)
     task = NewTask(
-        type=kind,
+        type=task_type,
         data=_data(fields) or {},
-        priority=fields.whole("priority", 0, least=LOWEST, most=HIGHEST),
-        delay_seconds=fields.number("delay_seconds", 0.0, least=0.0, most=366 * DAY),
-        group=fields.text("group", most=LONGEST_NAME),
-        max_attempts=fields.whole("max_attempts", usual.max_attempts, least=1, most=1000),
-        retry=retry_rule(fields.inner("retry")),
-        timeout_seconds=fields.number("timeout_seconds", usual.timeout_seconds, least=0.001, most=DAY),
-        idempotency_key=fields.text("idempotency_key", most=LONGEST_KEY),
-        dedup=fields.word("dedup", DedupMode.SIMPLE),
-        dedup_seconds=fields.number("dedup_seconds", 0.0, least=0.0, most=366 * DAY),
-        children=tuple(new_task(child) for child in fields.each("children")),
-        on_child_failure=fields.word("on_child_failure", ChildFailure.FAIL),
+        priority=fields.integer("priority", 0, minimum=MIN_PRIORITY, maximum=MAX_PRIORITY),
+        delay_seconds=fields.number("delay_seconds", 0.0, minimum=0.0, maximum=MAX_DELAY_SECONDS),
+        group=fields.text("group", max_length=MAX_NAME_LENGTH),
+        max_attempts=fields.integer("max_attempts", defaults.max_attempts, minimum=1, maximum=MAX_ATTEMPTS),
+        retry=retry_rule(fields.nested("retry")),
+        timeout_seconds=fields.number(
+            "timeout_seconds",
+            defaults.timeout_seconds,
+            minimum=MIN_TIMEOUT_SECONDS,
+            maximum=MAX_TIMEOUT_SECONDS,
+        ),
+        idempotency_key=fields.text("idempotency_key", max_length=MAX_KEY_LENGTH),
+        dedup=fields.choice("dedup", DedupMode.SIMPLE),
+        dedup_seconds=fields.number("dedup_seconds", 0.0, minimum=0.0, maximum=MAX_DELAY_SECONDS),
+        children=tuple(new_task(child) for child in fields.items("children")),
+        on_child_failure=fields.choice("on_child_failure", ChildFailure.FAIL),
     )
-    fields.end()
+    fields.finish()
     return task
 
 
 def new_data(fields: BodyReader) -> dict[str, TaskJson] | None:
-    """What the handler is to get at the new attempts; None leaves it as it is."""
+    """Parse the data of a retry; None keeps the task's data."""
     data = _data(fields)
-    fields.end()
+    fields.finish()
     return data
 
 
 def new_priority(fields: BodyReader) -> int:
-    """The priority that a task is to have."""
-    priority = fields.whole("priority", None, least=LOWEST, most=HIGHEST)
+    """Parse a new priority."""
+    priority = fields.integer("priority", None, minimum=MIN_PRIORITY, maximum=MAX_PRIORITY)
     if priority is None:
-        raise unfit(fields.name("priority"), f"a whole number from {LOWEST} to {HIGHEST}", None)
-    fields.end()
+        raise invalid_value(
+            fields.path_of("priority"), f"a whole number from {MIN_PRIORITY} to {MAX_PRIORITY}", None
+        )
+    fields.finish()
     return priority
 
 
 def task_limit(fields: BodyReader) -> LimitTasks:
-    """A limit; what is left out or null is unlimited."""
-    scope = fields.word("scope", LimitScope.TYPE)
-    name = fields.text("name", most=LONGEST_NAME)
+    """Parse a limit; a missing or null value is unlimited."""
+    scope = fields.choice("scope", LimitScope.TYPE)
+    name = fields.text("name", max_length=MAX_NAME_LENGTH)
     if (name is None) is not (scope is LimitScope.ALL):
-        expected = "left out for the scope all" if name else f"the name of a {scope}"
-        raise unfit(fields.name("name"), expected, name)
+        expected = "omitted for the scope all" if name else f"the name of a {scope}"
+        raise invalid_value(fields.path_of("name"), expected, name)
     limit = LimitTasks(
         scope=scope,
         name=name or "",
-        # 0 cannot be asked for: to let nothing begin is to pause.
-        max_running=fields.whole("max_running", None, least=1, most=1_000_000),
-        rate=fields.whole("rate", None, least=1, most=1_000_000),
-        rate_seconds=fields.number("rate_seconds", 1.0, least=0.001, most=DAY),
+        # A limit of 0 is not accepted; pausing is the way to stop tasks.
+        max_running=fields.integer("max_running", None, minimum=1, maximum=MAX_LIMIT),
+        rate=fields.integer("rate", None, minimum=1, maximum=MAX_LIMIT),
+        rate_seconds=fields.number(
+            "rate_seconds", 1.0, minimum=MIN_WINDOW_SECONDS, maximum=MAX_WINDOW_SECONDS
+        ),
     )
-    fields.end()
+    fields.finish()
     return limit
 
 
 def retry_rule(fields: BodyReader) -> RetryRule:
-    """How long the task waits after a failure."""
-    usual = RetryRule()
+    """Parse the retry backoff of a task."""
+    defaults = RetryRule()
     rule = RetryRule(
-        kind=fields.word("kind", BackoffKind.EXPONENTIAL),
-        seconds=fields.number("seconds", usual.seconds, least=0.0, most=DAY),
-        jitter=fields.number("jitter", usual.jitter, least=0.0, most=1.0),
-        maximum_seconds=fields.number("maximum_seconds", usual.maximum_seconds, least=0.0, most=7 * DAY),
+        kind=fields.choice("kind", BackoffKind.EXPONENTIAL),
+        seconds=fields.number("seconds", defaults.seconds, minimum=0.0, maximum=MAX_BACKOFF_SECONDS),
+        jitter=fields.number("jitter", defaults.jitter, minimum=0.0, maximum=1.0),
+        maximum_seconds=fields.number(
+            "maximum_seconds", defaults.maximum_seconds, minimum=0.0, maximum=MAX_BACKOFF_MAXIMUM_SECONDS
+        ),
     )
-    fields.end()
+    fields.finish()
     return rule
 
 
@@ -143,5 +165,5 @@ def _data(fields: BodyReader) -> dict[str, TaskJson] | None:
     return cast("dict[str, TaskJson] | None", fields.mapping("data"))
 
 
-def _size(task: NewTask) -> int:
-    return 1 + sum(map(_size, task.children))
+def _count(task: NewTask) -> int:
+    return 1 + sum(map(_count, task.children))

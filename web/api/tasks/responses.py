@@ -1,15 +1,14 @@
-"""Tasks and the queue as the JSON that clients read; pure."""
+"""Tasks and queue statistics as JSON."""
 
 from __future__ import annotations
 
-from actors.mirror.messages import MirrorStatus
 from actors.queue.messages import Attempt, Explanation, LimitView, LogLine, QueueStats, TaskView
 
 from ..serializers import Json, iso
 
 
-def task(view: TaskView) -> Json:
-    """A task. Its lease is told only while somebody has it."""
+def task_json(view: TaskView) -> Json:
+    """A task; owner and lease are null unless it is running."""
     return {
         "id": str(view.id),
         "type": view.type,
@@ -35,19 +34,21 @@ def task(view: TaskView) -> Json:
     }
 
 
-def attempt(made: Attempt) -> Json:
+def attempt_json(attempt: Attempt) -> Json:
+    """One attempt of a task."""
     return {
-        "token": made.token,
-        "owner": made.owner,
-        "outcome": made.outcome,
-        "error": made.error,
-        "started_at": iso(made.started_at),
-        "ended_at": iso(made.ended_at),
-        "result": made.result,
+        "token": attempt.token,
+        "owner": attempt.owner,
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
+        "result": attempt.result,
     }
 
 
-def log_line(line: LogLine) -> Json:
+def log_line_json(line: LogLine) -> Json:
+    """A log line of a task."""
     return {
         "token": line.token,
         "level": line.level,
@@ -56,19 +57,21 @@ def log_line(line: LogLine) -> Json:
     }
 
 
-def explanation(told: Explanation) -> Json:
+def explanation_json(explanation: Explanation) -> Json:
+    """Every reason why a task is not running."""
     return {
-        "task": task(told.task),
-        "claimable": told.claimable,
-        "ahead": told.ahead,
+        "task": task_json(explanation.task),
+        "claimable": explanation.claimable,
+        "ahead": explanation.ahead,
         "reasons": [
             {"kind": reason.kind, "text": reason.text, "until": iso(reason.until), "by": list(reason.by)}
-            for reason in told.reasons
+            for reason in explanation.reasons
         ],
     }
 
 
-def queue_stats(stats: QueueStats) -> Json:
+def queue_stats_json(stats: QueueStats) -> Json:
+    """Task counts, pauses, limits and workers."""
     return {
         "states": dict(stats.states),
         "types": {name: dict(states) for name, states in stats.types.items()},
@@ -79,8 +82,8 @@ def queue_stats(stats: QueueStats) -> Json:
             {
                 "owner": worker.owner,
                 "types": list(worker.types),
-                "closed": dict(worker.closed),
-                "slots": worker.slots,
+                "unavailable_types": dict(worker.unavailable_types),
+                "concurrency": worker.concurrency,
                 "seen_at": iso(worker.seen_at),
             }
             for worker in stats.workers
@@ -91,29 +94,12 @@ def queue_stats(stats: QueueStats) -> Json:
 
 
 def queue_counts(stats: QueueStats) -> Json:
-    """What the page and ``queue_update`` tell of the queue."""
+    """Queue counts of the ``queue_update`` WebSocket message."""
     return {
         "counts": dict(stats.states),
         "paused": stats.paused,
         "paused_types": list(stats.paused_types),
         "oldest_pending_at": iso(stats.oldest_pending_at),
-    }
-
-
-def mirror_status(status: MirrorStatus) -> Json:
-    return {
-        "server": status.server,
-        "last_sync": iso(status.last_sync),
-        "lag_ms": status.lag_ms,
-        "pending": status.pending,
-        "keys": status.keys,
-        "rebuilds": status.rebuilds,
-        "last_rebuild": iso(status.last_rebuild),
-        "eviction_policy": status.eviction_policy,
-        "warning": status.warning,
-        "compared": status.compared,
-        "differences": list(status.differences),
-        "more_differences": status.more_differences,
     }
 
 

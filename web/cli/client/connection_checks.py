@@ -1,6 +1,6 @@
-"""What `botvisor check` looks at: each probe tries one thing for real and says what it found.
+"""The checks of `botvisor check`: each tries one connection and reports what it found.
 
-A probe never raises for what it is there to find, and is bounded by the timeouts of the settings.
+A check never raises for a failure that it reports, and the timeouts of the settings limit it.
 """
 
 from __future__ import annotations
@@ -17,99 +17,98 @@ import httpx
 
 from actors.database.connections.connection import probe_database
 from actors.database.errors import DatabaseFault
-from actors.mirror.connection import probe_redis
-from actors.mirror.errors import MirrorFault
+from actors.mirror.connection import MirrorFault, probe_redis
 from actors.portals import DefinitionError, load_definition
 from actors.portals.browser.chromium import find_chromium
 from actors.services import BinaryMissing, DataDirFault, Instance, read_instance
-from actors.services.cluster import binaries
+from actors.services.cluster import postgres_programs
 from actors.services.data_dir import owner
-from actors.services.valkey import binary as valkey_binary
+from actors.services.valkey import valkey_program as valkey_binary
 from actors.settings import EMBEDDED, Settings, is_loopback, mask_url, portal_file
 
 from ..errors import CommandFailed
 from ..options import Configuration
 from ..render.output import plain
 from .instance import Endpoint
-from .snapshot import bot_of
+from .snapshot import fetch_bot
 
 
-class State(StrEnum):
-    """How a check ended."""
+class CheckState(StrEnum):
+    """Result of a check."""
 
     OK = "ok"
     WAITING = "waiting"
-    """Nothing is wrong, and it can be tried only while `up` runs."""
+    """Not testable before `botvisor up` runs."""
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionFinding:
-    """What a probe found."""
+class ConnectionCheck:
+    """Result of one check."""
 
     name: str
-    state: State
+    state: CheckState
     detail: str
 
 
-def findings(chosen: Configuration) -> Iterator[ConnectionFinding]:
-    """Yield what each probe found, in the order in which `up` needs the things."""
-    settings = chosen.settings
-    instance, finding = probe_data_dir(chosen.data_dir)
-    yield ConnectionFinding(name="configuration", state=State.OK, detail=settings.runtime.environment)
-    yield finding
-    yield probe_postgres(settings, instance)
-    yield probe_valkey(settings, instance)
-    yield probe_chromium(settings)
+def run_checks(configuration: Configuration) -> Iterator[ConnectionCheck]:
+    """Run all checks, in the order in which `up` needs the connections."""
+    settings = configuration.settings
+    instance, data_dir_check = check_data_dir(configuration.data_dir)
+    yield ConnectionCheck(name="configuration", state=CheckState.OK, detail=settings.runtime.environment)
+    yield data_dir_check
+    yield check_postgres(settings, instance)
+    yield check_valkey(settings, instance)
+    yield check_chromium(settings)
     if instance:
-        yield probe_answer(settings, instance)
+        yield check_web(settings, instance)
     else:
-        yield probe_port("web", settings.web.host, settings.web.port)
+        yield check_port("web", settings.web.host, settings.web.port)
         if settings.practice.enabled:
-            yield probe_port("practice", settings.practice.host, settings.practice.port)
-    yield probe_portal(settings, instance)
+            yield check_port("practice", settings.practice.host, settings.practice.port)
+    yield check_portal(settings, instance)
 
 
-def probe_data_dir(path: Path) -> tuple[Instance | None, ConnectionFinding]:
-    """Find out whether the data directory serves, and which instance runs on it."""
+def check_data_dir(path: Path) -> tuple[Instance | None, ConnectionCheck]:
+    """Check that the data directory is usable, and read which instance uses it."""
 
-    def found(state: State, detail: str) -> ConnectionFinding:
-        return ConnectionFinding(name="data directory", state=state, detail=detail)
+    def result(state: CheckState, detail: str) -> ConnectionCheck:
+        return ConnectionCheck(name="data directory", state=state, detail=detail)
 
     try:
         instance = read_instance(path)
         if instance:
-            return instance, found(State.OK, f"{path}, in use by the instance with pid {instance.pid}")
+            return instance, result(CheckState.OK, f"{path}, in use by the instance with pid {instance.pid}")
         if pid := owner(path):
-            # While it starts or stops.
-            return None, found(State.FAILED, f"{path} is in use by process {pid}, which is not ready")
+            # The instance is starting or stopping.
+            return None, result(CheckState.FAILED, f"{path} is in use by process {pid}, which is not ready")
     except DataDirFault as error:
-        return None, found(State.FAILED, str(error))
-    there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+        return None, result(CheckState.FAILED, str(error))
+    existing = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
     try:
-        # By writing: rights alone say nothing about root, quotas and read-only mounts.
-        with tempfile.TemporaryFile(dir=there):
+        # Permission bits say nothing about root, quotas and read-only mounts; a write does.
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        return None, found(State.FAILED, f"{there} cannot be written: {error.strerror}")
-    return None, found(State.OK, f"{path}" if there == path else f"{path}, made by `up`")
+        return None, result(CheckState.FAILED, f"{existing} cannot be written: {error.strerror}")
+    return None, result(CheckState.OK, f"{path}" if existing == path else f"{path}, created by `up`")
 
 
-def probe_postgres(settings: Settings, instance: Instance | None) -> ConnectionFinding:
-    """Find out whether the database answers; of an embedded one that does not run, whether it can."""
+def check_postgres(settings: Settings, instance: Instance | None) -> ConnectionCheck:
+    """Check that the database answers; for an embedded one that is not running, that its program exists."""
     database = settings.database
     if database.url == EMBEDDED and instance is None:
-        return _embedded("database", "PostgreSQL", binaries)
+        return _embedded("database", "PostgreSQL", postgres_programs)
     url = instance.database if instance and database.url == EMBEDDED else database.url
     try:
         answer = probe_database(database, url)
     except DatabaseFault as error:
-        return ConnectionFinding(name="database", state=State.FAILED, detail=plain(str(error)))
-    return ConnectionFinding(name="database", state=State.OK, detail=f"{answer} at {mask_url(url)}")
+        return ConnectionCheck(name="database", state=CheckState.FAILED, detail=plain(str(error)))
+    return ConnectionCheck(name="database", state=CheckState.OK, detail=f"{answer} at {mask_url(url)}")
 
 
-def probe_valkey(settings: Settings, instance: Instance | None) -> ConnectionFinding:
-    """Find out whether Redis answers; of an embedded one that does not run, whether it can."""
+def check_valkey(settings: Settings, instance: Instance | None) -> ConnectionCheck:
+    """Check that Redis answers; for an embedded one that is not running, that its program exists."""
     redis = settings.redis
     if redis.url == EMBEDDED and instance is None:
         return _embedded("redis", "Valkey", valkey_binary)
@@ -117,76 +116,78 @@ def probe_valkey(settings: Settings, instance: Instance | None) -> ConnectionFin
     try:
         answer = probe_redis(redis, url)
     except MirrorFault as error:
-        return ConnectionFinding(name="redis", state=State.FAILED, detail=plain(str(error)))
-    return ConnectionFinding(name="redis", state=State.OK, detail=f"{answer} at {mask_url(url)}")
+        return ConnectionCheck(name="redis", state=CheckState.FAILED, detail=plain(str(error)))
+    return ConnectionCheck(name="redis", state=CheckState.OK, detail=f"{answer} at {mask_url(url)}")
 
 
-def _embedded(name: str, server: str, find: Callable[[], Path]) -> ConnectionFinding:
+def _embedded(name: str, server: str, find: Callable[[], Path]) -> ConnectionCheck:
     try:
         program = find()
     except BinaryMissing as error:
-        return ConnectionFinding(name=name, state=State.FAILED, detail=str(error))
-    return ConnectionFinding(
-        name=name, state=State.WAITING, detail=f"embedded {server}, started by `up` from {program}"
+        return ConnectionCheck(name=name, state=CheckState.FAILED, detail=str(error))
+    return ConnectionCheck(
+        name=name, state=CheckState.WAITING, detail=f"embedded {server}, started by `up` from {program}"
     )
 
 
-def probe_chromium(settings: Settings) -> ConnectionFinding:
-    """Find out whether there is the Chromium that sessions would need."""
+def check_chromium(settings: Settings) -> ConnectionCheck:
+    """Check that the Chromium that sessions need exists."""
 
-    def found(state: State, detail: str) -> ConnectionFinding:
-        return ConnectionFinding(name="chromium", state=state, detail=detail)
+    def result(state: CheckState, detail: str) -> ConnectionCheck:
+        return ConnectionCheck(name="chromium", state=state, detail=detail)
 
     configured, engine = settings.browser.executable, settings.sessions.engine
     if engine == "http":
-        return found(State.OK, 'not needed: sessions.engine is "http"')
+        return result(CheckState.OK, 'not needed: sessions.engine is "http"')
     program = find_chromium(configured)
     if program:
-        return found(State.OK, str(program))
+        return result(CheckState.OK, str(program))
     if configured:
-        return found(State.FAILED, f"browser.executable is {plain(configured)}, which cannot be run")
+        return result(CheckState.FAILED, f"browser.executable is {plain(configured)}, which cannot be run")
     if engine == "browser":
-        return found(State.FAILED, "not found on PATH or where Playwright keeps its own")
-    return found(State.OK, "not found: sessions use the http engine")
+        return result(CheckState.FAILED, "not found on PATH or where Playwright keeps its own")
+    return result(CheckState.OK, "not found: sessions use the http engine")
 
 
-def probe_answer(settings: Settings, instance: Instance) -> ConnectionFinding:
-    """Find out whether the running instance answers."""
+def check_web(settings: Settings, instance: Instance) -> ConnectionCheck:
+    """Check that the running instance answers."""
     endpoint = Endpoint(url=instance.web_url.rstrip("/"), token=settings.web.token.get_secret_value())
     try:
-        bot, _ = bot_of(endpoint)
+        bot, _ = fetch_bot(endpoint)
     except CommandFailed as error:
-        return ConnectionFinding(name="web", state=State.FAILED, detail=str(error))
-    return ConnectionFinding(
-        name="web", state=State.OK, detail=f"answers at {endpoint.url}; the bot is {plain(bot.status)}"
+        return ConnectionCheck(name="web", state=CheckState.FAILED, detail=str(error))
+    return ConnectionCheck(
+        name="web", state=CheckState.OK, detail=f"answers at {endpoint.url}; the bot is {plain(bot.status)}"
     )
 
 
-def probe_port(name: str, host: str, port: int) -> ConnectionFinding:
-    """Find out whether a server could listen there."""
+def check_port(name: str, host: str, port: int) -> ConnectionCheck:
+    """Check that a server could listen on the port."""
     name = f"{name} port"
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address_text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as listener:
-            # As servers do, so that connections that linger in TIME_WAIT do not count.
+            # As the server itself does, so that connections in TIME_WAIT do not count.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(1)
     except OSError as error:
-        return ConnectionFinding(name=name, state=State.FAILED, detail=f"{place}: {error.strerror or error}")
-    return ConnectionFinding(
-        name=name, state=State.OK, detail=f"{place} is free" if port else "a free one is taken"
+        return ConnectionCheck(
+            name=name, state=CheckState.FAILED, detail=f"{address_text}: {error.strerror or error}"
+        )
+    return ConnectionCheck(
+        name=name, state=CheckState.OK, detail=f"{address_text} is free" if port else "any free port"
     )
 
 
-def probe_portal(settings: Settings, instance: Instance | None) -> ConnectionFinding:
-    """Find out whether the portal's definition can be read, and its log-in page."""
+def check_portal(settings: Settings, instance: Instance | None) -> ConnectionCheck:
+    """Check that the portal definition is valid and the login page answers."""
 
-    def found(state: State, detail: str) -> ConnectionFinding:
-        return ConnectionFinding(name="portal", state=state, detail=detail)
+    def result(state: CheckState, detail: str) -> ConnectionCheck:
+        return ConnectionCheck(name="portal", state=state, detail=detail)
 
     sessions = settings.sessions
     try:
@@ -195,10 +196,10 @@ def probe_portal(settings: Settings, instance: Instance | None) -> ConnectionFin
             definition = definition.at(sessions.portal_url)
         elif definition.name == "practice" and settings.practice.enabled:
             if instance is None or instance.practice_url is None:
-                return found(State.WAITING, "the practice portal, started by `up`")
+                return result(CheckState.WAITING, "the practice portal, started by `up`")
             definition = definition.at(instance.practice_url.rstrip("/"))
     except DefinitionError as error:
-        return found(State.FAILED, plain(str(error)))
+        return result(CheckState.FAILED, plain(str(error)))
     url = definition.url(definition.login.path)
     shown = mask_url(url)
     try:
@@ -209,7 +210,7 @@ def probe_portal(settings: Settings, instance: Instance | None) -> ConnectionFin
             trust_env=not is_loopback(httpx.URL(url).host),
         )
     except httpx.HTTPError as error:
-        return found(State.FAILED, f"{shown}: {plain(str(error)) or type(error).__name__}")
+        return result(CheckState.FAILED, f"{shown}: {plain(str(error)) or type(error).__name__}")
     if not response.is_success:
-        return found(State.FAILED, f"{shown} answered {response.status_code}")
-    return found(State.OK, f"{definition.name} answers at {shown}")
+        return result(CheckState.FAILED, f"{shown} answered {response.status_code}")
+    return result(CheckState.OK, f"{definition.name} answers at {shown}")

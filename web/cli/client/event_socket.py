@@ -1,4 +1,4 @@
-"""An instance's WebSocket, for somebody who only listens; its connection is closed whoever ends it."""
+"""A WebSocket client that only receives; it always closes its connection, whichever side ends it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from wsproto.utilities import RemoteProtocolError
 
 from ..errors import CommandFailed, ConnectionLost, TokenRefused, UnexpectedResponse
 from ..render.output import plain
-from .instance import ANSWER_SECONDS, Endpoint, not_running
+from .instance import RESPONSE_TIMEOUT, Endpoint, not_running
 
-QUIET_SECONDS: Final = 30.0
-"""After so long without a word a ping tells a quiet instance from a lost one."""
-GOODBYE_SECONDS: Final = 1.0
-LARGEST_MESSAGE: Final = 16 * 1024 * 1024
+PING_AFTER: Final = 30.0
+"""Seconds without a message until a ping checks the connection."""
+CLOSE_TIMEOUT: Final = 1.0
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 _READ_SIZE: Final = 65_536
 _PORTS: Final = {"http": 80, "https": 443}
 _NORMAL: Final = 1000
@@ -41,88 +41,86 @@ Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 @asynccontextmanager
 async def open_event_socket(endpoint: Endpoint, query: str) -> AsyncGenerator[EventSocket, None]:
-    """Connect, and disconnect on every way out.
+    """Connect to `/ws`, and disconnect on exit.
 
     Raises:
         NotRunning: nothing answers.
-        TokenRefused: it wants another token.
-        OddAnswer: what answers is no botvisor.
-        ConnectionLost: it takes nobody at the moment.
+        TokenRefused: the token is wrong.
+        UnexpectedResponse: the server is not botvisor.
+        ConnectionLost: the instance accepts no connections at the moment.
     """
-    # Not trio-websocket, which leaves the connection open when the server refuses it or is first to close it.
+    # trio-websocket leaves the connection open if the server rejects it or closes it first.
     async with AsyncExitStack() as stack:
         try:
-            with trio.fail_after(ANSWER_SECONDS):
+            with trio.fail_after(RESPONSE_TIMEOUT):
                 stream = await _connect(endpoint)
                 stack.push_async_callback(trio.aclose_forcefully, stream)
                 socket = EventSocket(endpoint, stream)
-                await socket.shake_hands(query)
+                await socket.handshake(query)
         except trio.TooSlowError:
-            raise ConnectionLost(f"{endpoint.url}/ws did not answer within {ANSWER_SECONDS:g} s") from None
-        stack.push_async_callback(socket.leave)
+            raise ConnectionLost(f"{endpoint.url}/ws did not answer within {RESPONSE_TIMEOUT:g} s") from None
+        stack.push_async_callback(socket.close)
         yield socket
 
 
 class EventSocket:
-    """The listener's end of one connection; `open_event_socket` makes it."""
+    """One connection; created by `open_event_socket`."""
 
     def __init__(self, endpoint: Endpoint, stream: Stream) -> None:
         self._endpoint = endpoint
-        self._place = f"{endpoint.url}/ws"
+        self._url = f"{endpoint.url}/ws"
         self._stream = stream
         self._protocol = WSConnection(ConnectionType.CLIENT)
         self._events: deque[Event] = deque()
         self._parts: list[bytes] = []
         self._size = 0
 
-    async def shake_hands(self, query: str) -> None:
-        """Ask to be let in; raises as `open_event_socket` does."""
+    async def handshake(self, query: str) -> None:
+        """Upgrade the connection; raises as `open_event_socket` does."""
         address = urlsplit(self._endpoint.url)
         headers = [(name.encode(), value.encode()) for name, value in self._endpoint.headers.items()]
         host = address.netloc.rpartition("@")[2]
         target = f"{address.path}/ws{query and '?'}{query}"
         await self._send(Request(host=host, target=target, extra_headers=headers))
         try:
-            answer = await self._next_event()
+            response = await self._next_event()
         except RemoteProtocolError as error:
-            raise UnexpectedResponse(
-                f"{self._place} did not answer as botvisor would: {plain(str(error))}"
-            ) from None
-        match answer:
+            raise UnexpectedResponse(f"{self._url}: unexpected response: {plain(str(error))}") from None
+        match response:
             case AcceptConnection():
                 pass
             case RejectConnection(status_code=401):
                 raise TokenRefused(self._endpoint.url)
             case RejectConnection(status_code=status):
-                # An instance that starts, stops or is full says so by a 5xx, and may take us later.
+                # 5xx: the instance is starting, stopping or full; a retry may succeed.
                 kind = ConnectionLost if status >= 500 else UnexpectedResponse
-                raise kind(f"{self._place} answered {status}")
+                raise kind(f"{self._url} answered {status}")
             case _:
-                raise UnexpectedResponse(f"{self._place} did not answer as botvisor would")
+                raise UnexpectedResponse(f"{self._url}: unexpected response")
 
     async def next_message(self) -> bytes:
-        """Wait for the next message.
+        """Receive the next message.
 
-        A cancelled wait loses nothing: the next call goes on where it was.
+        Cancellation loses no message: the next call continues.
 
         Raises:
-            ConnectionLost: there will be none.
-            OddAnswer: it is larger than any of botvisor's.
+            ConnectionLost: the connection ended.
+            UnexpectedResponse: the message is larger than `MAX_MESSAGE_BYTES`.
         """
         while True:
             try:
-                event = await self._next_sign()
+                event = await self._next_event_or_ping()
             except RemoteProtocolError as error:
                 raise ConnectionLost(f"the connection broke: {plain(str(error))}") from None
             match event:
                 case TextMessage(data=text, message_finished=last):
-                    self._keep(text.encode())
+                    self._buffer(text.encode())
                 case BytesMessage(data=data, message_finished=last):
-                    self._keep(bytes(data))
+                    self._buffer(bytes(data))
                 case CloseConnection():
                     with suppress(ConnectionLost):
                         await self._send(event.response())
-                    raise ConnectionLost(_why(event))
+                    raise ConnectionLost(_close_reason(event))
                 case _:
                     continue
             if last:
@@ -131,23 +129,23 @@ class EventSocket:
                 self._size = 0
                 return message
 
-    async def leave(self) -> None:
-        """Say goodbye, where there is still somebody to say it to."""
+    async def close(self) -> None:
+        """Send a close frame if the connection is open."""
         if self._protocol.state is ConnectionState.OPEN:
-            with trio.move_on_after(GOODBYE_SECONDS), suppress(ConnectionLost):
+            with trio.move_on_after(CLOSE_TIMEOUT), suppress(ConnectionLost):
                 await self._send(CloseConnection(code=_NORMAL))
 
-    def _keep(self, part: bytes) -> None:
+    def _buffer(self, part: bytes) -> None:
         self._size += len(part)
-        if self._size > LARGEST_MESSAGE:
-            raise UnexpectedResponse(f"{self._place} sent a message of more than {LARGEST_MESSAGE} bytes")
+        if self._size > MAX_MESSAGE_BYTES:
+            raise UnexpectedResponse(f"{self._url} sent a message of more than {MAX_MESSAGE_BYTES} bytes")
         self._parts.append(part)
 
-    async def _next_sign(self) -> Event:
-        """The next event of any kind; a server that is quiet for long is asked for one."""
-        with trio.move_on_after(QUIET_SECONDS):
+    async def _next_event_or_ping(self) -> Event:
+        """The next event; after `PING_AFTER` seconds of silence, the reply to a ping."""
+        with trio.move_on_after(PING_AFTER):
             return await self._next_event()
-        with trio.move_on_after(ANSWER_SECONDS):
+        with trio.move_on_after(RESPONSE_TIMEOUT):
             await self._send(Ping())
             return await self._next_event()
         raise ConnectionLost("the instance does not answer any more")
@@ -196,7 +194,7 @@ def _host_and_port(endpoint: Endpoint, address: SplitResult) -> tuple[str, int]:
     return address.hostname, port
 
 
-def _why(closed: CloseConnection) -> str:
+def _close_reason(closed: CloseConnection) -> str:
     if closed.code == _GOING_AWAY:
         return "the instance is stopping"
     reason = f": {plain(closed.reason)}" if closed.reason else ""

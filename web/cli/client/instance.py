@@ -1,51 +1,66 @@
-"""The running instance, as the commands that look at it see it: an address, a token, and JSON from it."""
+"""HTTP client of the running instance: finds its URL and token, sends requests, parses JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
 from actors.services import DataDirUnusable, Instance, read_instance
 from actors.settings import is_loopback, local_url
 
 from ..errors import CommandFailed, NotRunning, RequestRejected, TokenRefused, UnexpectedResponse
-from ..options import Configuration
+from ..options import CommandContext, Configuration
 from ..render.output import plain
 
-ANSWER_SECONDS = 5.0
-DONE_SECONDS = 15.0
-"""Longer than the instance itself waits: its own answer says more than our silence."""
+RESPONSE_TIMEOUT = 5.0
+"""Seconds for a query."""
+COMMAND_TIMEOUT = 15.0
+"""Seconds for a command; longer than the instance's own timeouts, whose errors say more."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where an instance should answer."""
+    """URL and token of an instance."""
 
     url: str
-    """Without a slash at its end."""
+    """Without a trailing slash."""
     token: str = field(repr=False)
     instance: Instance | None = None
-    """What the data directory tells of it; None where it was found by its URL alone."""
+    """From the data directory; None if only the URL is known."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that shows who asks; none where there is no token."""
+        """The authorization header; none without a token."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     @property
     def local(self) -> bool:
-        """Whether it is on this machine, where no proxy belongs in between."""
+        """Whether it is on this machine and must not be reached by a proxy."""
         return is_loopback(urlsplit(self.url).hostname or "")
 
 
-def find_endpoint(configuration: Configuration, url: str | None) -> Endpoint:
-    """Return where the instance answers: at the URL, else as its data directory says, else as configured.
+def find_endpoint(context: CommandContext) -> Endpoint:
+    """Find the instance by the options of a command.
 
     Raises:
-        NotRunning: it has no fixed port, and the data directory knows of no instance.
+        SettingsError: the configuration is invalid.
+        NotRunning, CommandFailed: as from `locate_endpoint`.
+    """
+    return locate_endpoint(context.configuration(), context.url)
+
+
+def locate_endpoint(configuration: Configuration, url: str | None) -> Endpoint:
+    """Find the instance by `url`, otherwise in its data directory, otherwise by its configured port.
+
+    Raises:
+        NotRunning: the data directory names no instance, and no port is configured.
         CommandFailed: the data directory cannot be read.
     """
     web = configuration.settings.web
@@ -65,14 +80,14 @@ def find_endpoint(configuration: Configuration, url: str | None) -> Endpoint:
 
 
 def fetch(endpoint: Endpoint, path: str) -> object:
-    """Return the JSON that the instance answers with.
+    """Query the instance and return its JSON response.
 
     Raises:
-        NotRunning: nothing listens there.
-        TokenRefused: it wants another token.
-        OddAnswer: it did not answer in time, or not with JSON.
+        NotRunning: nothing answers.
+        TokenRefused: the token is wrong.
+        UnexpectedResponse: no response in time, an error, or no JSON.
     """
-    status, phrase, answer = _ask(endpoint, "GET", path, seconds=ANSWER_SECONDS)
+    status, phrase, answer = _request(endpoint, "GET", path, timeout=RESPONSE_TIMEOUT)
     if status != 200:
         reason = _detail(answer) or phrase
         raise UnexpectedResponse(f"{endpoint.url}{path} answered {status}: {plain(reason)}")
@@ -87,13 +102,13 @@ def send(
     body: object = None,
     query: Mapping[str, str] | None = None,
 ) -> object:
-    """Have the instance do something, and return the JSON that it answers with.
+    """Send a command to the instance and return its JSON response.
 
     Raises:
-        Declined: it says in its own words why not.
-        NotRunning, TokenRefused, OddAnswer: likewise.
+        RequestRejected: the instance rejects it; the text is its sentence.
+        NotRunning, TokenRefused, UnexpectedResponse: as from `fetch`.
     """
-    status, phrase, answer = _ask(endpoint, method, path, seconds=DONE_SECONDS, body=body, query=query)
+    status, phrase, answer = _request(endpoint, method, path, timeout=COMMAND_TIMEOUT, body=body, query=query)
     if status >= 300:
         reason = _detail(answer)
         if reason is None:
@@ -102,26 +117,40 @@ def send(
     return _json(endpoint, path, answer)
 
 
-def _ask(
+def parse(model: type[T], response: object, source: str = "instance") -> T:
+    """Validate a JSON response.
+
+    Raises:
+        UnexpectedResponse: it does not have the form of `model`.
+    """
+    try:
+        return TypeAdapter(model).validate_python(response)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnexpectedResponse(f"{source}: unexpected response: {where}: {first['msg']}") from None
+
+
+def _request(
     endpoint: Endpoint,
     method: str,
     path: str,
     *,
-    seconds: float,
+    timeout: float,
     body: object = None,
     query: Mapping[str, str] | None = None,
 ) -> tuple[int, str, object]:
-    """Status, its phrase, and the JSON of the answer, None where it has none."""
+    """Status, reason phrase and JSON of the response; the JSON is None if there is none."""
     url = endpoint.url
     try:
-        with httpx.Client(headers=endpoint.headers, timeout=seconds, trust_env=not endpoint.local) as client:
+        with httpx.Client(headers=endpoint.headers, timeout=timeout, trust_env=not endpoint.local) as client:
             response = client.request(method, url + path, json=body, params=query)
     except httpx.ConnectError:
         raise not_running(endpoint) from None
     except httpx.TimeoutException:
-        raise UnexpectedResponse(f"{url} did not answer within {seconds:g} s") from None
+        raise UnexpectedResponse(f"{url} did not answer within {timeout:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UnexpectedResponse(f"{url} did not answer as botvisor would: {error}") from None
+        raise UnexpectedResponse(f"{url}: unexpected response: {error}") from None
     if response.status_code == 401:
         raise TokenRefused(url)
     try:
@@ -133,12 +162,12 @@ def _ask(
 
 def _json(endpoint: Endpoint, path: str, answer: object) -> object:
     if answer is None:
-        raise UnexpectedResponse(f"{endpoint.url} did not answer as botvisor would: no JSON at {path}")
+        raise UnexpectedResponse(f"{endpoint.url}{path}: unexpected response: not JSON")
     return answer
 
 
 def _detail(answer: object) -> str | None:
-    """The sentence in which botvisor itself says why not."""
+    """The sentence of an error response."""
     match answer:
         case {"detail": str() as detail}:
             return detail
@@ -147,5 +176,5 @@ def _detail(answer: object) -> str | None:
 
 
 def not_running(endpoint: Endpoint) -> NotRunning:
-    """Return the error that says so."""
+    """Return the error of an endpoint where nothing answers."""
     return NotRunning(f"botvisor is not running: nothing answers at {endpoint.url}")

@@ -1,26 +1,20 @@
-"""What a running instance says of itself, parsed: its supervisor tree and its bot."""
+"""Reads the supervisor tree and the bot status of the running instance."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
-from ..errors import UnexpectedResponse
-from .instance import Endpoint, fetch
+from .instance import Endpoint, fetch, parse
 
 TREE_PATH = "/api/supervisor/status"
 BOT_PATH = "/api/bot/status"
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxJson:
-    """How full an actor's mailbox is."""
+    """Mailbox statistics of an actor."""
 
     depth: int
     capacity: int
@@ -29,7 +23,7 @@ class MailboxJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeJson:
-    """One supervisor or actor, with what stands below it."""
+    """A supervisor or worker with its descendants."""
 
     id: str
     path: str
@@ -46,23 +40,23 @@ class NodeJson:
     children: tuple[NodeJson, ...] = ()
 
     def walk(self) -> Iterator[NodeJson]:
-        """Yield this node and all below it, from top to bottom."""
+        """Yield this node and its descendants, depth first."""
         yield self
         for child in self.children:
             yield from child.walk()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TreeAnswer:
-    """The answer of `TREE_PATH`."""
+class TreeJson:
+    """The response of `TREE_PATH`."""
 
     tree: NodeJson
     timestamp: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BotAnswer:
-    """The answer of `BOT_PATH`."""
+class BotJson:
+    """The response of `BOT_PATH`."""
 
     is_running: bool
     status: str
@@ -74,36 +68,21 @@ class BotAnswer:
     total_rejected: int = 0
 
 
-_TREE = TypeAdapter(TreeAnswer)
-_BOT = TypeAdapter(BotAnswer)
-
-
-def tree_of(endpoint: Endpoint) -> tuple[TreeAnswer, object]:
-    """Return the instance's tree, parsed and as it came.
+def fetch_tree(endpoint: Endpoint) -> tuple[TreeJson, object]:
+    """Return the supervisor tree, parsed and as raw JSON.
 
     Raises:
-        CommandFailed: there is no such answer.
+        CommandFailed: the request fails.
     """
-    return _parsed(_TREE, endpoint, TREE_PATH)
+    raw = fetch(endpoint, TREE_PATH)
+    return parse(TreeJson, raw, f"{endpoint.url}{TREE_PATH}"), raw
 
 
-def bot_of(endpoint: Endpoint) -> tuple[BotAnswer, object]:
-    """Return the state of the instance's bot, parsed and as it came.
+def fetch_bot(endpoint: Endpoint) -> tuple[BotJson, object]:
+    """Return the bot status, parsed and as raw JSON.
 
     Raises:
-        CommandFailed: there is no such answer.
+        CommandFailed: the request fails.
     """
-    return _parsed(_BOT, endpoint, BOT_PATH)
-
-
-def _parsed(adapter: TypeAdapter[T], endpoint: Endpoint, path: str) -> tuple[T, object]:
-    answer = fetch(endpoint, path)
-    try:
-        return adapter.validate_python(answer), answer
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        problem = f"{where}: {first['msg']}"
-        raise UnexpectedResponse(
-            f"{endpoint.url}{path} did not answer as botvisor would: {problem}"
-        ) from None
+    raw = fetch(endpoint, BOT_PATH)
+    return parse(BotJson, raw, f"{endpoint.url}{BOT_PATH}"), raw

@@ -1,4 +1,4 @@
-"""`botvisor check`: the configuration and every connection, tried out."""
+"""`botvisor check`: tests the configuration and every connection."""
 
 from __future__ import annotations
 
@@ -12,51 +12,47 @@ from rich.text import Text
 
 from actors.settings import SettingsError
 
-from ..client.connection_checks import ConnectionFinding, State, findings
-from ..options import ConfigOption, DataDirOption, JsonOption, SetOption, configuration
+from ..client.connection_checks import CheckState, ConnectionCheck, run_checks
+from ..options import CommandContext, common_options
 from ..render.output import STATE_STYLES, show, show_json
 
 
-def check(
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Try out the configuration and every connection; fails when one of them does."""
+@common_options()
+def check(context: CommandContext) -> None:
+    """Test the configuration and every connection; exit code 1 if one fails."""
     try:
-        chosen = configuration(config, overrides, data_dir)
+        configuration = context.configuration()
     except SettingsError as error:
-        if as_json:
-            _show_json([ConnectionFinding(name="configuration", state=State.FAILED, detail=str(error))])
+        if context.as_json:
+            _show_json([ConnectionCheck(name="configuration", state=CheckState.FAILED, detail=str(error))])
         raise
     if sys.stderr.isatty():
-        with Console(stderr=True).status("trying every connection"):
-            found = list(findings(chosen))
+        with Console(stderr=True).status("checking connections"):
+            checks = list(run_checks(configuration))
     else:
-        found = list(findings(chosen))
-    if as_json:
-        _show_json(found)
+        checks = list(run_checks(configuration))
+    if context.as_json:
+        _show_json(checks)
     else:
-        show(_table(found))
-    if not _passed(found):
+        show(_table(checks))
+    if not _passed(checks):
         raise typer.Exit(1)
 
 
-def _passed(found: Sequence[ConnectionFinding]) -> bool:
-    return all(finding.state is not State.FAILED for finding in found)
+def _passed(checks: Sequence[ConnectionCheck]) -> bool:
+    return all(check.state is not CheckState.FAILED for check in checks)
 
 
-def _show_json(found: Sequence[ConnectionFinding]) -> None:
-    checks = [{"name": one.name, "state": one.state, "detail": one.detail} for one in found]
-    show_json({"ok": _passed(found), "checks": checks})
+def _show_json(checks: Sequence[ConnectionCheck]) -> None:
+    data = [{"name": check.name, "state": check.state, "detail": check.detail} for check in checks]
+    show_json({"ok": _passed(checks), "checks": data})
 
 
-def _table(found: Sequence[ConnectionFinding]) -> Table:
+def _table(checks: Sequence[ConnectionCheck]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column()
     table.add_column(overflow="fold")
-    for finding in found:
-        table.add_row(finding.name, Text(finding.state, STATE_STYLES[finding.state]), Text(finding.detail))
+    for check in checks:
+        table.add_row(check.name, Text(check.state, STATE_STYLES[check.state]), Text(check.detail))
     return table

@@ -1,4 +1,9 @@
-"""`botvisor portal check FILE`: a definition held against its live portal, clicking nothing."""
+"""`botvisor portal check FILE`: tests a portal definition on the live portal, without clicking anything.
+
+::
+
+    botvisor portal check my-portal.toml --username-env PORTAL_USER --password-env PORTAL_PASSWORD
+"""
 
 from __future__ import annotations
 
@@ -20,16 +25,16 @@ from actors.portals import Credentials, DefinitionError, PortalDefinition, Porta
 from actors.portals.browser.browser_host import BrowserHost, BrowserQuery
 from actors.portals.browser.browser_portal import open_browser_portal
 from actors.portals.browser.chromium import find_chromium
-from actors.portals.check.definition_check import inspect
-from actors.portals.check.findings import Finding, Sample, State
-from actors.portals.definition.configured_credentials import credentials_of
+from actors.portals.check.definition_check import check_definition
+from actors.portals.check.findings import Finding, FindingState, Sample
+from actors.portals.definition.credentials import configured_credentials
 from actors.portals.http.http_portal import open_http_portal
 from actors.portals.portal import ReadablePortal
 from actors.services import DataDirFault, read_instance
 from runtime import Address, ChildSpec, StartFailed, SupervisorSpec, open_system
 
 from ..errors import CommandFailed
-from ..options import ConfigOption, Configuration, DataDirOption, JsonOption, SetOption, configuration
+from ..options import CommandContext, Configuration, common_options
 from ..render.output import STATE_STYLES, plain, show, show_json
 
 Engine = Literal["auto", "browser", "http"]
@@ -45,63 +50,63 @@ def _portal() -> None:
 
 
 @portal.command()
+@common_options()
 def check(
+    context: CommandContext,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The definition, a TOML file.")],
     engine: Annotated[
-        Engine, typer.Option("--engine", help="auto takes the browser where a Chromium is found.")
+        Engine, typer.Option("--engine", help="auto uses the browser if a Chromium is found.")
     ] = "auto",
     url: Annotated[
-        str | None, typer.Option("--portal-url", metavar="URL", help="In place of the definition's base_url.")
+        str | None, typer.Option("--portal-url", metavar="URL", help="Replaces base_url of the definition.")
     ] = None,
     username_env: Annotated[
-        str | None, typer.Option("--username-env", metavar="NAME", help="Variable that holds the user name.")
+        str | None,
+        typer.Option("--username-env", metavar="NAME", help="Environment variable with the user name."),
     ] = None,
     password_env: Annotated[
-        str | None, typer.Option("--password-env", metavar="NAME", help="Variable that holds the password.")
+        str | None,
+        typer.Option("--password-env", metavar="NAME", help="Environment variable with the password."),
     ] = None,
     totp_env: Annotated[
         str | None,
-        typer.Option("--totp-env", metavar="NAME", help="Variable that holds the secret of one-time codes."),
+        typer.Option("--totp-env", metavar="NAME", help="Environment variable with the TOTP secret."),
     ] = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Sign in at a portal and say what each selector of its definition finds; clicks nothing."""
-    chosen = configuration(config, overrides, data_dir)
+    """Sign in to a portal and print what each selector of its definition matches; clicks nothing."""
+    configuration = context.configuration()
     try:
-        definition = _placed(load_definition(file), url, chosen)
+        definition = _at_url(load_definition(file), url, configuration)
         variables = {"username": username_env, "password": password_env, "totp_secret": totp_env}
-        credentials = _credentials(definition, variables, chosen)
-        found = trio.run(partial(_inspect, definition, credentials, engine, chosen))
+        credentials = _credentials(definition, variables, configuration)
+        report = trio.run(partial(_inspect, definition, credentials, engine, configuration))
     except (DefinitionError, PortalUnavailable) as error:
         raise CommandFailed(plain(str(error))) from None
-    if as_json:
-        show_json(found.as_data())
+    if context.as_json:
+        show_json(report.as_data())
     else:
-        show(_findings(found.findings))
-        if found.samples:
-            show(_jobs(found.samples))
-    if (failure := found.failure) is not None:
+        show(_findings(report.findings))
+        if report.samples:
+            show(_jobs(report.samples))
+    if (failure := report.failure) is not None:
         where = f"{failure.key} {failure.value}".strip()
-        raise CommandFailed(plain(f"a session could not work with {file}: {where}: {failure.remark}"))
+        raise CommandFailed(plain(f"{file} does not fit the portal: {where}: {failure.remark}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that was found."""
+    """The result of a definition check."""
 
     findings: tuple[Finding, ...]
     samples: tuple[Sample, ...]
 
     @property
     def failure(self) -> Finding | None:
-        """The first thing that a session could not work with."""
-        return next((finding for finding in self.findings if finding.state is State.FAILED), None)
+        """The first finding that would stop a session."""
+        return next((finding for finding in self.findings if finding.state is FindingState.FAILED), None)
 
     def as_data(self) -> dict[str, object]:
-        """What it is for programs."""
+        """The report as JSON."""
         return {
             "ok": self.failure is None,
             "findings": [asdict(finding) for finding in self.findings],
@@ -109,13 +114,13 @@ class Report:
         }
 
 
-def _placed(definition: PortalDefinition, url: str | None, chosen: Configuration) -> PortalDefinition:
-    """Return the definition at the address that is meant."""
+def _at_url(definition: PortalDefinition, url: str | None, configuration: Configuration) -> PortalDefinition:
+    """Return the definition with its base URL: that of the option, or of the running practice portal."""
     if url is not None:
         return definition.at(url)
-    if definition.name == "practice" and chosen.settings.practice.enabled:
+    if definition.name == "practice" and configuration.settings.practice.enabled:
         try:
-            instance = read_instance(chosen.data_dir)
+            instance = read_instance(configuration.data_dir)
         except DataDirFault as error:
             raise CommandFailed(str(error)) from None
         if instance is not None and instance.practice_url is not None:
@@ -124,26 +129,26 @@ def _placed(definition: PortalDefinition, url: str | None, chosen: Configuration
 
 
 def _credentials(
-    definition: PortalDefinition, variables: dict[str, str | None], chosen: Configuration
+    definition: PortalDefinition, variables: dict[str, str | None], configuration: Configuration
 ) -> Credentials:
     named = {key: f"env:{name}" for key, name in variables.items() if name is not None}
     references = replace(definition.credentials, **named)
-    given = credentials_of(chosen.settings, definition)
-    # What the command names counts more than what is configured.
-    given = replace(given, **dict.fromkeys(named, ""))
-    return references.resolve(definition.name, os.environ, given)
+    configured = configured_credentials(configuration.settings, definition.name)
+    # The options override the configuration.
+    configured = replace(configured, **dict.fromkeys(named, ""))
+    return references.resolve(definition.name, os.environ, configured)
 
 
 async def _inspect(
-    definition: PortalDefinition, credentials: Credentials, engine: Engine, chosen: Configuration
+    definition: PortalDefinition, credentials: Credentials, engine: Engine, configuration: Configuration
 ) -> Report:
     findings: list[Finding] = []
     samples: list[Sample] = []
-    chromium = None if engine == "http" else find_chromium(chosen.settings.browser.executable)
+    chromium = None if engine == "http" else find_chromium(configuration.settings.browser.executable)
     if engine == "browser" and chromium is None:
         raise CommandFailed("--engine browser needs a Chromium: install one or name it in browser.executable")
     async with _open(definition, credentials, chromium) as opened:
-        async for one in inspect(opened, definition):
+        async for one in check_definition(opened, definition):
             if isinstance(one, Finding):
                 findings.append(one)
             else:
@@ -193,8 +198,8 @@ def _findings(found: Sequence[Finding]) -> Table:
 
 
 def _jobs(samples: Sequence[Sample]) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), title="The first rows, as jobs")
-    jobs = [asdict(sample.job) | {"means": sample.outcome or "?"} for sample in samples]
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), title="First jobs")
+    jobs = [asdict(sample.job) | {"outcome": sample.outcome or "?"} for sample in samples]
     for name in jobs[0]:
         table.add_column(name, overflow="fold")
     for job in jobs:

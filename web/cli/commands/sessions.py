@@ -1,4 +1,4 @@
-"""`botvisor sessions`: the bot sessions of a running instance."""
+"""`botvisor sessions`: lists, starts and stops the sessions of the running instance."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ import typer
 
 from actors.sessions.messages import SessionStatus
 
-from ..client.instance import find_endpoint, send
-from ..options import ConfigOption, DataDirOption, JsonOption, SetOption, UrlOption, configuration
+from ..client.instance import find_endpoint, parse, send
+from ..options import CommandContext, common_options
 from ..render.output import show, show_json
 from ..render.session_render import (
     SessionJson,
-    SessionLogs,
+    SessionLogJson,
     SessionsJson,
     log_lines,
-    session_sheet,
+    session_details,
     session_table,
 )
-from ..render.task_render import parsed
 
 PATH: Final = "/api/sessions"
 
 sessions = typer.Typer(
     name="sessions",
-    help="Look at the bot sessions of a running instance, start them and stop them.",
+    help="List, start and stop the sessions of the running instance.",
     no_args_is_help=True,
 )
 
@@ -34,29 +33,24 @@ SessionId = Annotated[UUID, typer.Argument(metavar="ID", help="The session's id.
 
 
 @sessions.command("list")
-def listed(
+@common_options(url=True)
+def list_sessions(
+    context: CommandContext,
     status: Annotated[
         SessionStatus | None, typer.Option("--status", help="Only sessions in this state.")
     ] = None,
-    on_duty: Annotated[
-        bool, typer.Option("--on-duty", help="Only those that run in this instance now.")
-    ] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="So many of the newest.")] = 20,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
+    local: Annotated[bool, typer.Option("--local", help="Only sessions running in this instance.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Maximum number of sessions.")] = 20,
 ) -> None:
     """List sessions, newest first."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
+    endpoint = find_endpoint(context)
     query = {"limit": str(limit), **({"status": status.value} if status else {})}
-    if on_duty:
-        query["on_duty"] = "true"
-    answer = send(endpoint, "GET", PATH, query=query)
-    found = parsed(SessionsJson, answer).sessions
-    if as_json:
-        show_json(cast("dict[str, object]", answer)["sessions"])
+    if local:
+        query["local"] = "true"
+    response = send(endpoint, "GET", PATH, query=query)
+    found = parse(SessionsJson, response).sessions
+    if context.as_json:
+        show_json(cast("dict[str, object]", response)["sessions"])
     elif found:
         show(session_table(found))
     else:
@@ -64,98 +58,83 @@ def listed(
 
 
 @sessions.command("show")
-def shown(
+@common_options(url=True)
+def show_session(
+    context: CommandContext,
     session_id: SessionId,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Show a session."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    _show(send(endpoint, "GET", f"{PATH}/{session_id}"), as_json)
+    endpoint = find_endpoint(context)
+    _show(send(endpoint, "GET", f"{PATH}/{session_id}"), context.as_json)
 
 
 @sessions.command()
+@common_options(url=True)
 def start(
+    context: CommandContext,
     session_id: Annotated[
         UUID | None,
-        typer.Argument(metavar="[ID]", help="A session that was stopped; without one a new one is started."),
+        typer.Argument(metavar="[ID]", help="A stopped session; omit it to start a new one."),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="What the new session is called.")] = None,
-    portal: Annotated[str | None, typer.Option("--portal", help="The portal that it works at.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the new session.")] = None,
+    portal: Annotated[str | None, typer.Option("--portal", help="Portal of the new session.")] = None,
     config_id: Annotated[
-        UUID | None, typer.Option("--config-id", help="The configuration that it works by.")
+        UUID | None, typer.Option("--config-id", help="Configuration of the new session.")
     ] = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Start a session, beside those that run."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
+    """Start a new session, or a stopped one again."""
+    endpoint = find_endpoint(context)
     if session_id is not None:
-        _show(send(endpoint, "POST", f"{PATH}/{session_id}/start"), as_json)
+        _show(send(endpoint, "POST", f"{PATH}/{session_id}/start"), context.as_json)
         return
-    given = {"session_name": name, "portal": portal, "config_id": config_id and str(config_id)}
-    body = {key: value for key, value in given.items() if value is not None}
-    _show(send(endpoint, "POST", PATH, body=body), as_json)
+    values = {"session_name": name, "portal": portal, "config_id": config_id and str(config_id)}
+    body = {key: value for key, value in values.items() if value is not None}
+    _show(send(endpoint, "POST", PATH, body=body), context.as_json)
 
 
 @sessions.command()
+@common_options(url=True)
 def stop(
+    context: CommandContext,
     session_id: SessionId,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """End a session; a click under way is finished first."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    _show(send(endpoint, "POST", f"{PATH}/{session_id}/stop"), as_json)
+    """Stop a session, after the click in progress."""
+    endpoint = find_endpoint(context)
+    _show(send(endpoint, "POST", f"{PATH}/{session_id}/stop"), context.as_json)
 
 
 @sessions.command()
+@common_options(url=True)
 def reset(
+    context: CommandContext,
     session_id: SessionId,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """End a session and forget its log-in."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    _show(send(endpoint, "POST", f"{PATH}/{session_id}/reset"), as_json)
+    """Stop a session and delete its saved login."""
+    endpoint = find_endpoint(context)
+    _show(send(endpoint, "POST", f"{PATH}/{session_id}/reset"), context.as_json)
 
 
 @sessions.command()
+@common_options(url=True)
 def logs(
+    context: CommandContext,
     session_id: SessionId,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many lines.")] = 100,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Maximum number of lines.")] = 100,
 ) -> None:
-    """Print what a session wrote and what happened in it, the latest last."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    answer = send(endpoint, "GET", f"{PATH}/{session_id}/logs", query={"limit": str(limit)})
-    lines = parsed(SessionLogs, answer).logs
-    if as_json:
-        show_json(cast("dict[str, object]", answer)["logs"])
+    """Print the log lines and events of a session, oldest first."""
+    endpoint = find_endpoint(context)
+    response = send(endpoint, "GET", f"{PATH}/{session_id}/logs", query={"limit": str(limit)})
+    lines = parse(SessionLogJson, response).logs
+    if context.as_json:
+        show_json(cast("dict[str, object]", response)["logs"])
         return
     for line in log_lines(lines):
         show(line)
 
 
-def _show(answer: object, as_json: bool) -> None:
-    session = parsed(SessionJson, answer)
+def _show(response: object, as_json: bool) -> None:
+    session = parse(SessionJson, response)
     if as_json:
-        show_json(answer)
+        show_json(response)
     else:
-        show(session_sheet(session))
+        show(session_details(session))

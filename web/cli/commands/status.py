@@ -1,4 +1,4 @@
-"""`botvisor status`: a running instance in a few lines."""
+"""`botvisor status`: a summary of the running instance."""
 
 from __future__ import annotations
 
@@ -10,33 +10,28 @@ from rich.text import Text
 from actors.services import Instance
 
 from ..client.instance import Endpoint, find_endpoint
-from ..client.snapshot import BotAnswer, NodeJson, bot_of, tree_of
-from ..options import ConfigOption, DataDirOption, JsonOption, SetOption, UrlOption, configuration
+from ..client.snapshot import BotJson, NodeJson, fetch_bot, fetch_tree
+from ..options import CommandContext, common_options
 from ..render.output import STATE_STYLES, plain, show, show_json, span
 
 
-def status(
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print what a running instance does: its bot, and which of its actors are not well."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    tree, _ = tree_of(endpoint)
-    bot, raw_bot = bot_of(endpoint)
+@common_options(url=True)
+def status(context: CommandContext) -> None:
+    """Print a summary of the running instance: its bot, and the actors that have failed."""
+    endpoint = find_endpoint(context)
+    tree, _ = fetch_tree(endpoint)
+    bot, raw_bot = fetch_bot(endpoint)
     nodes = list(tree.tree.walk())
     states = Counter(node.state for node in nodes)
-    if as_json:
+    if context.as_json:
         supervisor = {"states": states, "restarts": sum(node.restarts for node in nodes)}
-        places = dict(_places(endpoint.instance))
-        show_json({"url": endpoint.url, "bot": raw_bot, "supervisor": supervisor, **places})
+        addresses = dict(_addresses(endpoint.instance))
+        show_json({"url": endpoint.url, "bot": raw_bot, "supervisor": supervisor, **addresses})
     else:
         show(_summary(endpoint, bot, nodes, states))
 
 
-def _summary(endpoint: Endpoint, bot: BotAnswer, nodes: list[NodeJson], states: Counter[str]) -> Table:
+def _summary(endpoint: Endpoint, bot: BotJson, nodes: list[NodeJson], states: Counter[str]) -> Table:
     table = Table.grid(padding=(0, 2))
     root = nodes[0]
     uptime = f", up {span(root.uptime_seconds)}" if root.uptime_seconds is not None else ""
@@ -48,8 +43,8 @@ def _summary(endpoint: Endpoint, bot: BotAnswer, nodes: list[NodeJson], states: 
     table.add_row("jobs", Text(jobs))
     counts = ", ".join(f"{count} {plain(state)}" for state, count in states.most_common())
     table.add_row("actors", Text(f"{counts}; {sum(node.restarts for node in nodes)} restarts"))
-    for name, place in _places(endpoint.instance):
-        table.add_row(name, Text(place))
+    for name, address in _addresses(endpoint.instance):
+        table.add_row(name, Text(address))
     for node in nodes:
         if node.state in {"backoff", "failed"}:
             error = f": {plain(node.last_error)}" if node.last_error else ""
@@ -57,15 +52,15 @@ def _summary(endpoint: Endpoint, bot: BotAnswer, nodes: list[NodeJson], states: 
     return table
 
 
-def _places(instance: Instance | None) -> list[tuple[str, str]]:
-    """Where a person with other tools finds what the instance works with."""
+def _addresses(instance: Instance | None) -> list[tuple[str, str]]:
+    """Addresses of the servers that the instance uses."""
     if instance is None:
         return []
-    places = [("database", instance.database), ("redis", instance.redis)]
-    return places + ([("practice", instance.practice_url)] if instance.practice_url else [])
+    addresses = [("database", instance.database), ("redis", instance.redis)]
+    return addresses + ([("practice", instance.practice_url)] if instance.practice_url else [])
 
 
-def _session(bot: BotAnswer) -> str:
+def _session(bot: BotJson) -> str:
     return plain(bot.session_name or bot.session_id or "no session")
 
 

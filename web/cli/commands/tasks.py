@@ -1,4 +1,4 @@
-"""`botvisor tasks`: the task queue of a running instance."""
+"""`botvisor tasks`: lists, adds and changes tasks of the running instance."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ import typer
 
 from actors.queue.messages import TaskState
 
-from ..client.instance import Endpoint, find_endpoint, send
+from ..client.instance import Endpoint, find_endpoint, parse, send
 from ..errors import RequestRejected
-from ..options import ConfigOption, DataDirOption, JsonOption, SetOption, UrlOption, configuration
+from ..options import CommandContext, common_options
 from ..render.output import show, show_json
-from ..render.queue_render import StatsJson, stats_sheet
+from ..render.queue_render import StatsJson, stats_details
 from ..render.task_render import (
     AddedJson,
     AttemptsJson,
     ExplanationJson,
     TaskJson,
-    TaskLogs,
+    TaskLogJson,
     TaskPageJson,
-    explained,
+    explanation_details,
     log_line,
-    parsed,
-    task_sheet,
+    task_details,
     task_table,
 )
 
 PATH: Final = "/api/tasks"
-MOST: Final = 1000
-"""Tasks in one answer of the instance."""
+PAGE_SIZE: Final = 1000
+"""Most tasks or log lines in one response."""
 
-tasks = typer.Typer(name="tasks", help="Look at the task queue of a running instance, and change it.")
+tasks = typer.Typer(name="tasks", help="List, add and change tasks of the running instance.")
 
 TaskId = Annotated[UUID, typer.Argument(metavar="ID", help="The task's id.")]
 TaskIds = Annotated[list[UUID], typer.Argument(metavar="ID...", help="The tasks' ids.")]
 TypeOption = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only tasks of this type.")]
 
 
-def _mapping(text: str | None) -> str | None:
+def _check_json_object(text: str | None) -> str | None:
     if text is not None:
         try:
             if not isinstance(json.loads(text), dict):
@@ -51,37 +50,39 @@ def _mapping(text: str | None) -> str | None:
 
 
 DataOption = Annotated[
-    str | None, typer.Option("--data", metavar="JSON", callback=_mapping, help="What the handler gets.")
+    str | None,
+    typer.Option("--data", metavar="JSON", callback=_check_json_object, help="Data for the handler."),
 ]
 
 
 @tasks.command("list")
-def listed(
+@common_options(url=True)
+def list_tasks(
+    context: CommandContext,
     state: Annotated[TaskState | None, typer.Option("--state", help="Only tasks in this state.")] = None,
-    kind: TypeOption = None,
-    group: Annotated[str | None, typer.Option("--group", metavar="GROUP", help="Only this group's.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, newest first.")] = 20,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
+    task_type: TypeOption = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="GROUP", help="Only tasks of this group.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Maximum number of tasks.")] = 20,
 ) -> None:
     """List tasks, newest first."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    wanted = {"state": state and state.value, "type": kind, "group": group}
-    query = {name: value for name, value in wanted.items() if value is not None}
+    endpoint = find_endpoint(context)
+    filters = {"state": state and state.value, "type": task_type, "group": group}
+    query = {name: value for name, value in filters.items() if value is not None}
     found: list[TaskJson] = []
     raw: list[object] = []
     while True:
-        answer = send(endpoint, "GET", PATH, query={**query, "limit": str(min(MOST, limit - len(found)))})
-        page = parsed(TaskPageJson, answer)
+        response = send(
+            endpoint, "GET", PATH, query={**query, "limit": str(min(PAGE_SIZE, limit - len(found)))}
+        )
+        page = parse(TaskPageJson, response)
         found += page.tasks
-        raw += cast("dict[str, list[object]]", answer)["tasks"]
+        raw += cast("dict[str, list[object]]", response)["tasks"]
         if page.next_cursor is None or len(found) >= limit or not page.tasks:
             break
         query["cursor"] = page.next_cursor
-    if as_json:
+    if context.as_json:
         show_json(raw[:limit])
     elif found:
         show(task_table(found[:limit]))
@@ -90,238 +91,211 @@ def listed(
 
 
 @tasks.command("show")
-def shown(
+@common_options(url=True)
+def show_task(
+    context: CommandContext,
     task_id: TaskId,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Show a task with its attempts and the beginning of its log."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
+    """Show a task, its attempts and the first page of its log."""
+    endpoint = find_endpoint(context)
     task = send(endpoint, "GET", f"{PATH}/{task_id}")
     attempts = send(endpoint, "GET", f"{PATH}/{task_id}/attempts")
     logs = send(endpoint, "GET", f"{PATH}/{task_id}/logs")
-    made, lines = parsed(AttemptsJson, attempts), parsed(TaskLogs, logs)
-    if as_json:
-        more = {"attempts": cast("dict[str, object]", attempts), "logs": cast("dict[str, object]", logs)}
-        show_json({"task": task} | {name: answer[name] for name, answer in more.items()})
+    attempts_json, log_json = parse(AttemptsJson, attempts), parse(TaskLogJson, logs)
+    if context.as_json:
+        parts = {"attempts": cast("dict[str, object]", attempts), "logs": cast("dict[str, object]", logs)}
+        show_json({"task": task} | {name: response[name] for name, response in parts.items()})
     else:
-        show(task_sheet(parsed(TaskJson, task), made.attempts, lines.logs))
-    if lines.next_cursor is not None:
-        typer.echo(f"its log goes on: botvisor tasks logs {task_id}", err=True)
+        show(task_details(parse(TaskJson, task), attempts_json.attempts, log_json.logs))
+    if log_json.next_cursor is not None:
+        typer.echo(f"more log lines: botvisor tasks logs {task_id}", err=True)
 
 
 @tasks.command()
+@common_options(url=True)
 def logs(
+    context: CommandContext,
     task_id: TaskId,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="At most so many lines; all where it is left out.")
+        int | None, typer.Option("--limit", min=1, help="Maximum number of lines; all by default.")
     ] = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Print what a task's handlers wrote, the latest last."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    room, query = limit, dict[str, str]()
+    """Print the log of a task, oldest first."""
+    endpoint = find_endpoint(context)
+    remaining, query = limit, dict[str, str]()
     raw: list[object] = []
     while True:
-        query["limit"] = str(MOST if room is None else min(MOST, room))
-        answer = send(endpoint, "GET", f"{PATH}/{task_id}/logs", query=query)
-        page = parsed(TaskLogs, answer)
-        if as_json:
-            raw += cast("dict[str, list[object]]", answer)["logs"]
+        query["limit"] = str(PAGE_SIZE if remaining is None else min(PAGE_SIZE, remaining))
+        response = send(endpoint, "GET", f"{PATH}/{task_id}/logs", query=query)
+        page = parse(TaskLogJson, response)
+        if context.as_json:
+            raw += cast("dict[str, list[object]]", response)["logs"]
         else:
             for line in page.logs:
                 show(log_line(line))
-        room = None if room is None else room - len(page.logs)
-        if page.next_cursor is None or not page.logs or (room is not None and room <= 0):
+        remaining = None if remaining is None else remaining - len(page.logs)
+        if page.next_cursor is None or not page.logs or (remaining is not None and remaining <= 0):
             break
         query["cursor"] = page.next_cursor
-    if as_json:
+    if context.as_json:
         show_json(raw)
 
 
 @tasks.command()
-def stats(
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Count the tasks of each type and state, and show pauses, limits and workers."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    answer = send(endpoint, "GET", f"{PATH}/stats")
-    if as_json:
-        show_json(answer)
+@common_options(url=True)
+def stats(context: CommandContext) -> None:
+    """Print task counts by type and state, pauses, limits and workers."""
+    endpoint = find_endpoint(context)
+    response = send(endpoint, "GET", f"{PATH}/stats")
+    if context.as_json:
+        show_json(response)
     else:
-        show(stats_sheet(parsed(StatsJson, answer)))
+        show(stats_details(parse(StatsJson, response)))
 
 
 @tasks.command()
+@common_options(url=True)
 def add(
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help="The type of the task.")],
+    context: CommandContext,
+    task_type: Annotated[str, typer.Argument(metavar="TYPE", help="The type of the task.")],
     data: DataOption = None,
-    priority: Annotated[int, typer.Option("--priority", help="Higher comes first; 0 is usual.")] = 0,
-    delay: Annotated[float, typer.Option("--delay", metavar="SECONDS", help="Not before.")] = 0.0,
-    group: Annotated[str | None, typer.Option("--group", metavar="GROUP", help="Its group.")] = None,
+    priority: Annotated[int, typer.Option("--priority", help="Higher runs first; default 0.")] = 0,
+    delay: Annotated[float, typer.Option("--delay", metavar="SECONDS", help="Run after this delay.")] = 0.0,
+    group: Annotated[str | None, typer.Option("--group", metavar="GROUP", help="Group of the task.")] = None,
     max_attempts: Annotated[
-        int | None, typer.Option("--max-attempts", help="AttemptsJson that it gets.")
+        int | None, typer.Option("--max-attempts", help="Maximum number of attempts.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="One attempt may take so long.")
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="Timeout of one attempt.")
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option(
-            "--key", metavar="KEY", help="AddedJson only once under this key, however often it is sent."
-        ),
+        typer.Option("--key", metavar="KEY", help="Idempotency key; a repeat adds nothing."),
     ] = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Add a task, and print its id once it is on record."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    given = {"group": group, "max_attempts": max_attempts, "timeout_seconds": timeout, "idempotency_key": key}
+    """Add a task, and print its id once it is saved."""
+    endpoint = find_endpoint(context)
+    values = {
+        "group": group,
+        "max_attempts": max_attempts,
+        "timeout_seconds": timeout,
+        "idempotency_key": key,
+    }
     body: dict[str, object] = {
-        "type": kind,
+        "type": task_type,
         "data": json.loads(data or "{}"),
         "priority": priority,
         "delay_seconds": delay,
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in values.items() if value is not None},
     }
-    answer = send(endpoint, "POST", PATH, body=body)
-    added = parsed(AddedJson, answer)
-    if as_json:
-        show_json(answer)
+    response = send(endpoint, "POST", PATH, body=body)
+    added = parse(AddedJson, response)
+    if context.as_json:
+        show_json(response)
     else:
         typer.echo(added.id)
         if not added.created:
-            typer.echo("it was there already, under this key", err=True)
+            typer.echo("a task with this idempotency key already exists", err=True)
 
 
 @tasks.command()
+@common_options(url=True)
 def cancel(
+    context: CommandContext,
     task_ids: TaskIds,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Cancel tasks; the handler of one that runs is ended."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    _change(endpoint, task_ids, "cancel", None, as_json=as_json)
+    """Cancel tasks, waiting or running."""
+    endpoint = find_endpoint(context)
+    _change(endpoint, task_ids, "cancel", None, as_json=context.as_json)
 
 
 @tasks.command()
+@common_options(url=True)
 def retry(
+    context: CommandContext,
     task_ids: TaskIds,
     data: DataOption = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Give finished tasks a new set of attempts, with other data if it is given."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
+    """Retry finished tasks, with other data if given."""
+    endpoint = find_endpoint(context)
     body = {} if data is None else {"data": json.loads(data)}
-    _change(endpoint, task_ids, "retry", body, as_json=as_json)
+    _change(endpoint, task_ids, "retry", body, as_json=context.as_json)
 
 
 @tasks.command()
+@common_options(url=True)
 def promote(
+    context: CommandContext,
     task_ids: TaskIds,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Let delayed tasks run now."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    _change(endpoint, task_ids, "promote", None, as_json=as_json)
+    """Make delayed tasks pending now."""
+    endpoint = find_endpoint(context)
+    _change(endpoint, task_ids, "promote", None, as_json=context.as_json)
 
 
 @tasks.command()
+@common_options(url=True)
 def pause(
-    kind: TypeOption = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
+    context: CommandContext,
+    task_type: TypeOption = None,
 ) -> None:
-    """Let no more tasks begin; what runs goes on."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    _hold(endpoint, "pause", kind, as_json=as_json)
+    """Pause one task type or all; running tasks continue."""
+    endpoint = find_endpoint(context)
+    _set_paused(endpoint, "pause", task_type, as_json=context.as_json)
 
 
 @tasks.command()
+@common_options(url=True)
 def resume(
-    kind: TypeOption = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
+    context: CommandContext,
+    task_type: TypeOption = None,
 ) -> None:
-    """Take back a pause with the same type, or of all types."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    _hold(endpoint, "resume", kind, as_json=as_json)
+    """Resume one task type or all."""
+    endpoint = find_endpoint(context)
+    _set_paused(endpoint, "resume", task_type, as_json=context.as_json)
 
 
 @tasks.command()
+@common_options(url=True)
 def explain(
+    context: CommandContext,
     task_id: TaskId,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Say every reason why a task does not run now."""
-    endpoint = find_endpoint(configuration(config, overrides, data_dir), url)
-    answer = send(endpoint, "GET", f"{PATH}/{task_id}/explain")
-    if as_json:
-        show_json(answer)
+    """Print every reason why a task is not running."""
+    endpoint = find_endpoint(context)
+    response = send(endpoint, "GET", f"{PATH}/{task_id}/explain")
+    if context.as_json:
+        show_json(response)
     else:
-        show(explained(parsed(ExplanationJson, answer)))
+        show(explanation_details(parse(ExplanationJson, response)))
 
 
-def _change(endpoint: Endpoint, task_ids: list[UUID], step: str, body: object, *, as_json: bool) -> None:
-    """Do it to each task in turn, and show those that it was done to, also when one is declined."""
+def _change(endpoint: Endpoint, task_ids: list[UUID], action: str, body: object, *, as_json: bool) -> None:
+    """Change each task in turn; if one is rejected, print those changed before it and stop."""
     changed: list[TaskJson] = []
     raw: list[object] = []
-    declined: RequestRejected | None = None
+    rejected: RequestRejected | None = None
     for task_id in task_ids:
         try:
-            answer = send(endpoint, "POST", f"{PATH}/{task_id}/{step}", body=body)
+            response = send(endpoint, "POST", f"{PATH}/{task_id}/{action}", body=body)
         except RequestRejected as error:
-            declined = RequestRejected(f"task {task_id}: {error}")
+            rejected = RequestRejected(f"task {task_id}: {error}")
             break
-        changed.append(parsed(TaskJson, answer))
-        raw.append(answer)
+        changed.append(parse(TaskJson, response))
+        raw.append(response)
     if as_json:
         show_json(raw)
     elif changed:
         show(task_table(changed))
-    if declined is not None:
-        raise declined
+    if rejected is not None:
+        raise rejected
 
 
-def _hold(endpoint: Endpoint, step: str, kind: str | None, *, as_json: bool) -> None:
-    answer = send(endpoint, "POST", f"{PATH}/{step}", query={} if kind is None else {"type": kind})
+def _set_paused(endpoint: Endpoint, action: str, task_type: str | None, *, as_json: bool) -> None:
+    response = send(
+        endpoint, "POST", f"{PATH}/{action}", query={} if task_type is None else {"type": task_type}
+    )
     if as_json:
-        show_json(answer)
+        show_json(response)
     else:
-        typer.echo(f"{step}d: {kind or 'all types'}")
+        typer.echo(f"{action}d: {task_type or 'all types'}")

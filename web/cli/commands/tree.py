@@ -6,31 +6,26 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ..client.instance import find_endpoint
-from ..client.snapshot import NodeJson, tree_of
-from ..options import ConfigOption, DataDirOption, JsonOption, SetOption, UrlOption, configuration
+from ..client.snapshot import NodeJson, fetch_tree
+from ..options import CommandContext, common_options
 from ..render.output import STATE_STYLES, plain, show, show_json, span
 
 
-def tree(
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@common_options(url=True)
+def tree(context: CommandContext) -> None:
     """Print the supervisor tree of a running instance."""
-    answer, raw = tree_of(find_endpoint(configuration(config, overrides, data_dir), url))
-    if as_json:
+    response, raw = fetch_tree(find_endpoint(context))
+    if context.as_json:
         show_json(raw)
     else:
-        show(drawn(answer.tree))
+        show(render_tree(response.tree))
 
 
-def drawn(node: NodeJson) -> Tree:
-    """Return the node and all below it as a tree to print."""
+def render_tree(node: NodeJson) -> Tree:
+    """Return a node and its descendants as a printable tree."""
     branch = Tree(_label(node), guide_style="dim")
     for child in node.children:
-        branch.children.append(drawn(child))
+        branch.children.append(render_tree(child))
     return branch
 
 
@@ -46,7 +41,7 @@ def _label(node: NodeJson) -> Text:
     for key, value in node.detail.items():
         label.append(f"  {plain(key)}={plain(str(value))}", "cyan")
     if node.backoff_until:
-        label.append(f"  starts again at {node.backoff_until.astimezone():%H:%M:%S}", "yellow")
+        label.append(f"  restarts at {node.backoff_until.astimezone():%H:%M:%S}", "yellow")
     if node.last_error:
         label.append(f"  last error: {plain(node.last_error)}", "red")
     return label

@@ -1,4 +1,4 @@
-"""`botvisor up`: the composition root; the only command that starts anything."""
+"""`botvisor up`: runs the application in the foreground."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import signal
 
 import typer
 
-from ..options import ConfigOption, DataDirOption, SetOption, configuration
+from ..options import CommandContext, common_options
 from ..render.output import version
 
 
-def up(config: ConfigOption = None, overrides: SetOption = None, data_dir: DataDirOption = None) -> None:
-    """Run everything in the foreground until Ctrl-C or SIGTERM."""
-    chosen = configuration(config, overrides, data_dir)
-    # Held back until the house takes them: what is said next is true at once.
+@common_options(json=False)
+def up(context: CommandContext) -> None:
+    """Run botvisor in the foreground until Ctrl-C or SIGTERM."""
+    configuration = context.configuration()
+    # Blocked until the application handles them, so that a signal after the next line stops it cleanly.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    web = chosen.settings.web
-    # Standard error, where the log goes too; the log says the port that was found where it is 0.
-    address = f", to answer at http://{web.host}:{web.port}" if web.port else ""
-    typer.echo(f"botvisor {version()}: data in {chosen.data_dir}{address}; Ctrl-C stops it", err=True)
+    web = configuration.settings.web
+    # On standard error, like the log; with port 0 the log names the port.
+    address = f", listening at http://{web.host}:{web.port}" if web.port else ""
+    typer.echo(f"botvisor {version()}: data in {configuration.data_dir}{address}; Ctrl-C stops it", err=True)
 
-    # Imported last: the other commands need nothing of the house, and a wrong setting is told at once.
+    # Imported late: other commands do not need the application, and an invalid setting is reported sooner.
     from ...main import run
 
-    raise typer.Exit(run(chosen.settings, chosen.data_dir))
+    raise typer.Exit(run(configuration.settings, configuration.data_dir, plugins=configuration.plugins))

@@ -1,4 +1,4 @@
-"""`botvisor verify`: what must always hold, looked for on the live record and in the mirror."""
+"""`botvisor verify`: checks the invariants of the live database, the journal and the mirror."""
 
 from __future__ import annotations
 
@@ -13,122 +13,122 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.database.errors import DatabaseFault
-from actors.database.maintenance.verify import InvariantResult, verify_journal, verify_record
+from actors.database.maintenance.verify import InvariantResult, verify_database, verify_journal
 from actors.services import DataDirUnusable, Instance, read_instance
 from actors.settings import EMBEDDED
 
 from ..client.instance import Endpoint, fetch
 from ..errors import CommandFailed, NotRunning
-from ..options import ConfigOption, Configuration, DataDirOption, JsonOption, SetOption, configuration
+from ..options import CommandContext, Configuration, common_options
 from ..render.output import plain, show, show_json
 
 JOURNAL = "journal"
-"""In the data directory; there is one after the first start."""
+"""Folder in the data directory, created by the first start."""
 MIRROR_PATH = "/api/mirror/status"
-MIRRORED = "Redis shows what is on record"
-MOST_OF_A_KEY = 20
-"""Differences of one key of the mirror that are told; how many more there are is told as well."""
-LOOKS = 5
-"""At the mirror, until a difference counts."""
-PAUSE = 0.5
-"""Seconds between two looks: several times what the mirror takes to follow."""
+MIRROR_INVARIANT = "Redis matches the database"
+MAX_PER_KEY = 20
+"""Differences printed for one key; the rest are counted."""
+CHECKS = 5
+"""Consecutive mirror checks in which a difference must appear to count."""
+CHECK_INTERVAL = 0.5
+"""Seconds between two mirror checks, several times the mirror's usual lag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MirrorAnswer:
-    """What we need of the answer of `MIRROR_PATH`."""
+class MirrorJson:
+    """The part of the response of `MIRROR_PATH` that is used here."""
 
     differences: tuple[str, ...]
     more_differences: int = 0
 
 
-_MIRROR = TypeAdapter(MirrorAnswer)
+_MIRROR = TypeAdapter(MirrorJson)
 
 
-def verify(
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check the invariants on the live database; fails when something breaks one."""
-    checks = tuple(_checks(configuration(config, overrides, data_dir)))
+@common_options()
+def verify(context: CommandContext) -> None:
+    """Check the invariants of the live database and its mirror; exit code 1 if one is broken."""
+    checks = tuple(_checks(context.configuration()))
     ok = not any(check.broken for check in checks)
-    if as_json:
-        told = [{"name": check.name, "broken": list(check.broken), "more": check.more} for check in checks]
-        show_json({"ok": ok, "checks": told})
+    if context.as_json:
+        data = [{"name": check.name, "broken": list(check.broken), "more": check.more} for check in checks]
+        show_json({"ok": ok, "checks": data})
     else:
         show(_table(checks))
     if not ok:
         raise typer.Exit(1)
 
 
-def _checks(chosen: Configuration) -> Iterator[InvariantResult]:
-    settings = chosen.settings
+def _checks(configuration: Configuration) -> Iterator[InvariantResult]:
+    settings = configuration.settings
     try:
-        instance = read_instance(chosen.data_dir)
+        instance = read_instance(configuration.data_dir)
     except DataDirUnusable as error:
         raise CommandFailed(str(error)) from None
     dsn = settings.database.url
     if dsn == EMBEDDED:
         if instance is None:
-            raise NotRunning("the embedded PostgreSQL runs only while `botvisor up` does")
+            raise NotRunning("the embedded PostgreSQL runs only while `botvisor up` runs")
         dsn = instance.database
     try:
-        yield from verify_record(settings.database, dsn)
+        invariants = [each for plugin in configuration.plugins for each in plugin.capability.invariants]
+        yield from verify_database(settings.database, dsn, invariants)
     except DatabaseFault as error:
         raise CommandFailed(plain(str(error))) from None
-    journal = chosen.data_dir / JOURNAL
+    journal = configuration.data_dir / JOURNAL
     if journal.is_dir():
         yield verify_journal(journal)
     if instance is not None:
-        yield _mirror(chosen, instance)
+        yield _mirror(configuration, instance)
 
 
-def _mirror(chosen: Configuration, instance: Instance) -> InvariantResult:
-    """What the mirror finds at every look; that it cannot tell is a break of its own.
+def _mirror(configuration: Configuration, instance: Instance) -> InvariantResult:
+    """Check the mirror; it is broken if its status is unavailable or a difference persists.
 
-    The mirror follows the record by a moment, so what differs once, while work
-    goes on, says nothing.
+    The mirror lags the database a little, so only a difference that every check finds counts.
     """
-    token = chosen.settings.web.token.get_secret_value()
+    token = configuration.settings.web.token.get_secret_value()
     endpoint = Endpoint(url=instance.web_url.rstrip("/"), token=token, instance=instance)
-    lasting: dict[str, str] | None = None
+    persistent: dict[str, str] | None = None
     more = 0
-    for look in range(LOOKS):
-        time.sleep(PAUSE if look else 0.0)
+    for check in range(CHECKS):
+        time.sleep(CHECK_INTERVAL if check else 0.0)
         try:
             found = _MIRROR.validate_python(fetch(endpoint, MIRROR_PATH))
         except (CommandFailed, ValidationError) as error:
-            return InvariantResult(name=MIRRORED, broken=(f"the mirror does not tell: {plain(str(error))}",))
-        now = {place_of(sentence): sentence for sentence in found.differences}
-        lasting = {place: now[place] for place in now if lasting is None or place in lasting}
-        if not lasting:
-            return InvariantResult(name=MIRRORED, broken=())
+            return InvariantResult(
+                name=MIRROR_INVARIANT, broken=(f"mirror status unavailable: {plain(str(error))}",)
+            )
+        current = {difference_key(sentence): sentence for sentence in found.differences}
+        persistent = {key: current[key] for key in current if persistent is None or key in persistent}
+        if not persistent:
+            return InvariantResult(name=MIRROR_INVARIANT, broken=())
         more = found.more_differences
-    return InvariantResult(name=MIRRORED, broken=told_by_key((lasting or {}).values()), more=more)
+    return InvariantResult(
+        name=MIRROR_INVARIANT, broken=limit_per_key((persistent or {}).values()), more=more
+    )
 
 
-def place_of(difference: str) -> str:
-    """What makes a difference the same one at the next look: all but its values, which go on meanwhile."""
-    if ", the record " not in difference:
+def difference_key(difference: str) -> str:
+    """The part of a difference that stays the same between checks: everything but its values."""
+    if ", the " not in difference:
         return difference
-    # Its key, a verb, and a field or a member.
+    # The Redis key, a verb, and the field or member.
     return " ".join(difference.split(" ")[:3])
 
 
-def told_by_key(differences: Iterable[str]) -> tuple[str, ...]:
-    """The first `MOST_OF_A_KEY` of each key, and how many more of them there are."""
-    told: list[str] = []
-    found = Counter[str]()
+def limit_per_key(differences: Iterable[str]) -> tuple[str, ...]:
+    """The first `MAX_PER_KEY` differences of each Redis key, and how many more there are."""
+    shown: list[str] = []
+    counts = Counter[str]()
     for difference in differences:
         key = difference.partition(" ")[0]
-        found[key] += 1
-        if found[key] <= MOST_OF_A_KEY:
-            told.append(difference)
-    surplus = {key: number - MOST_OF_A_KEY for key, number in found.items()}
-    told += [f"{key} differs in {number} more places" for key, number in surplus.items() if number > 0]
-    return tuple(told)
+        counts[key] += 1
+        if counts[key] <= MAX_PER_KEY:
+            shown.append(difference)
+    surplus = {key: count - MAX_PER_KEY for key, count in counts.items()}
+    shown += [f"{key} differs in {count} more places" for key, count in surplus.items() if count > 0]
+    return tuple(shown)
 
 
 def _table(checks: tuple[InvariantResult, ...]) -> Table:

@@ -1,4 +1,4 @@
-"""`botvisor watch`: a running instance's events as they happen."""
+"""`botvisor watch`: prints the events of the running instance as they happen."""
 
 from __future__ import annotations
 
@@ -18,28 +18,20 @@ from rich.text import Text
 
 from ...live.topics import Topic
 from ..client.event_socket import open_event_socket
-from ..client.instance import Endpoint, find_endpoint
+from ..client.instance import Endpoint, locate_endpoint
 from ..errors import ConnectionLost, NotRunning, UnexpectedResponse
-from ..options import (
-    ConfigOption,
-    Configuration,
-    DataDirOption,
-    JsonOption,
-    SetOption,
-    UrlOption,
-    configuration,
-)
+from ..options import CommandContext, Configuration, common_options
 from ..render.output import plain, show, show_json
 
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 15.0
+FIRST_RETRY_SECONDS = 0.5
+MAX_RETRY_SECONDS = 15.0
 
 _STYLES = {"error": "bold red", "job_accepted": "green", "job_rejected": "yellow", "status_update": "dim"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What every message on the WebSocket looks like."""
+    """A WebSocket message."""
 
     type: str
     data: object
@@ -53,63 +45,56 @@ _ENVELOPE = TypeAdapter(Envelope)
 
 SessionsOption = Annotated[
     list[UUID] | None,
-    typer.Option("--session", metavar="ID", help="Only this session; may be given more than once."),
+    typer.Option("--session", metavar="ID", help="Only this session; may be repeated."),
 ]
 TopicsOption = Annotated[
     list[Topic] | None,
-    typer.Option("--topic", help="Only what is about this; may be given more than once."),
+    typer.Option("--topic", help="Only this topic; may be repeated."),
 ]
 
 
-def watch(
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataDirOption = None,
-    url: UrlOption = None,
-    sessions: SessionsOption = None,
-    topics: TopicsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print the events of a running instance until Ctrl-C; with --json one on each line."""
-    chosen = configuration(config, overrides, data_dir)
-    # What is about no session, such as the queue, is not what somebody wants who names one.
-    wanted = topics or ([Topic.SESSIONS, Topic.JOBS] if sessions else [])
-    subscription: list[tuple[str, str]] = [("topics", topic) for topic in wanted]
+@common_options(url=True)
+def watch(context: CommandContext, sessions: SessionsOption = None, topics: TopicsOption = None) -> None:
+    """Print events until Ctrl-C; with --json one per line."""
+    configuration = context.configuration()
+    # With --session, topics without a session, such as the queue, are left out.
+    selected = topics or ([Topic.SESSIONS, Topic.JOBS] if sessions else [])
+    subscription: list[tuple[str, str]] = [("topics", topic) for topic in selected]
     subscription += [("session", str(session)) for session in sessions or ()]
     try:
-        trio.run(_follow, chosen, url, subscription, as_json)
+        trio.run(_follow, configuration, context.url, subscription, context.as_json)
     except* KeyboardInterrupt:
-        pass  # the way to end it
+        pass  # Ctrl-C is the normal end
 
 
 async def _follow(
-    chosen: Configuration, url: str | None, subscription: list[tuple[str, str]], as_json: bool
+    configuration: Configuration, url: str | None, subscription: list[tuple[str, str]], as_json: bool
 ) -> None:
-    """Print events for ever, over as many connections as that takes.
+    """Print events until cancelled, reconnecting whenever the connection ends.
 
     Raises:
-        CommandFailed: the first connection cannot be made, or the instance says that none will.
+        CommandFailed: the first connection fails, or a later one is rejected for good.
     """
     follower = _Follower(subscription, as_json)
-    wait = FIRST_WAIT_SECONDS
+    delay = FIRST_RETRY_SECONDS
     while True:
         before = follower.received
         try:
-            # Each time anew: an instance that was started again may answer on another port.
-            await follower.follow(find_endpoint(chosen, url))
+            # Found anew each time: a restarted instance may use another port.
+            await follower.follow(locate_endpoint(configuration, url))
         except (ConnectionLost, NotRunning) as error:
             if not follower.received:
                 raise
             if follower.received > before:
-                wait = FIRST_WAIT_SECONDS
-            typer.echo(f"botvisor: {error}; trying again in {wait:g} s", err=True)
-            # Spread out, so that many watchers do not come back in step.
-            await trio.sleep(wait * random.uniform(0.8, 1.2))
-            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+                delay = FIRST_RETRY_SECONDS
+            typer.echo(f"botvisor: {error}; retrying in {delay:g} s", err=True)
+            # Jitter, so that many watchers do not reconnect at once.
+            await trio.sleep(delay * random.uniform(0.8, 1.2))
+            delay = min(2 * delay, MAX_RETRY_SECONDS)
 
 
 class _Follower:
-    """Prints what comes over one connection after the other, and counts it."""
+    """Prints and counts the messages of successive connections."""
 
     def __init__(self, subscription: list[tuple[str, str]], as_json: bool) -> None:
         self.received = 0
@@ -118,13 +103,13 @@ class _Follower:
         self._resume: list[tuple[str, str]] = []
 
     async def follow(self, endpoint: Endpoint) -> Never:
-        """Print the events that come over one connection, until it ends.
+        """Print the events of one connection until it ends.
 
         Raises:
             NotRunning: nothing answers.
-            TokenRefused: it wants another token.
-            OddAnswer: what answers is no botvisor.
-            ConnectionLost: there was a connection, and it ended.
+            TokenRefused: the token is wrong.
+            UnexpectedResponse: the server is not botvisor.
+            ConnectionLost: the connection ended.
         """
         query = urlencode([*self._subscription, *self._resume])
         async with open_event_socket(endpoint, query) as socket:
@@ -136,10 +121,10 @@ class _Follower:
             raw: object = json.loads(message)
             envelope = _ENVELOPE.validate_python(raw)
         except ValueError:
-            raise UnexpectedResponse(f"{endpoint.url}/ws did not answer as botvisor would") from None
+            raise UnexpectedResponse(f"{endpoint.url}/ws: unexpected message") from None
         self.received += 1
         if envelope.epoch:
-            # The instance sends what came after this, or says that there was a gap.
+            # The instance resumes after this message, or reports a gap.
             self._resume = [("since", f"{envelope.epoch}:{envelope.seq}")]
         if self._as_json:
             show_json(raw, indent=None)
@@ -148,7 +133,7 @@ class _Follower:
 
 
 def _line(envelope: Envelope) -> Text:
-    # On a terminal an event keeps to its line; all of it is in a pipe, or with --json.
+    # Cut to one line on a terminal; complete in a pipe and with --json.
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{envelope.timestamp.astimezone():%H:%M:%S} ", "dim")
     line.append(f"{plain(envelope.type):<24}", _STYLES.get(envelope.type, "bold"))

@@ -1,4 +1,4 @@
-"""How a running instance says that its queue stands, parsed, and as a sheet for people."""
+"""Queue statistics: JSON models of the API's response, and their printed form."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from .task_render import ago
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitJson:
+    """A task limit and its use."""
+
     scope: str
     name: str
     paused: bool
@@ -28,15 +30,17 @@ class LimitJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerJson:
+    """A worker and its task types."""
+
     owner: str
     types: tuple[str, ...]
-    closed: dict[str, str]
-    """Types that it does not take now, each with the reason."""
+    unavailable_types: dict[str, str]
+    """Task types that it cannot accept now, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsJson:
-    """How the queue stands."""
+    """Task counts, limits and workers."""
 
     states: dict[str, int]
     types: dict[str, dict[str, int]]
@@ -46,8 +50,8 @@ class StatsJson:
     stale_writes: int
 
 
-def stats_sheet(stats: StatsJson) -> RenderableType:
-    """How the queue stands."""
+def stats_details(stats: StatsJson) -> RenderableType:
+    """Task counts, limits and workers as tables."""
     counts = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     counts.add_column("TYPE")
     for state in stats.states:
@@ -56,13 +60,13 @@ def stats_sheet(stats: StatsJson) -> RenderableType:
         counts.add_row(Text(plain(kind)), *(str(states.get(state, 0)) for state in stats.states))
     more = Table.grid(padding=(0, 2))
     if stats.oldest_pending_at is not None:
-        more.add_row("longest pending", ago(stats.oldest_pending_at))
+        more.add_row("oldest pending", ago(stats.oldest_pending_at))
     for limit in stats.limits:
         more.add_row("limit", Text(f"{_scope(limit)}: {', '.join(_rules(limit))}"))
     for worker in stats.workers:
-        takes = ", ".join(map(plain, worker.types)) or "nothing"
-        more.add_row("worker", Text(f"{plain(worker.owner)} takes {takes}"))
-        for kind, why in worker.closed.items():
+        types = ", ".join(map(plain, worker.types)) or "nothing"
+        more.add_row("worker", Text(f"{plain(worker.owner)} accepts {types}"))
+        for kind, why in worker.unavailable_types.items():
             more.add_row("", Text(f"not {plain(kind)}: {plain(why)}"))
     if stats.stale_writes:
         more.add_row("stale writes", str(stats.stale_writes))
@@ -77,6 +81,6 @@ def _rules(limit: LimitJson) -> Iterator[str]:
     if limit.paused:
         yield "paused"
     if limit.max_running is not None:
-        yield f"{limit.running} of {limit.max_running} run"
+        yield f"{limit.running} of {limit.max_running} running"
     if limit.rate is not None:
-        yield f"{limit.rate_used} of {limit.rate} begun within {limit.rate_seconds:g} s"
+        yield f"{limit.rate_used} of {limit.rate} started within {limit.rate_seconds:g} s"

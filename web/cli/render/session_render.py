@@ -1,4 +1,4 @@
-"""What a running instance says of its sessions, parsed, and as tables for people."""
+"""Sessions: JSON models of the API's responses, and their tables, details and logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STYLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionJson:
-    """A session, on duty or past."""
+    """A session, running or past."""
 
     id: str
     session_name: str
@@ -38,7 +38,7 @@ class SessionJson:
     total_rejected: int
     portal: str
     config_id: str | None
-    on_duty: bool
+    local: bool
     engine: str | None
     message: str | None
     desired: str
@@ -47,12 +47,14 @@ class SessionJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsJson:
+    """A list of sessions."""
+
     sessions: tuple[SessionJson, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLogLine:
-    """One line of a session's log."""
+class SessionLogLineJson:
+    """A log line or an event."""
 
     timestamp: datetime
     kind: str
@@ -62,14 +64,16 @@ class SessionLogLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLogs:
-    logs: tuple[SessionLogLine, ...]
+class SessionLogJson:
+    """Log lines and events of a session."""
+
+    logs: tuple[SessionLogLineJson, ...]
 
 
 def session_table(sessions: Iterable[SessionJson]) -> Table:
-    """Some sessions, a line each."""
+    """A table with one line per session."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    # An id is there to be copied: it is never cut.
+    # Ids are copied from the table, so they are never cut.
     columns = ("ID", "NAME", "STATUS", "LOGIN", "CHECKS", "ACCEPTED", "REJECTED", "STARTED", "NOTE")
     for column in columns:
         table.add_column(column, no_wrap=column != "NOTE", overflow="fold")
@@ -88,24 +92,24 @@ def session_table(sessions: Iterable[SessionJson]) -> Table:
     return table
 
 
-def session_sheet(session: SessionJson) -> Table:
-    """All of one session."""
+def session_details(session: SessionJson) -> Table:
+    """All fields of a session."""
     table = Table.grid(padding=(0, 2))
     rows: Mapping[str, str | Text | None] = {
         "id": plain(session.id),
         "name": Text(plain(session.session_name)),
         "status": _styled(session.status),
         "message": session.message and Text(plain(session.message)),
-        "wanted": Text(plain(session.desired)),
-        "log-in": Text(plain(session.login_status)),
+        "desired": Text(plain(session.desired)),
+        "login": Text(plain(session.login_status)),
         "jobs": f"{session.total_checks} checks, {session.total_accepted} accepted,"
         f" {session.total_rejected} rejected",
         "portal": Text(plain(session.portal)),
         "engine": session.engine and Text(plain(session.engine)),
-        "configuration": plain(session.config_id or "the active one"),
+        "configuration": plain(session.config_id or "active"),
         "instance": session.owner and Text(plain(session.owner)),
-        "started": _moment(session.start_time),
-        "ended": None if session.end_time is None else _moment(session.end_time),
+        "started": _format_time(session.start_time),
+        "ended": None if session.end_time is None else _format_time(session.end_time),
     }
     for name, value in rows.items():
         if value:
@@ -113,10 +117,10 @@ def session_sheet(session: SessionJson) -> Table:
     return table
 
 
-def log_lines(lines: Iterable[SessionLogLine]) -> Iterator[Text]:
-    """A log for reading: oldest first."""
+def log_lines(lines: Iterable[SessionLogLineJson]) -> Iterator[Text]:
+    """Log lines and events as text, oldest first."""
     for line in sorted(lines, key=lambda line: line.timestamp):
-        text = Text.assemble((_moment(line.timestamp), "dim"), "  ")
+        text = Text.assemble((_format_time(line.timestamp), "dim"), "  ")
         text.append(f"{plain(line.level):<8}", _STYLES.get(line.level, ""))
         text.append(plain(line.message), "bold" if line.kind == "event" else "")
         for key, value in line.data.items():
@@ -134,5 +138,5 @@ def _ago(moment: datetime) -> str:
     return span(max(0.0, (datetime.now(UTC) - moment).total_seconds()))
 
 
-def _moment(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

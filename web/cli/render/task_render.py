@@ -1,4 +1,4 @@
-"""What a running instance says of its tasks, parsed, and as tables for people."""
+"""Tasks: JSON models of the API's responses, and their tables and details."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import UnexpectedResponse
 from .output import plain, span
-
-T = TypeVar("T")
 
 _STYLES = {
     "pending": "cyan",
@@ -31,7 +26,7 @@ _STYLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskJson:
-    """A task on record."""
+    """A task."""
 
     id: str
     type: str
@@ -56,18 +51,24 @@ class TaskJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPageJson:
+    """A page of tasks."""
+
     tasks: tuple[TaskJson, ...]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedJson:
+    """Result of adding a task."""
+
     id: str
     created: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptJson:
+    """One attempt of a task."""
+
     owner: str
     outcome: str
     error: str | None
@@ -77,24 +78,32 @@ class AttemptJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptsJson:
+    """The attempts of a task."""
+
     attempts: tuple[AttemptJson, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskLogLine:
+class TaskLogLineJson:
+    """A log line of a task."""
+
     level: str
     message: str
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskLogs:
-    logs: tuple[TaskLogLine, ...]
+class TaskLogJson:
+    """A page of log lines."""
+
+    logs: tuple[TaskLogLineJson, ...]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonJson:
+    """A reason why a task is not running."""
+
     kind: str
     text: str
     until: datetime | None
@@ -103,31 +112,17 @@ class ReasonJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationJson:
+    """All reasons why a task is not running."""
+
     task: TaskJson
     claimable: bool
     reasons: tuple[ReasonJson, ...]
 
 
-def parsed(shape: type[T], answer: object) -> T:
-    """The answer in its shape.
-
-    Raises:
-        OddAnswer: it has another one.
-    """
-    try:
-        return TypeAdapter(shape).validate_python(answer)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UnexpectedResponse(
-            f"the instance did not answer as botvisor would: {where}: {first['msg']}"
-        ) from None
-
-
 def task_table(tasks: Iterable[TaskJson]) -> Table:
-    """Some tasks, a line each."""
+    """A table with one line per task."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    # An id is there to be copied: it is never cut.
+    # Ids are copied from the table, so they are never cut.
     for column in ("ID", "TYPE", "STATE", "PRIORITY", "ATTEMPTS", "ADDED", "NOTE"):
         table.add_column(column, no_wrap=column != "NOTE", overflow="fold")
     for task in tasks:
@@ -143,10 +138,10 @@ def task_table(tasks: Iterable[TaskJson]) -> Table:
     return table
 
 
-def task_sheet(
-    task: TaskJson, attempts: Iterable[AttemptJson], lines: Iterable[TaskLogLine]
+def task_details(
+    task: TaskJson, attempts: Iterable[AttemptJson], lines: Iterable[TaskLogLineJson]
 ) -> RenderableType:
-    """All of one task."""
+    """All fields of a task, its attempts and its log."""
     table = Table.grid(padding=(0, 2))
     rows: Mapping[str, str | Text | None] = {
         "id": plain(task.id),
@@ -157,10 +152,10 @@ def task_sheet(
         "attempts": f"{task.attempts} of {task.max_attempts}"
         + (f", {task.stalls} stalled" * bool(task.stalls)),
         "progress": f"{task.progress:g} %",
-        "added": _when(task.created_at),
-        "runs at": _when(task.run_at) if task.state == "delayed" else None,
-        "started": _when(task.started_at),
-        "finished": _when(task.finished_at),
+        "added": _format_time(task.created_at),
+        "runs at": _format_time(task.run_at) if task.state == "delayed" else None,
+        "started": _format_time(task.started_at),
+        "finished": _format_time(task.finished_at),
         "owner": _text(task.owner),
         "parent": _text(task.parent_id),
         "key": _text(task.idempotency_key),
@@ -172,10 +167,14 @@ def task_sheet(
         if value is not None:
             table.add_row(name, value)
     for attempt in attempts:
-        ended = "" if attempt.ended_at is None else f" after {span_of(attempt.started_at, attempt.ended_at)}"
+        ended = (
+            ""
+            if attempt.ended_at is None
+            else f" after {duration_between(attempt.started_at, attempt.ended_at)}"
+        )
         why = "" if attempt.error is None else f": {plain(attempt.error)}"
         text = Text.assemble(
-            f"{_when(attempt.started_at)} at {plain(attempt.owner)}, ",
+            f"{_format_time(attempt.started_at)} at {plain(attempt.owner)}, ",
             (plain(attempt.outcome), _STYLES.get(attempt.outcome, "")),
             f"{ended}{why}",
         )
@@ -185,27 +184,27 @@ def task_sheet(
     return table
 
 
-def log_line(line: TaskLogLine) -> Text:
-    """What a handler wrote, for reading."""
-    return Text(f"{_when(line.created_at)} {plain(line.level)}: {plain(line.message)}")
+def log_line(line: TaskLogLineJson) -> Text:
+    """A log line as text."""
+    return Text(f"{_format_time(line.created_at)} {plain(line.level)}: {plain(line.message)}")
 
 
-def explained(told: ExplanationJson) -> RenderableType:
-    """Why a task does not run now."""
-    head = Text.assemble(f"{plain(told.task.type)} {plain(told.task.id)} is ", _state(told.task.state))
+def explanation_details(explanation: ExplanationJson) -> RenderableType:
+    """State of a task and every reason why it is not running."""
+    head = Text.assemble(
+        f"{plain(explanation.task.type)} {plain(explanation.task.id)} is ", _state(explanation.task.state)
+    )
     table = Table.grid(padding=(0, 2))
-    for reason in told.reasons:
+    for reason in explanation.reasons:
         text = plain(reason.text) + (f" ({', '.join(map(plain, reason.by))})" if reason.by else "")
         table.add_row(Text(plain(reason.kind), "yellow"), Text(text))
-    if told.claimable and not told.reasons:
-        table.add_row(
-            Text("claimable", "green"), Text("nothing holds it back: it begins in the next free slot")
-        )
+    if explanation.claimable and not explanation.reasons:
+        table.add_row(Text("claimable", "green"), Text("ready; starts when a worker slot is free"))
     return Group(head, table)
 
 
-def span_of(begin: datetime, end: datetime) -> str:
-    """The time between two moments."""
+def duration_between(begin: datetime, end: datetime) -> str:
+    """Time between two moments."""
     seconds = max(0.0, (end - begin).total_seconds())
     return span(seconds) if seconds >= 10 else f"{seconds:.3g}s"
 
@@ -216,7 +215,7 @@ def _note(task: TaskJson) -> str:
     if task.error is not None:
         return plain(task.error)
     if task.state == "delayed":
-        return "waits for its children" if task.run_at is None else f"until {_when(task.run_at)}"
+        return "waiting for its children" if task.run_at is None else f"until {_format_time(task.run_at)}"
     return ""
 
 
@@ -232,10 +231,10 @@ def _json(value: object) -> Text:
     return Text(plain(json.dumps(value, ensure_ascii=False)))
 
 
-def _when(moment: datetime | None) -> str | None:
+def _format_time(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def ago(moment: datetime) -> str:
-    """How long it is since a moment."""
-    return span_of(moment, datetime.now(UTC))
+    """Time since a moment."""
+    return duration_between(moment, datetime.now(UTC))

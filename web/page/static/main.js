@@ -1,16 +1,16 @@
-// Puts the page together: the socket tells, the store knows, the elements show.
+// Starts the page: frames from the socket update the store, and elements draw what the store has.
 
-import "./connection-element.js";
-import { hear } from "./news.js";
-import "./notices-element.js";
-import "./pages-element.js";
-import { LiveSocket } from "./socket.js";
-import { store } from "./store.js";
+import "./components/connection.js";
+import "./components/notices.js";
+import { handleFrame } from "./core/frames.js";
+import { LiveSocket } from "./core/socket.js";
+import { store } from "./core/store.js";
+import "./pages/router.js";
 
-const socket = new LiveSocket(hear, (state) => {
+const socket = new LiveSocket(handleFrame, (state) => {
   if (store.connection === state) return;
   store.connection = state;
   store.lostAt = state === "lost" ? new Date() : null;
-  store.touch("connection");
+  store.publish("connection");
 });
 socket.open();

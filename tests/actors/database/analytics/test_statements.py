@@ -10,58 +10,58 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
-from actors.analytics.aggregation import count
+from actors.analytics.aggregation import count_period
 from actors.analytics.periods import Period
 from actors.database.analytics.messages import AnalyticsQuery, AnalyticsRow, DashboardQuery, DashboardRow
 from actors.database.connections.connection import Connection
 from actors.database.messages import Query
-from actors.database.queries import plan_query
+from actors.database.statements import plan_query
 
-from ...analytics.jobs import add_jobs, add_session, record
-from ..records import open_record
+from ...analytics.jobs import add_jobs, add_session, open_connection
+from ..harness import open_harness
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
-def link(database: str) -> Generator[Connection, None, None]:
-    with record(database) as link:
-        yield link
+def connection(database: str) -> Generator[Connection, None, None]:
+    with open_connection(database) as connection:
+        yield connection
 
 
-def ask(link: Connection, query: Query) -> object:
+def ask(connection: Connection, query: Query) -> object:
     plan = plan_query(query)
     (statement,) = plan.statements
-    return plan.read(link.execute(statement.sql, statement.parameters).fetchall())
+    return plan.read(connection.execute(statement.sql, statement.parameters).fetchall())
 
 
-def analytics(link: Connection, hours: int) -> AnalyticsRow:
-    row = ask(link, AnalyticsQuery(hours=hours))
+def analytics(connection: Connection, hours: int) -> AnalyticsRow:
+    row = ask(connection, AnalyticsQuery(hours=hours))
     assert isinstance(row, AnalyticsRow)
     return row
 
 
-def dashboard(link: Connection) -> DashboardRow:
-    row = ask(link, DashboardQuery())
+def dashboard(connection: Connection) -> DashboardRow:
+    row = ask(connection, DashboardQuery())
     assert isinstance(row, DashboardRow)
     return row
 
 
-def count_all(link: Connection, since: datetime, now: datetime) -> None:
+def count_all(connection: Connection, since: datetime, now: datetime) -> None:
     period = Period.of(since)
     while period.start < now:
-        count(link, period, now)
+        count_period(connection, period, now)
         period = period.next
 
 
-async def test_an_empty_record_has_figures(database: str) -> None:
-    """All of them nothing."""
-    async with open_record(database) as archive:
-        row = await archive.read(AnalyticsQuery())
+async def test_an_empty_database_has_zero_figures(database: str) -> None:
+    """All of them are zero."""
+    async with open_harness(database) as harness:
+        row = await harness.read(AnalyticsQuery())
         assert row == AnalyticsRow(accepted=0, rejected=0, failed=0, open=0, languages={}, hours={})
         assert (row.processed, row.acceptance_rate) == (0, Decimal(0))
         assert (row.most_common_language, row.peak_hour) == (None, None)
-        assert await archive.read(DashboardQuery()) == DashboardRow(
+        assert await harness.read(DashboardQuery()) == DashboardRow(
             active_sessions=0,
             total_jobs_today=0,
             acceptance_rate_today=Decimal(0),
@@ -71,70 +71,72 @@ async def test_an_empty_record_has_figures(database: str) -> None:
         )
 
 
-def test_jobs_are_counted_once_whether_their_period_was_or_not(link: Connection) -> None:
-    """Whatever the window cuts off, and whatever of it is in a period that is final."""
+def test_a_job_counts_once_whether_its_period_is_final_or_not(connection: Connection) -> None:
+    """Wherever the window begins, and however much of it lies in final periods."""
     now = datetime.now(UTC)
-    session = add_session(link, now - 3 * DAY)
-    add_jobs(link, session, now, count=2 * 24 * 60, apart=60.0)
-    add_jobs(link, session, now, count=2 * 24 * 4, apart=900.0, status="rejected", language="Arabic")
-    add_jobs(link, session, now - 30 * HOUR, count=7, status="failed")
-    add_jobs(link, session, now - 20 * HOUR, count=3, status="matched")
-    before = [analytics(link, hours) for hours in (1, 5, 24, 48)]
+    session = add_session(connection, now - 3 * DAY)
+    add_jobs(connection, session, now, count=2 * 24 * 60, apart=60.0)
+    add_jobs(connection, session, now, count=2 * 24 * 4, apart=900.0, status="rejected", language="Arabic")
+    add_jobs(connection, session, now - 30 * HOUR, count=7, status="failed")
+    add_jobs(connection, session, now - 20 * HOUR, count=3, status="matched")
+    before = [analytics(connection, hours) for hours in (1, 5, 24, 48)]
     assert (before[2].rejected, before[2].open, before[3].failed) == (96, 3, 7)
     assert 1439 <= before[2].accepted <= 1440
-    count_all(link, now - 3 * DAY, now)
-    (final,) = link.execute("select count(*) filter (where is_final) as n from analytics_periods").fetchall()
+    count_all(connection, now - 3 * DAY, now)
+    (final,) = connection.execute(
+        "select count(*) filter (where is_final) as n from analytics_periods"
+    ).fetchall()
     assert final["n"] >= 15
     # The window has moved on by the time that counting took: by one job at most.
-    for was, again in zip(before, [analytics(link, hours) for hours in (1, 5, 24, 48)], strict=True):
+    for was, again in zip(before, [analytics(connection, hours) for hours in (1, 5, 24, 48)], strict=True):
         assert 0 <= was.accepted - again.accepted <= 1
         assert (was.rejected - again.rejected) in (0, 1)
         assert (was.failed, was.open) == (again.failed, again.open)
         assert sum(again.languages.values()) == sum(again.hours.values()) == again.processed
 
 
-def test_jobs_that_were_deleted_are_known_from_their_periods(link: Connection) -> None:
+def test_deleted_jobs_count_from_their_periods(connection: Connection) -> None:
     """Those that are kept do not count twice."""
     now = datetime.now(UTC)
-    session = add_session(link, now - 9 * DAY)
-    add_jobs(link, session, now - 8 * DAY, count=6)
-    add_jobs(link, session, now - 8 * DAY, count=2, status="rejected", language="Welsh")
-    count_all(link, now - 9 * DAY, now)
-    link.execute("delete from job_records where status = 'accepted'")
-    row = analytics(link, 24 * 365)
+    session = add_session(connection, now - 9 * DAY)
+    add_jobs(connection, session, now - 8 * DAY, count=6)
+    add_jobs(connection, session, now - 8 * DAY, count=2, status="rejected", language="Welsh")
+    count_all(connection, now - 9 * DAY, now)
+    connection.execute("delete from job_records where status = 'accepted'")
+    row = analytics(connection, 24 * 365)
     assert (row.accepted, row.rejected, row.acceptance_rate) == (6, 2, Decimal("75.00"))
     assert dict(row.languages) == {"Polish": 6, "Welsh": 2}
     assert list(row.hours.values()) == [8]
     assert row.peak_hour == (now - 8 * DAY).hour
 
 
-def test_rows_of_others_count_for_nothing(link: Connection) -> None:
+def test_rows_of_other_software_are_ignored(connection: Connection) -> None:
     """They are not final."""
-    link.execute(
+    connection.execute(
         "insert into analytics_periods (period_start, period_end, total_jobs_processed, jobs_accepted)"
         " values (now() - interval '5 hours', now() - interval '1 hour', 9, 9)"
     )
-    assert analytics(link, 24).processed == 0
+    assert analytics(connection, 24).processed == 0
 
 
-def test_the_dashboard_says_what_the_view_says(link: Connection) -> None:
-    """Which is the Compatibility API's, whether periods are final or not."""
+def test_the_dashboard_equals_the_view(connection: Connection) -> None:
+    """The view is part of the Compatibility API; periods may be final or not."""
     now = datetime.now(UTC)
-    session = add_session(link, now - 5 * HOUR, updated=now)
-    add_session(link, now - 9 * HOUR, now - 8 * HOUR)
-    add_jobs(link, session, now, count=300, apart=300.0)
-    add_jobs(link, session, now, count=100, apart=450.0, status="rejected", language="Arabic")
-    add_jobs(link, session, now, count=500, status="matched", language="Welsh")
-    add_jobs(link, session, now)
+    session = add_session(connection, now - 5 * HOUR, updated=now)
+    add_session(connection, now - 9 * HOUR, now - 8 * HOUR)
+    add_jobs(connection, session, now, count=300, apart=300.0)
+    add_jobs(connection, session, now, count=100, apart=450.0, status="rejected", language="Arabic")
+    add_jobs(connection, session, now, count=500, status="matched", language="Welsh")
+    add_jobs(connection, session, now)
     for _ in range(2):
-        with link.transaction():
-            row = dashboard(link)
-            (view,) = link.execute("select * from dashboard_metrics").fetchall()
+        with connection.transaction():
+            row = dashboard(connection)
+            (view,) = connection.execute("select * from dashboard_metrics").fetchall()
         assert row == DashboardRow(**view)
         assert (row.active_sessions, row.last_activity) == (1, now)
         assert float(row.bot_uptime_hours) == pytest.approx(5, abs=0.02)
         assert row.most_active_language == "Polish"
-        count_all(link, now - 2 * DAY, now)
+        count_all(connection, now - 2 * DAY, now)
 
 
 @given(
@@ -142,10 +144,10 @@ def test_the_dashboard_says_what_the_view_says(link: Connection) -> None:
     hours=st.dictionaries(st.integers(0, 23), st.integers(1, 5)),
     counts=st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6)),
 )
-def test_what_follows_from_the_figures(
+def test_derived_figures(
     languages: dict[str, int], hours: dict[int, int], counts: tuple[int, int, int]
 ) -> None:
-    """Among equals the first, so that it does not change from one request to the next."""
+    """Of equal values the first one, so that it does not vary between requests."""
     accepted, rejected, failed = counts
     row = AnalyticsRow(
         accepted=accepted, rejected=rejected, failed=failed, open=9, languages=languages, hours=hours
@@ -158,24 +160,24 @@ def test_what_follows_from_the_figures(
         assert best == min((name for name, n in among.items() if n == most), default=None)
 
 
-def test_many_jobs_are_found_by_their_index(link: Connection) -> None:
-    """Neither query reads the whole table, nor more of it than no period knows."""
+def test_jobs_are_found_by_index(connection: Connection) -> None:
+    """Neither query reads the whole table, nor more of it than what no final period covers."""
     now = datetime.now(UTC)
-    session = add_session(link, now - 8 * DAY)
+    session = add_session(connection, now - 8 * DAY)
     # One every six seconds for a week: 2,400 in a period, and no final one knows those of two at most.
-    add_jobs(link, session, now, count=100_000, apart=6.0)
-    link.execute("analyze job_records")
-    assert_reads(link, AnalyticsQuery(hours=24), most=15_000)
-    assert_reads(link, AnalyticsQuery(hours=1), most=800)
-    count_all(link, now - 8 * DAY, now)
-    link.execute("analyze analytics_periods")
+    add_jobs(connection, session, now, count=100_000, apart=6.0)
+    connection.execute("analyze job_records")
+    assert_reads(connection, AnalyticsQuery(hours=24), most=15_000)
+    assert_reads(connection, AnalyticsQuery(hours=1), most=800)
+    count_all(connection, now - 8 * DAY, now)
+    connection.execute("analyze analytics_periods")
     for query in (AnalyticsQuery(hours=24), AnalyticsQuery(hours=168), DashboardQuery()):
-        assert_reads(link, query, most=6_500)
+        assert_reads(connection, query, most=6_500)
 
 
-def assert_reads(link: Connection, query: Query, *, most: int) -> None:
+def assert_reads(connection: Connection, query: Query, *, most: int) -> None:
     (statement,) = plan_query(query).statements
-    (row,) = link.execute(
+    (row,) = connection.execute(
         f"explain (analyze, timing off, format json) {statement.sql}", statement.parameters
     ).fetchall()
     scans = [

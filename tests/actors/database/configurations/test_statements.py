@@ -19,18 +19,18 @@ from actors.database.configurations.messages import (
     ConfigurationsQuery,
     CreateConfiguration,
 )
-from actors.database.configurations.statements import NAMES
+from actors.database.configurations.statements import CHANGEABLE_FIELDS
 from actors.database.connections.connection import Connection, ConnectionFactory
+from actors.database.errors import ConfigurationNameTaken, NoSuchConfiguration
 from actors.database.events import ConfigurationChanged
 from actors.database.migrations.migrate import load_migrations, migrate
-from actors.database.queries import plan_query
-from actors.database.refusals import ConfigurationNameTaken, NoSuchConfiguration
 from actors.database.rows import ConfigurationRow
 from actors.database.sql_plan import ReplyWithEvent
+from actors.database.statements import plan_query
 from runtime import Bus
 from runtime.testing import next_event
 
-from ..records import Record, open_record, settings
+from ..harness import DatabaseHarness, open_harness, settings
 
 NAMED = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
 SECONDS = st.integers(1, 1_000_000)
@@ -51,25 +51,27 @@ CHANGES = st.builds(
 )
 
 
-def test_what_can_be_changed_is_in_the_row() -> None:
-    """Under the same names, so that a change can be told by them."""
-    assert set(NAMES) < {field.name for field in fields(ConfigurationRow)}
+def test_changeable_fields_are_fields_of_the_row() -> None:
+    """With the same names, so that ``changed`` can list them."""
+    assert set(CHANGEABLE_FIELDS) < {field.name for field in fields(ConfigurationRow)}
 
 
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(changes=CHANGES)
-def test_a_change_is_of_what_it_names_and_nothing_else(database: str, changes: ConfigurationChanges) -> None:
-    """Read back, and told by the names of what is not as before."""
-    with ConnectionFactory(settings(), database, "test").connect() as link:
-        migrate(link, load_migrations())
-        before = active(link)
-        (answer,) = commit(link, [ChangeConfiguration(changes=changes)])
+def test_a_change_affects_only_the_fields_that_it_names(database: str, changes: ConfigurationChanges) -> None:
+    """It is read back, and the event lists the changed fields."""
+    with ConnectionFactory(settings(), database, "test").connect() as connection:
+        migrate(connection, load_migrations())
+        before = active(connection)
+        (answer,) = commit(connection, [ChangeConfiguration(changes=changes)])
         given_values = {name: value for name, value in asdict(changes).items() if value is not None}
         expected = replace(before, **given_values)
-        different = tuple(name for name in NAMES if getattr(expected, name) != getattr(before, name))
-        after = active(link)
+        different = tuple(
+            name for name in CHANGEABLE_FIELDS if getattr(expected, name) != getattr(before, name)
+        )
+        after = active(connection)
         assert after == replace(expected, updated_at=after.updated_at)
         assert after.updated_at >= before.updated_at
         if different:
@@ -80,41 +82,41 @@ def test_a_change_is_of_what_it_names_and_nothing_else(database: str, changes: C
             assert answer == after
 
 
-def active(link: Connection) -> ConfigurationRow:
+def active(connection: Connection) -> ConfigurationRow:
     plan = plan_query(ConfigurationQuery())
     (statement,) = plan.statements
-    row = plan.read(link.execute(statement.sql, statement.parameters).fetchall())
+    row = plan.read(connection.execute(statement.sql, statement.parameters).fetchall())
     assert isinstance(row, ConfigurationRow)
     return row
 
 
-async def test_a_change_is_told_after_its_commit(database: str) -> None:
-    """With the whole configuration; a change that changes nothing is no news."""
+async def test_a_change_is_published_after_its_commit(database: str) -> None:
+    """With the whole configuration; a change without effect publishes nothing."""
     bus = Bus()
     with bus.subscribe(ConfigurationChanged) as events:
-        async with open_record(database, bus=bus) as record:
-            same = await record.write(change(ConfigurationChanges(max_accept_per_run=5)))
+        async with open_harness(database, bus=bus) as harness:
+            same = await harness.write(change(ConfigurationChanges(max_accept_per_run=5)))
             assert same.max_accept_per_run == 5
-            await record.write(
+            await harness.write(
                 change(ConfigurationChanges(check_interval_seconds=Decimal("2.5"), exclude_types=()))
             )
             with trio.fail_after(5):
                 event = await next_event(events, ConfigurationChanged)
             assert event.changed == ("check_interval_seconds", "exclude_types")
-            assert event.configuration == await record.read(ConfigurationQuery())
+            assert event.configuration == await harness.read(ConfigurationQuery())
 
 
-async def test_changes_of_different_fields_both_last(database: str) -> None:
-    """Also where two writers send them at once."""
-    async with open_record(database) as one, open_record(database) as other:
+async def test_concurrent_changes_of_different_fields_both_persist(database: str) -> None:
+    """Also when two writers send them at the same time."""
+    async with open_harness(database) as one, open_harness(database) as other:
 
-        async def accept(record: Record) -> None:
+        async def accept(harness: DatabaseHarness) -> None:
             for n in range(20):
-                await record.write(change(ConfigurationChanges(max_accept_per_run=n + 1)))
+                await harness.write(change(ConfigurationChanges(max_accept_per_run=n + 1)))
 
-        async def check(record: Record) -> None:
+        async def check(harness: DatabaseHarness) -> None:
             for n in range(20):
-                await record.write(change(ConfigurationChanges(quick_check_interval_seconds=n + 1)))
+                await harness.write(change(ConfigurationChanges(quick_check_interval_seconds=n + 1)))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(accept, one)
@@ -124,73 +126,73 @@ async def test_changes_of_different_fields_both_last(database: str) -> None:
 
 
 async def test_a_configuration_is_created_once(database: str) -> None:
-    """With the table's defaults for what is left out; sent again, it undoes nothing."""
-    async with open_record(database) as record:
+    """With the table's defaults for omitted values; a repeated message undoes nothing."""
+    async with open_harness(database) as harness:
         night = CreateConfiguration(
             id=uuid4(), config_name="Night", values=ConfigurationChanges(max_accept_per_run=1)
         )
-        created = await record.write(night)
+        created = await harness.write(night)
         assert (created.config_name, created.max_accept_per_run, created.is_active) == ("Night", 1, False)
         assert (created.check_interval_seconds, created.exclude_types) == (Decimal("0.5"), ())
-        changed = await record.write(change(ConfigurationChanges(max_accept_per_run=2), night))
-        assert await record.write(night) == changed
-        with pytest.raises(ConfigurationNameTaken, match=r"^there is a configuration named 'Night' already$"):
-            await record.write(replace(night, id=uuid4()))
-        assert [row.config_name for row in await record.read(ConfigurationsQuery())] == ["default", "Night"]
+        changed = await harness.write(change(ConfigurationChanges(max_accept_per_run=2), night))
+        assert await harness.write(night) == changed
+        with pytest.raises(ConfigurationNameTaken, match=r"^a configuration named 'Night' already exists$"):
+            await harness.write(replace(night, id=uuid4()))
+        assert [row.config_name for row in await harness.read(ConfigurationsQuery())] == ["default", "Night"]
 
 
 async def test_a_name_that_is_taken_is_refused(database: str) -> None:
-    """And nothing else of that change is done; its own name is free."""
-    async with open_record(database) as record:
+    """Nothing of that change is written; a configuration may keep its own name."""
+    async with open_harness(database) as harness:
         night = CreateConfiguration(id=uuid4(), config_name="Night")
-        before = await record.write(night)
+        before = await harness.write(night)
         with pytest.raises(ConfigurationNameTaken):
-            await record.write(
+            await harness.write(
                 change(ConfigurationChanges(config_name="default", max_accept_per_run=9), night)
             )
-        assert await record.read(ConfigurationQuery(config_id=night.id)) == before
+        assert await harness.read(ConfigurationQuery(config_id=night.id)) == before
         assert (
-            await record.write(change(ConfigurationChanges(config_name="Night"), night))
+            await harness.write(change(ConfigurationChanges(config_name="Night"), night))
         ).config_name == "Night"
 
 
-async def test_one_is_active(database: str) -> None:
-    """Whichever was activated last, by whomever."""
+async def test_one_configuration_is_active(database: str) -> None:
+    """The one that was activated last, by any instance."""
     bus = Bus()
     with bus.subscribe(ConfigurationChanged) as events:
-        async with open_record(database, bus=bus) as record, open_record(database) as other:
+        async with open_harness(database, bus=bus) as harness, open_harness(database) as other:
             ids = [uuid4() for _ in range(4)]
             for number, id in enumerate(ids):  # noqa: A001 - what it is
-                await record.write(CreateConfiguration(id=id, config_name=f"c{number}"))
-            row = await record.write(ActivateConfiguration(config_id=ids[0]))
+                await harness.write(CreateConfiguration(id=id, config_name=f"c{number}"))
+            row = await harness.write(ActivateConfiguration(config_id=ids[0]))
             assert row.is_active
             with trio.fail_after(5):
                 event = await next_event(events, ConfigurationChanged)
             assert event == ConfigurationChanged(configuration=row, changed=("is_active",))
-            assert await record.write(ActivateConfiguration(config_id=ids[0])) == row
+            assert await harness.write(ActivateConfiguration(config_id=ids[0])) == row
             async with trio.open_nursery() as nursery:
                 for id in ids * 3:  # noqa: A001 - what it is
-                    nursery.start_soon(record.write, ActivateConfiguration(config_id=id))
+                    nursery.start_soon(harness.write, ActivateConfiguration(config_id=id))
                     nursery.start_soon(other.write, ActivateConfiguration(config_id=id))
-            rows = await record.read(ConfigurationsQuery())
+            rows = await harness.read(ConfigurationsQuery())
             assert [row.is_active for row in rows] == [True, False, False, False, False]
 
 
-async def test_what_is_not_there_is_refused(database: str) -> None:
-    """In one sentence, by the reader and the writer alike."""
-    async with open_record(database) as record:
-        nobody = uuid4()
-        sentence = f"^there is no configuration {nobody} on record$"
+async def test_an_unknown_configuration_is_refused(database: str) -> None:
+    """In one sentence, by the reader and the writer."""
+    async with open_harness(database) as harness:
+        unknown = uuid4()
+        sentence = f"^configuration {unknown} does not exist$"
         with pytest.raises(NoSuchConfiguration, match=sentence):
-            await record.read(ConfigurationQuery(config_id=nobody))
+            await harness.read(ConfigurationQuery(config_id=unknown))
         with pytest.raises(NoSuchConfiguration, match=sentence):
-            await record.write(ActivateConfiguration(config_id=nobody))
+            await harness.write(ActivateConfiguration(config_id=unknown))
         with pytest.raises(NoSuchConfiguration, match=sentence):
-            await record.write(ChangeConfiguration(config_id=nobody, changes=ConfigurationChanges()))
-        assert (await record.read(ConfigurationQuery())).config_name == "default"
-        await record.sql("update bot_configurations set is_active = false")
+            await harness.write(ChangeConfiguration(config_id=unknown, changes=ConfigurationChanges()))
+        assert (await harness.read(ConfigurationQuery())).config_name == "default"
+        await harness.sql("update bot_configurations set is_active = false")
         with pytest.raises(NoSuchConfiguration, match=r"^no configuration is active$"):
-            await record.write(change(ConfigurationChanges(max_accept_per_run=1)))
+            await harness.write(change(ConfigurationChanges(max_accept_per_run=1)))
 
 
 def change(values: ConfigurationChanges, of: CreateConfiguration | None = None) -> ChangeConfiguration:

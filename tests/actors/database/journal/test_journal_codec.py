@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from actors.database.journal.journal_codec import Unreadable, read_text, write_text
-from actors.database.journal.messages import EntryWrite, RecordSession
-from actors.database.refusals import WriteRefused
+from actors.database.errors import WriteRefused
+from actors.database.journal.journal_codec import UnreadableEntry, decode_entry, encode_entry
+from actors.database.journal.messages import JournalEntry, RecordSession
 
-from ..records import NOW, fact, outcome
+from ..harness import NOW, new_outcome, session_event
 
 SESSION = RecordSession(
     id=uuid4(),
@@ -18,30 +18,30 @@ SESSION = RecordSession(
     login_status="success",
     total_checks=7,
     end_time=datetime(2026, 1, 2, tzinfo=UTC),
-    facts=(fact("bot_started", engine="http", list=[1, 2.5, None, {"ä": True}]),),
+    events=(session_event("bot_started", engine="http", list=[1, 2.5, None, {"ä": True}]),),
     at=NOW,
 )
 
 
 @pytest.mark.parametrize(
-    "write", [SESSION, replace(SESSION, end_time=None, facts=()), outcome(uuid4(), "A-1")]
+    "write", [SESSION, replace(SESSION, end_time=None, events=()), new_outcome(uuid4(), "A-1")]
 )
-def test_a_fact_comes_back_as_it_was(write: EntryWrite) -> None:
-    """With its id and its moment, by which it counts once."""
-    assert read_text(write_text(write)) == write
+def test_an_entry_is_decoded_as_it_was_encoded(write: JournalEntry) -> None:
+    """With its id and its timestamp, by which it counts once."""
+    assert decode_entry(encode_entry(write)) == write
 
 
-def test_what_is_no_data_is_refused() -> None:
-    """At once, to whoever wanted to keep it."""
-    with pytest.raises(WriteRefused, match=r"^this RecordSession cannot be kept: "):
-        write_text(replace(SESSION, facts=(fact("x", what=object()),)))
+def test_data_that_is_not_json_is_refused() -> None:
+    """At once, to the sender."""
+    with pytest.raises(WriteRefused, match=r"^RecordSession cannot be stored: "):
+        encode_entry(replace(SESSION, events=(session_event("x", what=object()),)))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"kind": "Other", "fact": {}}', '{"kind": "RecordSession"}']
+    "text", ["", "[]", "{}", '{"kind": "Other", "entry": {}}', '{"kind": "RecordSession"}']
 )
-def test_a_line_that_nobody_understands_says_why(text: str) -> None:
-    """It may be a newer version's."""
-    unreadable = read_text(text)
-    assert isinstance(unreadable, Unreadable)
+def test_an_unreadable_line_gives_the_reason(text: str) -> None:
+    """A newer version may have written it."""
+    unreadable = decode_entry(text)
+    assert isinstance(unreadable, UnreadableEntry)
     assert unreadable.reason

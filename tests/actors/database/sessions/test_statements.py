@@ -1,4 +1,4 @@
-"""The row that a session is, and whose it is, against a real PostgreSQL."""
+"""The rows and the leases of sessions, against a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,55 +8,52 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from actors.database.errors import NoSuchSession
+from actors.database.jobs.messages import Claim, JobQuery, JobsQuery
 from actors.database.journal.messages import RecordEntries, RecordSession
-from actors.database.messages import (
-    Claim,
-    CreateSession,
-    JobsQuery,
-    RecordLog,
-    SessionsQuery,
-    SetDesiredState,
-)
-from actors.database.refusals import NoSuchSession
 from actors.database.rows import Desired, JobStatus, SessionRow
 from actors.database.sessions.messages import (
-    JobQuery,
+    CreateSession,
+    EventsQuery,
     LeaseSessions,
+    RecordLog,
     ReleaseSessions,
     SessionQuery,
+    SessionsQuery,
+    SetDesiredState,
     SystemLogsQuery,
     UnfinishedStopsQuery,
 )
 
-from ..records import NOW, Record, intent, open_record, open_session, outcome
+from ..harness import NOW, DatabaseHarness, new_intent, new_outcome, new_session, open_harness, session_event
 
 
 @pytest.fixture
-async def record(database: str) -> AsyncGenerator[Record, None]:
-    async with open_record(database) as record:
-        yield record
+async def harness(database: str) -> AsyncGenerator[DatabaseHarness, None]:
+    async with open_harness(database) as harness:
+        yield harness
 
 
 async def lease(
-    record: Record,
+    harness: DatabaseHarness,
     owner: str,
     *take: UUID,
     keep: tuple[UUID, ...] = (),
     room: int = 9,
     seconds: float = 60.0,
 ) -> list[UUID]:
-    request = LeaseSessions(owner=owner, keep=keep, take=take, room=room, seconds=seconds)
-    return [row.id for row in await record.write(request)]
+    request = LeaseSessions(owner=owner, keep=keep, take=take, limit=room, seconds=seconds)
+    return [row.id for row in await harness.write(request)]
 
 
 def state(session: UUID, status: str, *, owner: str | None = None) -> RecordSession:
     return RecordSession(id=session, status=status, login_status="success", total_checks=5, owner=owner)
 
 
-async def test_a_session_is_opened_once(record: Record) -> None:
-    """It should run from the beginning; a second time with the same id changes nothing."""
-    write = open_session(name="first")
-    row = await record.write(write)
+async def test_a_session_is_created_once(harness: DatabaseHarness) -> None:
+    """It should run from the start; a second time with the same id changes nothing."""
+    write = new_session(name="first")
+    row = await harness.write(write)
     assert (row.id, row.session_name, row.portal, row.desired) == (
         write.id,
         "first",
@@ -69,56 +66,56 @@ async def test_a_session_is_opened_once(record: Record) -> None:
         NOW,
         None,
     )
-    assert await record.write(replace(write, session_name="second")) == row
-    assert await record.read(SessionsQuery()) == [row]
+    assert await harness.write(replace(write, session_name="second")) == row
+    assert await harness.read(SessionsQuery()) == [row]
 
 
-async def test_checks_never_go_down_and_an_end_can_be_cleared(record: Record) -> None:
-    """What a late or repeated message says cannot undo what is known."""
-    session = await record.session()
+async def test_checks_never_decrease_and_an_end_can_be_cleared(harness: DatabaseHarness) -> None:
+    """A late or repeated message cannot undo newer state."""
+    session = await harness.session()
     state = RecordSession(
         id=session.id, status="running", login_status="success", total_checks=7, end_time=NOW
     )
-    row = await record.write(state)
+    row = await harness.write(state)
     assert (row.status, row.login_status, row.total_checks, row.end_time) == ("running", "success", 7, NOW)
     assert row.updated_at > session.updated_at
-    row = await record.write(replace(state, total_checks=3, end_time=None))
+    row = await harness.write(replace(state, total_checks=3, end_time=None))
     assert (row.total_checks, row.end_time) == (7, None)
 
 
-async def test_what_the_operator_wants_is_a_column(record: Record) -> None:
-    """And can be asked for."""
-    session, other = await record.session(), await record.session("two")
-    row = await record.write(SetDesiredState(id=session.id, desired=Desired.STOPPED))
+async def test_the_desired_state_is_stored(harness: DatabaseHarness) -> None:
+    """And can be queried."""
+    session, other = await harness.session(), await harness.session("two")
+    row = await harness.write(SetDesiredState(id=session.id, desired=Desired.STOPPED))
     assert row.desired is Desired.STOPPED
-    assert await record.write(SetDesiredState(id=session.id, desired=Desired.STOPPED)) == row
-    assert [s.id for s in await record.read(SessionsQuery(desired=Desired.RUNNING))] == [other.id]
+    assert await harness.write(SetDesiredState(id=session.id, desired=Desired.STOPPED)) == row
+    assert [s.id for s in await harness.read(SessionsQuery(desired=Desired.RUNNING))] == [other.id]
 
 
-async def test_a_free_session_is_taken_by_one(record: Record) -> None:
-    """Nobody else gets it before the lease is out, or given back."""
-    ids = sorted([(await record.session(name)).id for name in ("one", "two")])
-    assert await lease(record, "a", *ids, room=1) == ids[:1]
-    assert await lease(record, "b", *ids) == ids[1:]
-    assert await lease(record, "a", ids[1], keep=(ids[0],)) == ids[:1]
-    assert await lease(record, "b", ids[0], keep=(ids[1],), seconds=0) == ids[1:]
-    assert await lease(record, "a", ids[1]) == ids[1:]
-    await record.write(ReleaseSessions(owner="a"))
-    assert sorted(await lease(record, "c", *ids)) == sorted(ids)
+async def test_a_free_session_is_leased_by_one_instance(harness: DatabaseHarness) -> None:
+    """No other gets it before the lease expires or is released."""
+    ids = sorted([(await harness.session(name)).id for name in ("one", "two")])
+    assert await lease(harness, "a", *ids, room=1) == ids[:1]
+    assert await lease(harness, "b", *ids) == ids[1:]
+    assert await lease(harness, "a", ids[1], keep=(ids[0],)) == ids[:1]
+    assert await lease(harness, "b", ids[0], keep=(ids[1],), seconds=0) == ids[1:]
+    assert await lease(harness, "a", ids[1]) == ids[1:]
+    await harness.write(ReleaseSessions(owner="a"))
+    assert sorted(await lease(harness, "c", *ids)) == sorted(ids)
 
 
-async def test_what_was_lost_is_not_in_the_answer(record: Record) -> None:
-    """Also what was never there; a lease that is out and wanted by nobody is renewed."""
-    session = (await record.session()).id
-    assert await lease(record, "a", session, seconds=0) == [session]
-    assert await lease(record, "a", keep=(session,), seconds=0) == [session]
-    assert await lease(record, "b", session) == [session]
-    assert await lease(record, "a", uuid4(), keep=(session, uuid4())) == []
+async def test_a_lost_session_is_not_in_the_reply(harness: DatabaseHarness) -> None:
+    """Nor is an unknown one; an expired lease that no other instance has taken is renewed."""
+    session = (await harness.session()).id
+    assert await lease(harness, "a", session, seconds=0) == [session]
+    assert await lease(harness, "a", keep=(session,), seconds=0) == [session]
+    assert await lease(harness, "b", session) == [session]
+    assert await lease(harness, "a", uuid4(), keep=(session, uuid4())) == []
 
 
-async def test_a_session_may_be_opened_with_its_lease_and_configuration(record: Record) -> None:
-    """In one commit, so that nobody comes in between."""
-    (configuration,) = await record.sql("select id from bot_configurations")
+async def test_a_session_may_be_created_with_its_lease_and_configuration(harness: DatabaseHarness) -> None:
+    """In one commit, so that no other instance takes it in between."""
+    (configuration,) = await harness.sql("select id from bot_configurations")
     command = CreateSession(
         id=uuid4(),
         session_name="x",
@@ -128,22 +125,22 @@ async def test_a_session_may_be_opened_with_its_lease_and_configuration(record: 
         owner="a",
         lease_seconds=60,
     )
-    row = await record.write(command)
+    row = await harness.write(command)
     assert (row.owner, row.config_id, row.lease_until is not None) == ("a", configuration["id"], True)
-    assert await lease(record, "b", row.id) == []
-    await record.sql("delete from bot_configurations")
-    assert (await record.read(SessionQuery(id=row.id))).config_id is None
+    assert await lease(harness, "b", row.id) == []
+    await harness.sql("delete from bot_configurations")
+    assert (await harness.read(SessionQuery(id=row.id))).config_id is None
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one", "out of the journal"])
-async def test_the_state_of_a_session_is_its_owner_s_to_say(record: Record, many: bool) -> None:
-    """What another one says is left out, whichever way it comes; the end gives it back."""
-    row = await record.session()
-    await lease(record, "a", row.id)
+async def test_only_the_owner_changes_the_state_of_a_session(harness: DatabaseHarness, many: bool) -> None:
+    """Other instances are ignored, with either message; stopping it releases the lease."""
+    row = await harness.session()
+    await lease(harness, "a", row.id)
 
     async def say(command: RecordSession) -> SessionRow:
-        await record.write(RecordEntries(facts=(command,)) if many else command)
-        return await record.read(SessionQuery(id=row.id))
+        await harness.write(RecordEntries(entries=(command,)) if many else command)
+        return await harness.read(SessionQuery(id=row.id))
 
     assert (await say(state(row.id, "failed", owner="b"))).status == "starting"
     assert (await say(state(row.id, "running", owner="a"))).status == "running"
@@ -152,45 +149,45 @@ async def test_the_state_of_a_session_is_its_owner_s_to_say(record: Record, many
     assert (ended.status, ended.owner, ended.lease_until) == ("stopped", None, None)
 
 
-async def test_an_instance_that_lost_a_session_claims_nothing_for_it(record: Record) -> None:
-    """So that a frozen one, back too late, does not click beside the one that runs it now."""
-    row = await record.session()
-    await lease(record, "a", row.id)
-    late = replace(intent(row.id, "A"), owner="b")
-    assert await record.write(late) is Claim.ANOTHERS
-    assert await record.read(JobsQuery()) == []
-    assert await record.write(replace(late, owner="a")) is Claim.OURS
-    assert await record.write(late) is Claim.ANOTHERS
-    assert await record.write(replace(late, owner=None)) is Claim.OURS
-    await record.write(outcome(row.id, "A"))
-    assert await record.write(late) is Claim.SETTLED
+async def test_an_instance_that_lost_a_session_claims_nothing_for_it(harness: DatabaseHarness) -> None:
+    """So that a frozen instance does not click beside the one that runs the session now."""
+    row = await harness.session()
+    await lease(harness, "a", row.id)
+    late = replace(new_intent(row.id, "A"), owner="b")
+    assert await harness.write(late) is Claim.TAKEN
+    assert await harness.read(JobsQuery()) == []
+    assert await harness.write(replace(late, owner="a")) is Claim.OURS
+    assert await harness.write(late) is Claim.TAKEN
+    assert await harness.write(replace(late, owner=None)) is Claim.OURS
+    await harness.write(new_outcome(row.id, "A"))
+    assert await harness.write(late) is Claim.FINISHED
 
 
-async def test_sessions_whose_end_is_not_on_record(record: Record) -> None:
-    """Not wanted any more, and not stopped."""
-    rows = [await record.session(name) for name in ("wanted", "stopping", "stopped")]
+async def test_unfinished_stops(harness: DatabaseHarness) -> None:
+    """The desired state is stopped, and the state is not."""
+    rows = [await harness.session(name) for name in ("wanted", "stopping", "stopped")]
     for row in rows[1:]:
-        await record.write(SetDesiredState(id=row.id, desired=Desired.STOPPED))
-    await record.write(state(rows[2].id, "stopped"))
-    assert [row.id for row in await record.read(UnfinishedStopsQuery(limit=9))] == [rows[1].id]
-    assert await record.read(UnfinishedStopsQuery(limit=0)) == []
+        await harness.write(SetDesiredState(id=row.id, desired=Desired.STOPPED))
+    await harness.write(state(rows[2].id, "stopped"))
+    assert [row.id for row in await harness.read(UnfinishedStopsQuery(limit=9))] == [rows[1].id]
+    assert await harness.read(UnfinishedStopsQuery(limit=0)) == []
 
 
-async def test_one_session_one_job_and_a_log(record: Record) -> None:
-    """Each by its own question."""
-    row = await record.session()
-    assert (await record.read(SessionQuery(id=row.id))).session_name == "one"
+async def test_one_session_one_job_and_the_log(harness: DatabaseHarness) -> None:
+    """Each with its own query."""
+    row = await harness.session()
+    assert (await harness.read(SessionQuery(id=row.id))).session_name == "one"
     with pytest.raises(NoSuchSession):
-        await record.read(SessionQuery(id=uuid4()))
-    assert await record.read(JobQuery(portal="practice", job_ref="A")) is None
-    await record.write(intent(row.id, "A"))
-    await record.write(outcome(row.id, "A"))
-    job = await record.read(JobQuery(portal="practice", job_ref="A"))
+        await harness.read(SessionQuery(id=uuid4()))
+    assert await harness.read(JobQuery(portal="practice", job_ref="A")) is None
+    await harness.write(new_intent(row.id, "A"))
+    await harness.write(new_outcome(row.id, "A"))
+    job = await harness.read(JobQuery(portal="practice", job_ref="A"))
     assert job is not None
     assert job.status is JobStatus.ACCEPTED
-    assert len(await record.read(JobsQuery(since=job.created_at))) == 1
-    await record.sql("update job_records set created_at = now() - interval '1 hour'")
-    assert await record.read(JobsQuery(since=job.created_at)) == []
+    assert len(await harness.read(JobsQuery(since=job.created_at))) == 1
+    await harness.sql("update job_records set created_at = now() - interval '1 hour'")
+    assert await harness.read(JobsQuery(since=job.created_at)) == []
     for number in range(3):
         line = RecordLog(
             session_id=row.id,
@@ -199,9 +196,27 @@ async def test_one_session_one_job_and_a_log(record: Record) -> None:
             component="session",
             created_at=NOW.replace(microsecond=number),
         )
-        await record.write(line)
-    lines = await record.read(SystemLogsQuery(session_id=row.id, limit=2))
+        await harness.write(line)
+    lines = await harness.read(SystemLogsQuery(session_id=row.id, limit=2))
     assert [line.message for line in lines] == ["line 2", "line 1"]
-    assert await record.read(SystemLogsQuery(session_id=uuid4())) == []
-    assert [row.portal for row in await record.read(SessionsQuery(portal="practice"))] == ["practice"]
-    assert await record.read(SessionsQuery(portal="x")) == []
+    assert await harness.read(SystemLogsQuery(session_id=uuid4())) == []
+    assert [row.portal for row in await harness.read(SessionsQuery(portal="practice"))] == ["practice"]
+    assert await harness.read(SessionsQuery(portal="x")) == []
+
+
+async def test_events_are_written_with_the_change_that_they_report(harness: DatabaseHarness) -> None:
+    """In order, and once for each id."""
+    session = await harness.session()
+    entries = tuple(session_event(f"step_{n}", n=n, words=["ä", None, {"deep": 1.5}]) for n in range(3))
+    write = RecordSession(
+        id=session.id, status="running", login_status="success", total_checks=0, events=entries
+    )
+    await harness.write(write)
+    await harness.write(write)
+    events = await harness.read(EventsQuery(session_id=session.id))
+    assert [event.type for event in events] == ["step_2", "step_1", "step_0"]
+    assert [(event.id, event.data, event.timestamp) for event in reversed(events)] == [
+        (one.id, one.data, one.timestamp) for one in entries
+    ]
+    assert await harness.read(EventsQuery(limit=1)) == events[:1]
+    assert await harness.read(EventsQuery(session_id=uuid4())) == []

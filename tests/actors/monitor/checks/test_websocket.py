@@ -28,18 +28,18 @@ async def serving(handler: Callable[[WebSocketRequest], Awaitable[None]]) -> Asy
         nursery.cancel_scope.cancel()
 
 
-async def look_at(port: int, *, token: str = "") -> HealthCheckResult:
+async def check_port(port: int, *, token: str = "") -> HealthCheckResult:
     with trio.fail_after(5):
         return await WebSocketCheck(settings(port, token=token))()
 
 
-async def test_a_server_that_takes_clients_is_healthy():
-    """It sends a first message, though many more wait behind it, and answers the ping; then we are gone."""
+async def test_a_server_that_accepts_clients_is_healthy():
+    """It sends a first message, with more behind it, and answers the ping; then the client disconnects."""
     gone = trio.Event()
-    shown: list[bytes] = []
+    headers: list[bytes] = []
 
     async def handler(request: WebSocketRequest) -> None:
-        shown.extend(value for name, value in request.headers if name.lower() == b"authorization")
+        headers.extend(value for name, value in request.headers if name.lower() == b"authorization")
         socket: WebSocketConnection = await request.accept()
         with suppress(ConnectionClosed):
             for _ in range(20):
@@ -48,29 +48,29 @@ async def test_a_server_that_takes_clients_is_healthy():
         gone.set()
 
     async with serving(handler) as port:
-        sight = await look_at(port, token=TOKEN)
+        result = await check_port(port, token=TOKEN)
         with trio.fail_after(5):
             await gone.wait()
-    assert sight.status is ServiceStatus.HEALTHY
-    assert shown == [f"Bearer {TOKEN}".encode()]
-    assert sight.error is None
-    assert TOKEN not in sight.evidence
+    assert result.status is ServiceStatus.HEALTHY
+    assert headers == [f"Bearer {TOKEN}".encode()]
+    assert result.error is None
+    assert TOKEN not in result.evidence
 
 
 async def test_a_server_that_refuses_is_unhealthy():
-    """With the status that it answers to the handshake."""
+    """The error has the status of the handshake."""
 
     async def handler(request: WebSocketRequest) -> None:
         await request.reject(503)
 
     async with serving(handler) as port:
-        sight = await look_at(port)
-    assert sight.status is ServiceStatus.UNHEALTHY
-    assert sight.error == f"ws://127.0.0.1:{port}/ws refused the handshake with 503"
+        result = await check_port(port)
+    assert result.status is ServiceStatus.UNHEALTHY
+    assert result.error == f"ws://127.0.0.1:{port}/ws refused the handshake with 503"
 
 
-async def test_a_server_that_hangs_up_is_unhealthy():
-    """A handshake alone says little."""
+async def test_a_server_that_closes_early_is_unhealthy():
+    """A handshake alone is not enough."""
 
     async def handler(request: WebSocketRequest) -> None:
         socket: WebSocketConnection = await request.accept()
@@ -78,13 +78,13 @@ async def test_a_server_that_hangs_up_is_unhealthy():
         await socket.aclose(1012)
 
     async with serving(handler) as port:
-        sight = await look_at(port)
-    assert sight.status is ServiceStatus.UNHEALTHY
-    assert "closed the connection with" in str(sight.error)
+        result = await check_port(port)
+    assert result.status is ServiceStatus.UNHEALTHY
+    assert "closed the connection with" in str(result.error)
 
 
-async def test_a_server_that_hangs_up_at_once_is_told_of():
-    """Before it has answered anything."""
+async def test_a_server_that_drops_the_connection_is_unhealthy():
+    """Before it has answered the handshake."""
 
     async def hang_up(stream: trio.SocketStream) -> None:
         await stream.receive_some()
@@ -92,23 +92,23 @@ async def test_a_server_that_hangs_up_at_once_is_told_of():
 
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, hang_up, 0)
-        sight = await look_at(listeners[0].socket.getsockname()[1])
+        result = await check_port(listeners[0].socket.getsockname()[1])
         nursery.cancel_scope.cancel()
-    assert sight.status is ServiceStatus.UNHEALTHY
-    assert "broke off the connection" in str(sight.error)
+    assert result.status is ServiceStatus.UNHEALTHY
+    assert "dropped the connection" in str(result.error)
 
 
-async def test_nobody_listens():
+async def test_a_closed_port_is_disconnected():
     """As while the web server restarts."""
-    sight = await look_at(1)
-    assert (sight.status, sight.error) == (
+    result = await check_port(1)
+    assert (result.status, result.error) == (
         ServiceStatus.DISCONNECTED,
-        "nobody listens at ws://127.0.0.1:1/ws",
+        "nothing listens at ws://127.0.0.1:1/ws",
     )
 
 
-async def test_a_server_that_says_nothing_holds_up_a_look_only():
-    """Whoever cuts the look off is heard at once, and nothing is left open."""
+async def test_a_silent_server_blocks_only_the_check():
+    """A cancellation takes effect at once, and closes the connection."""
     async with trio.open_nursery() as nursery:
         closed = trio.Event()
 
@@ -118,17 +118,17 @@ async def test_a_server_that_says_nothing_holds_up_a_look_only():
             closed.set()
 
         listeners = await nursery.start(trio.serve_tcp, listen, 0)
-        look = WebSocketCheck(settings(listeners[0].socket.getsockname()[1]))
+        check = WebSocketCheck(settings(listeners[0].socket.getsockname()[1]))
         with trio.fail_after(30):
             with trio.move_on_after(0.1) as limit:
-                await look()
+                await check()
             assert limit.cancelled_caught
             await closed.wait()
         nursery.cancel_scope.cancel()
 
 
-async def test_a_server_that_listens_everywhere_is_found_here():
-    """A wildcard is an address to listen at, and none to go to."""
+async def test_a_wildcard_host_is_checked_on_loopback():
+    """A wildcard is an address to bind to, and none to connect to."""
 
     async def handler(request: WebSocketRequest) -> None:
         socket: WebSocketConnection = await request.accept()
@@ -137,6 +137,6 @@ async def test_a_server_that_listens_everywhere_is_found_here():
             await socket.get_message()
 
     async with serving(handler) as port:
-        sight = await WebSocketCheck(settings(port, host="0.0.0.0"))()
-    assert sight.status is ServiceStatus.HEALTHY
-    assert f"ws://127.0.0.1:{port}/ws" in sight.evidence
+        result = await WebSocketCheck(settings(port, host="0.0.0.0"))()
+    assert result.status is ServiceStatus.HEALTHY
+    assert f"ws://127.0.0.1:{port}/ws" in result.evidence

@@ -1,4 +1,4 @@
-"""Trio tasks on one side, an asyncio thread on the other."""
+"""The bridge between trio tasks and an asyncio thread."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from actors.portals.browser.bridge import Bridge, BridgeClosed, open_bridge
 
 
 class Sleeper:
-    """An asyncio coroutine that tells trio when it began and how it ended."""
+    """An asyncio coroutine that sets a trio event when it begins, and records its end."""
 
-    def __init__(self, *, farewell: float = 0.0) -> None:
+    def __init__(self, *, cleanup_seconds: float = 0.0) -> None:
         self._token = trio.lowlevel.current_trio_token()
-        self._farewell = farewell
-        self.began = trio.Event()
+        self._cleanup_seconds = cleanup_seconds
+        self.started = trio.Event()
         self.ended = False
 
     async def sleep(self) -> str:
-        self._token.run_sync_soon(self.began.set)
+        self._token.run_sync_soon(self.started.set)
         try:
             await asyncio.sleep(60)
         finally:
-            await asyncio.sleep(self._farewell)
+            await asyncio.sleep(self._cleanup_seconds)
             self.ended = True
         return "rested"
 
@@ -46,20 +46,20 @@ async def _fail() -> None:
 
 
 async def test_call_returns_what_the_coroutine_returns() -> None:
-    """Arguments go over and the result comes back, computed in the bridge's thread."""
+    """It runs in the bridge's thread with the given arguments."""
     async with open_bridge(name="other-side") as bridge:
         assert await bridge.call(_identity, "a", suffix="b:") == "ab:other-side"
 
 
 async def test_call_raises_what_the_coroutine_raises() -> None:
-    """An error of the coroutine is the caller's, as it is."""
+    """The error is not wrapped."""
     async with open_bridge() as bridge:
         with pytest.raises(LookupError, match="not here"):
             await bridge.call(_fail)
 
 
-async def test_calls_run_side_by_side() -> None:
-    """Two calls that wait for each other both end."""
+async def test_calls_run_concurrently() -> None:
+    """Two calls that wait for each other both finish."""
     async with open_bridge() as bridge, trio.open_nursery() as nursery:
         first, second = asyncio.Event(), asyncio.Event()
 
@@ -75,40 +75,40 @@ async def test_calls_run_side_by_side() -> None:
 
 
 async def test_a_cancelled_call_waits_until_the_coroutine_has_unwound() -> None:
-    """Cancelling returns only after the coroutine's own clean-up is over."""
+    """The cancelled call returns only after the coroutine's own cleanup."""
     async with open_bridge() as bridge:
-        sleeper = Sleeper(farewell=0.05)
+        sleeper = Sleeper(cleanup_seconds=0.05)
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(bridge.call, sleeper.sleep)
-                await sleeper.began.wait()
+                await sleeper.started.wait()
                 scope.cancel()
         assert scope.cancelled_caught
         assert sleeper.ended
 
 
 async def test_a_call_in_a_cancelled_scope_is_never_made() -> None:
-    """A caller that is cancelled already starts nothing."""
+    """Nothing is started for a caller that is already cancelled."""
     async with open_bridge() as bridge:
         sleeper = Sleeper()
         with trio.CancelScope() as scope:
             scope.cancel()
             await bridge.call(sleeper.sleep)
         assert scope.cancelled_caught
-        assert not sleeper.began.is_set()
+        assert not sleeper.started.is_set()
 
 
 async def test_a_deadline_ends_a_call() -> None:
-    """`fail_after` works around a call as around anything in trio."""
+    """`fail_after` works around a call."""
     async with open_bridge() as bridge:
         with pytest.raises(trio.TooSlowError), trio.fail_after(0.05):
             await bridge.call(asyncio.sleep, 60)
 
 
 async def test_a_result_that_beats_the_cancellation_is_kept() -> None:
-    """A coroutine that ends well in spite of being cancelled has its result delivered."""
+    """A coroutine that returns despite its cancellation has its result delivered."""
 
-    async def stubborn() -> str:
+    async def ignore_cancellation() -> str:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -117,13 +117,13 @@ async def test_a_result_that_beats_the_cancellation_is_kept() -> None:
 
     async with open_bridge() as bridge:
         with trio.move_on_after(0.05) as scope:
-            assert await bridge.call(stubborn) == "done anyway"
+            assert await bridge.call(ignore_cancellation) == "done anyway"
         assert scope.cancel_called
         assert not scope.cancelled_caught
 
 
-async def test_closing_ends_the_calls_still_waiting() -> None:
-    """Whoever waits when the bridge closes gets `BridgeClosed`, and later calls get it at once."""
+async def test_closing_fails_waiting_calls() -> None:
+    """Waiting calls raise `BridgeClosed`, and later calls raise it at once."""
     failures: list[BridgeClosed] = []
 
     async def wait_for(bridge: Bridge, sleeper: Sleeper) -> None:
@@ -136,7 +136,7 @@ async def test_closing_ends_the_calls_still_waiting() -> None:
         for sleeper in sleepers:
             nursery.start_soon(wait_for, bridge, sleeper)
         for sleeper in sleepers:
-            await sleeper.began.wait()
+            await sleeper.started.wait()
     assert len(failures) == 3
     assert all(sleeper.ended for sleeper in sleepers)
     with pytest.raises(BridgeClosed):
@@ -144,12 +144,12 @@ async def test_closing_ends_the_calls_still_waiting() -> None:
 
 
 async def test_closing_joins_the_thread() -> None:
-    """No thread is left once the block is over, whether it was used or not."""
+    """No thread is left after the block, whether it was used or not."""
     async with open_bridge(name="short-lived"):
         pass
     async with open_bridge(name="short-lived") as bridge:
         await bridge.call(asyncio.sleep, 0)
-    # The thread says that it ended in its very last statement.
+    # The thread reports its end in its last statement.
     deadline = time.monotonic() + 2
     for thread in threading.enumerate():
         if thread.name == "short-lived":
@@ -157,8 +157,8 @@ async def test_closing_joins_the_thread() -> None:
     assert all(thread.name != "short-lived" for thread in threading.enumerate())
 
 
-async def test_closing_does_not_wait_for_ever() -> None:
-    """A loop that is stuck holds nobody up: its callers are told and the thread is left behind."""
+async def test_closing_has_a_timeout() -> None:
+    """If the loop is stuck, its callers raise `BridgeClosed` and the thread is left behind."""
     release = threading.Event()
 
     async def block() -> None:
@@ -187,11 +187,11 @@ async def test_closing_does_not_wait_for_ever() -> None:
     ]
 
 
-async def test_what_nobody_waits_for_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    """A future that fails unseen on the loop makes no noise on the terminal; who wants to, reads the log."""
+async def test_unhandled_errors_of_the_loop_are_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    """They are not printed to the terminal."""
 
     async def abandon() -> None:
-        asyncio.get_running_loop().create_future().set_exception(LookupError("nobody looks"))
+        asyncio.get_running_loop().create_future().set_exception(LookupError("not retrieved"))
         gc.collect()
 
     with capture_logs() as logged:
@@ -200,11 +200,11 @@ async def test_what_nobody_waits_for_is_not_printed(capfd: pytest.CaptureFixture
         gc.collect()
     assert capfd.readouterr().err == ""
     ((event, level, message),) = [(one["event"], one["log_level"], one["message"]) for one in logged]
-    assert (event, level, message) == ("asyncio_complained", "debug", "Future exception was never retrieved")
+    assert (event, level, message) == ("asyncio_error", "debug", "Future exception was never retrieved")
 
 
 async def test_cancellations_at_any_moment_leave_nothing_behind() -> None:
-    """Calls cancelled before, while and after they run all come to an end, each exactly once."""
+    """Calls cancelled before, during and after they run all finish, each exactly once."""
     old = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:

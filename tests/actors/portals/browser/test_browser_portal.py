@@ -1,4 +1,4 @@
-"""The browser engine with a real Chromium, on the practice portal and on a site that misbehaves to order."""
+"""The browser engine with a real Chromium, on the practice portal and on a scripted site."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ import trio
 from actors.portals import (
     Credentials,
     ForeignAddress,
+    JobOutcome,
     JobTaken,
     LoginRefused,
-    Outcome,
     OutcomeUnknown,
     PageChanged,
     Portal,
@@ -40,7 +40,7 @@ from actors.portals.politeness import Politeness
 from runtime import Address, System
 from runtime.testing import run_actor
 
-from ....web.practice.portal_process import told
+from ....web.practice.portal_process import portal_settings
 from ..engines import expire_logins
 
 PRACTICE = load_definition(Path(__file__).parents[4] / "config" / "portals" / "practice.toml")
@@ -58,9 +58,9 @@ CALM: dict[str, float] = {
 
 
 @asynccontextmanager
-async def practice(folder: Path, **quirks: float) -> AsyncGenerator[PortalDefinition, None]:
+async def practice(folder: Path, **faults: float) -> AsyncGenerator[PortalDefinition, None]:
     """The practice portal as a process of its own; it ends when its stdin is closed."""
-    settings = told(folder / "practice.db", **(CALM | quirks))
+    settings = portal_settings(folder / "practice.db", **(CALM | faults))
     process = await trio.lowlevel.open_process(
         [sys.executable, "-m", "web.practice"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -93,40 +93,40 @@ TABLE = (
 
 @dataclass
 class Page:
-    """What the misbehaving site answers."""
+    """A response of the scripted site."""
 
     body: str = ""
     status: int = 200
     to: str = ""
-    """Redirect there instead."""
+    """Redirects to this path instead."""
     hold: bool = False
-    """Answer only once the site is closed."""
+    """Responds only once the site is closed."""
 
 
 @dataclass
 class Site:
-    """A web site that answers each request as the test says, and remembers what was posted."""
+    """A web site with responses chosen by the test; records what was posted."""
 
     pages: dict[str, Page] = field(default_factory=dict[str, Page])
     posted: list[str] = field(default_factory=list[str])
-    heard: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    posts: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     closing: threading.Event = field(default_factory=threading.Event)
 
     def page(self, request: str) -> Page:
-        usual = {
+        defaults = {
             "GET /login": Page(LOGIN),
             "POST /login": Page(to="/jobs"),
             "GET /jobs": Page(INSIDE + TABLE),
         }
-        return self.pages.get(request) or usual.get(request) or Page(status=404)
+        return self.pages.get(request) or defaults.get(request) or Page(status=404)
 
-    async def hears(self) -> None:
+    async def next_post(self) -> None:
         """Wait for the next post."""
-        await trio.to_thread.run_sync(self.heard.acquire, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(self.posts.acquire, abandon_on_cancel=True)
 
 
 @contextmanager
-def misbehaving() -> Generator[tuple[Site, PortalDefinition], None, None]:
+def scripted_site() -> Generator[tuple[Site, PortalDefinition], None, None]:
     site = Site()
 
     class Handler(BaseHTTPRequestHandler):
@@ -135,7 +135,7 @@ def misbehaving() -> Generator[tuple[Site, PortalDefinition], None, None]:
             page = site.page(f"{self.command} {self.path}")
             if self.command == "POST" and self.path != "/login":
                 site.posted.append(self.path)
-                site.heard.release()
+                site.posts.release()
             if page.hold:
                 site.closing.wait(30)
                 return
@@ -165,8 +165,8 @@ def misbehaving() -> Generator[tuple[Site, PortalDefinition], None, None]:
 
 
 @dataclass
-class House:
-    """A browser host, and portals opened in it."""
+class RunningHost:
+    """A browser host with methods to open portals and to kill processes."""
 
     address: Address[BrowserQuery]
     system: System
@@ -201,18 +201,18 @@ class House:
 
 
 @pytest.fixture
-async def application(chromium: Path, tmp_path: Path) -> AsyncGenerator[House, None]:
+async def application(chromium: Path, tmp_path: Path) -> AsyncGenerator[RunningHost, None]:
     address: Address[BrowserQuery] = Address("browser_host")
 
     def start() -> BrowserHost:
         return BrowserHost(executable=chromium, run_dir=tmp_path / "browser")
 
     async with run_actor(start, address) as system:
-        yield House(address=address, system=system, run_dir=tmp_path / "browser")
+        yield RunningHost(address=address, system=system, run_dir=tmp_path / "browser")
 
 
-async def test_a_whole_cycle_on_the_practice_portal(application: House, tmp_path: Path) -> None:
-    """Log in, read the table, accept one, reject one with a reason, and read what became of them."""
+async def test_a_whole_cycle_on_the_practice_portal(application: RunningHost, tmp_path: Path) -> None:
+    """Log in, read the table, accept a job, reject a job with a reason, and read the outcomes."""
     async with practice(tmp_path) as definition, application.portal(definition) as opened:
         portal: Portal = opened
         await portal.login()
@@ -222,10 +222,10 @@ async def test_a_whole_cycle_on_the_practice_portal(application: House, tmp_path
 
         await portal.accept(first.ref)
         await portal.reject(second.ref, 'not "ours" & <too far>')
-        assert await portal.outcome(first.ref) is Outcome.ACCEPTED
-        assert await portal.outcome(second.ref) is Outcome.REJECTED
-        assert await portal.outcome(third.ref) is Outcome.OPEN
-        assert await portal.outcome("no such job") is Outcome.UNKNOWN
+        assert await portal.outcome(first.ref) is JobOutcome.ACCEPTED
+        assert await portal.outcome(second.ref) is JobOutcome.REJECTED
+        assert await portal.outcome(third.ref) is JobOutcome.OPEN
+        assert await portal.outcome("no such job") is JobOutcome.UNKNOWN
         assert [job.ref for job in await portal.jobs()] == [job.ref for job in jobs[2:]]
 
         await portal.accept(third.ref)
@@ -234,8 +234,8 @@ async def test_a_whole_cycle_on_the_practice_portal(application: House, tmp_path
     assert application.contexts == 0
 
 
-async def test_both_engines_see_the_same(application: House, tmp_path: Path) -> None:
-    """Jobs and outcomes read alike through the browser and without one."""
+async def test_both_engines_read_the_same(application: RunningHost, tmp_path: Path) -> None:
+    """Jobs and outcomes are equal through the browser and over HTTP."""
     async with (
         practice(tmp_path) as definition,
         application.portal(definition) as browser,
@@ -255,30 +255,30 @@ async def test_both_engines_see_the_same(application: House, tmp_path: Path) -> 
             assert await browser.outcome(job.ref) is await http.outcome(job.ref)
 
 
-async def test_no_password_is_in_a_traceback(application: House) -> None:
-    """Playwright tells what it was filling in where it could not, as when a field is none to write into."""
+async def test_no_password_is_in_a_traceback(application: RunningHost) -> None:
+    """Playwright's errors contain the value that could not be filled in."""
     form = LOGIN.replace('<input name="password">', '<input type="checkbox" name="password">')
     secret = Credentials(username="operator", password="hunter2")
-    with misbehaving() as (site, definition):
+    with scripted_site() as (site, definition):
         site.pages["GET /login"] = Page(form)
         async with application.portal(definition, secret) as portal:
             with pytest.raises(PortalUnavailable) as caught:
                 await portal.login()
-    told = "".join(traceback.format_exception(caught.value))
-    assert "Locator.fill" in told
-    assert "hunter2" not in told
+    portal_settings = "".join(traceback.format_exception(caught.value))
+    assert "Locator.fill" in portal_settings
+    assert "hunter2" not in portal_settings
 
 
-async def test_wrong_credentials_are_refused(application: House, tmp_path: Path) -> None:
-    """The portal's own words are the reason."""
+async def test_wrong_credentials_are_refused(application: RunningHost, tmp_path: Path) -> None:
+    """The reason is the portal's own text."""
     wrong = Credentials(username="operator", password="wrong")
     async with practice(tmp_path) as definition, application.portal(definition, wrong) as portal:
         with pytest.raises(LoginRefused, match="User name or password is wrong"):
             await portal.login()
 
 
-async def test_an_expired_session_is_recognised_and_renewed(application: House, tmp_path: Path) -> None:
-    """Reading and clicking say `SessionExpired`, and logging in again mends it."""
+async def test_an_expired_session_is_detected(application: RunningHost, tmp_path: Path) -> None:
+    """Reads and decisions raise `SessionExpired`; after another login they work."""
     async with (
         practice(tmp_path, session_seconds=600.0) as definition,
         application.portal(definition) as portal,
@@ -296,18 +296,18 @@ async def test_an_expired_session_is_recognised_and_renewed(application: House, 
         await portal.accept(ref)
 
 
-async def test_a_portal_that_is_not_there_is_unavailable(application: House) -> None:
-    """Nothing listens: that is the portal's absence, not a fault of the browser."""
-    with misbehaving() as (_, definition):
+async def test_an_unreachable_portal(application: RunningHost) -> None:
+    """A refused connection is `PortalUnavailable`, not an error of the browser."""
+    with scripted_site() as (_, definition):
         pass
     async with application.portal(definition) as portal:
         with pytest.raises(PortalUnavailable, match="ERR_CONNECTION_REFUSED"):
             await portal.login()
 
 
-async def test_reading_from_a_failing_portal(application: House) -> None:
-    """5xx, silence and what is not ready are `PortalUnavailable`; what lacks its parts is `PageChanged`."""
-    with misbehaving() as (site, definition):
+async def test_reading_from_a_failing_portal(application: RunningHost) -> None:
+    """5xx, timeouts and disabled forms are `PortalUnavailable`; missing elements are `PageChanged`."""
+    with scripted_site() as (site, definition):
         async with application.portal(definition) as portal:
             await portal.login()
             site.pages["GET /jobs"] = Page(INSIDE + TABLE, status=503)
@@ -336,8 +336,8 @@ async def test_reading_from_a_failing_portal(application: House) -> None:
         assert site.posted == []
 
 
-async def test_what_a_click_comes_to(application: House) -> None:
-    """Each answer to a click has one meaning, and what has none is unknown; it is clicked exactly once."""
+async def test_results_of_a_click(application: RunningHost) -> None:
+    """Each response to a click has one result, `OutcomeUnknown` if unclear; there is exactly one click."""
     cases: list[tuple[Page, type[Exception] | None]] = [
         (Page('<p class="flash accepted"></p>'), None),
         (Page('<p id="already-taken"></p>', status=409), JobTaken),
@@ -345,9 +345,9 @@ async def test_what_a_click_comes_to(application: House) -> None:
         (Page("what now?"), OutcomeUnknown),
         (Page(hold=True), OutcomeUnknown),
         (Page(to="/login"), SessionExpired),
-        (Page(to="/done"), OutcomeUnknown),  # heard, and only then signed out
+        (Page(to="/done"), OutcomeUnknown),  # logged out after the decision was received
     ]
-    with misbehaving() as (site, definition):
+    with scripted_site() as (site, definition):
         site.pages["GET /done"] = Page(to="/login")
         async with application.portal(definition) as portal:
             for page, expected in cases:
@@ -359,10 +359,10 @@ async def test_what_a_click_comes_to(application: House) -> None:
                 assert site.posted == ["/jobs/A-1/accept"], page
 
 
-async def test_a_job_that_is_gone_from_the_table_is_taken(application: House) -> None:
-    """Without an open row nothing is clicked: the job is ours already, or else somebody else's."""
+async def test_a_job_missing_from_the_table_is_taken(application: RunningHost) -> None:
+    """Without an open row nothing is clicked: the job is already accepted, or taken by another user."""
     results = '<table id="results"><tr><td class="ref">A-2</td><td class="status">{}</td></tr></table>'
-    with misbehaving() as (site, definition):
+    with scripted_site() as (site, definition):
         definition = replace(definition, results=replace(definition.results, row="table#results tr"))
         async with application.portal(definition) as portal:
             await portal.login()
@@ -377,24 +377,24 @@ async def test_a_job_that_is_gone_from_the_table_is_taken(application: House) ->
         assert site.posted == []
 
 
-async def test_a_cancelled_click_was_made_once(application: House) -> None:
-    """Cancelling an accept ends it at once; the portal can be read afterwards."""
-    with misbehaving() as (site, definition):
+async def test_a_cancelled_click_is_made_once(application: RunningHost) -> None:
+    """A cancelled accept ends at once; the page can be read afterwards."""
+    with scripted_site() as (site, definition):
         async with application.portal(definition) as portal:
             await portal.login()
             site.pages["POST /jobs/A-1/accept"] = Page(hold=True)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(portal.accept, "A-1")
-                await site.hears()
+                await site.next_post()
                 nursery.cancel_scope.cancel()
             assert [job.ref for job in await portal.jobs()] == ["A-1"]
         assert site.posted == ["/jobs/A-1/accept"]
 
 
 @pytest.mark.parametrize("victim", ["chromium_pid", "driver_pid"])
-async def test_a_browser_killed_in_a_click_leaves_it_unknown(application: House, victim: str) -> None:
-    """After the browser's death in mid-click the outcome is unknown; the next browser carries on."""
-    with misbehaving() as (site, definition):
+async def test_a_browser_killed_during_a_click(application: RunningHost, victim: str) -> None:
+    """The outcome is unknown; the portal continues in the next browser."""
+    with scripted_site() as (site, definition):
         async with application.portal(definition) as portal:
             await portal.login()
             site.pages["POST /jobs/A-1/accept"] = Page(hold=True)
@@ -405,15 +405,15 @@ async def test_a_browser_killed_in_a_click_leaves_it_unknown(application: House,
                         await portal.accept("A-1")
 
                 nursery.start_soon(accept)
-                await site.hears()
+                await site.next_post()
                 application.kill(victim)
-            await settled(portal.login)
+            await until_available(portal.login)
             assert len(await portal.jobs()) == 1
         assert site.posted == ["/jobs/A-1/accept"]
 
 
-async def test_crashed_pages_are_replaced(application: House, tmp_path: Path) -> None:
-    """When every page has crashed the browser lives on, and the portal recovers, maybe by a new log-in."""
+async def test_crashed_pages_are_replaced(application: RunningHost, tmp_path: Path) -> None:
+    """After a crash of every page the portal recovers in the same browser, possibly with a new login."""
     async with practice(tmp_path) as definition:
         definition = replace(definition, timeout_seconds=3.0)
         async with application.portal(definition) as portal:
@@ -429,19 +429,19 @@ async def test_crashed_pages_are_replaced(application: House, tmp_path: Path) ->
             assert application.kill_renderers() > 0
             with pytest.raises(PortalUnavailable):
                 await portal.jobs()
-            await settled(work)
+            await until_available(work)
             assert application.contexts == 1
             assert application.system.snapshot().children[0].restarts == 0
 
 
-async def test_a_page_made_by_scripts_is_waited_for_and_asked_back(application: House) -> None:
-    """A table that a script draws later is read, and "are you sure?" is answered with yes."""
+async def test_pages_with_scripts_and_dialogs(application: RunningHost) -> None:
+    """A table that a script adds later is read, and a confirmation dialog is accepted."""
     late = INSIDE + (
         "<script>setTimeout(() => { document.body.insertAdjacentHTML('beforeend', "
         + json.dumps(TABLE).replace("</", "<\\/")
         + "); document.querySelector('form.accept').onsubmit = () => confirm('Sure?'); }, 200)</script>"
     )
-    with misbehaving() as (site, definition):
+    with scripted_site() as (site, definition):
         site.pages["GET /jobs"] = Page(late)
         site.pages["POST /jobs/A-1/accept"] = Page('<p class="flash accepted"></p>')
         async with application.portal(definition) as portal:
@@ -451,11 +451,11 @@ async def test_a_page_made_by_scripts_is_waited_for_and_asked_back(application: 
         assert site.posted == ["/jobs/A-1/accept"]
 
 
-async def test_a_page_that_waits_for_its_portal_lets_others_work(chromium: Path, tmp_path: Path) -> None:
-    """The one place to work is not held while a portal's rate is waited for, also between two requests."""
+async def test_a_page_that_waits_for_the_throttle_frees_its_slot(chromium: Path, tmp_path: Path) -> None:
+    """The only page slot is free during waits for the rate limit, also between two requests."""
     address: Address[BrowserQuery] = Address("browser_host")
-    start = partial(BrowserHost, executable=chromium, run_dir=tmp_path / "browser", max_active=1)
-    with misbehaving() as (_, definition):
+    start = partial(BrowserHost, executable=chromium, run_dir=tmp_path / "browser", max_active_pages=1)
+    with scripted_site() as (_, definition):
         slow = replace(definition, politeness=Politeness(requests_per_second=0.4))
         async with (
             run_actor(start, address),
@@ -472,7 +472,7 @@ async def test_a_page_that_waits_for_its_portal_lets_others_work(chromium: Path,
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(sign_in)
-                # Signing in takes two requests, and each of them has to wait for 2.5 s.
+                # A login takes two requests, each of which waits for 2.5 s.
                 while not signed_in.is_set():
                     asked = trio.current_time()
                     await quick.jobs()
@@ -481,8 +481,8 @@ async def test_a_page_that_waits_for_its_portal_lets_others_work(chromium: Path,
             assert longest < 2
 
 
-async def settled(action: Callable[[], Awaitable[None]]) -> None:
-    """Do something until the host has its next browser up."""
+async def until_available(action: Callable[[], Awaitable[None]]) -> None:
+    """Repeat an action until it no longer raises `PortalUnavailable`."""
     with trio.fail_after(15):
         while True:
             try:
@@ -493,8 +493,8 @@ async def settled(action: Callable[[], Awaitable[None]]) -> None:
                 return
 
 
-async def test_going_to_a_page_and_taking_its_picture(application: House, tmp_path: Path) -> None:
-    """Any page says its title and where it is; its picture is a PNG; other hosts are refused."""
+async def test_navigate_and_screenshot(application: RunningHost, tmp_path: Path) -> None:
+    """`navigate` returns title and path, and rejects other hosts; a screenshot is a PNG."""
     async with practice(tmp_path) as definition, application.portal(definition) as portal:
         assert (await portal.screenshot()).startswith(PNG)
         with pytest.raises(SessionExpired):

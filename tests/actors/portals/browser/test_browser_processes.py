@@ -1,4 +1,4 @@
-"""The folder of a browser, without one."""
+"""The run folder of a browser, without a browser."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def sleeper(*options: str) -> Generator[subprocess.Popen[bytes], None, None]:
 
 
 @pytest.mark.parametrize("option", ["--user-data-dir={}/files/profile", "--database={}/files/config/reports"])
-def test_a_sweep_kills_who_uses_the_folder(tmp_path: Path, option: str) -> None:
-    """Chromium's leftovers are known by their options; processes of other folders are left alone."""
+def test_a_sweep_kills_the_users_of_the_folder(tmp_path: Path, option: str) -> None:
+    """It finds Chromium processes by their options; processes of other folders keep running."""
     mine, other = tmp_path / "browser", tmp_path / "browser2"
     folder = BrowserFolder(mine)
     folder.prepare(node=Path("/bin/true"), chromium=Path("/bin/true"))
@@ -38,8 +38,8 @@ def test_a_sweep_kills_who_uses_the_folder(tmp_path: Path, option: str) -> None:
     assert not mine.exists()
 
 
-def test_preparing_removes_what_an_earlier_life_left(tmp_path: Path) -> None:
-    """A folder begins empty but for its scripts, wherever it is."""
+def test_prepare_removes_old_files(tmp_path: Path) -> None:
+    """Afterwards the folder has only the scripts."""
     folder = BrowserFolder(tmp_path / "not 'yet' there" / "browser")
     folder.prepare(node=Path("/bin/true"), chromium=Path("/bin/true"))
     left = folder.driver.with_name("files") / "playwright_chromiumdev_profile-1"
@@ -48,8 +48,8 @@ def test_preparing_removes_what_an_earlier_life_left(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_a_script_becomes_its_program(tmp_path: Path) -> None:
-    """Arguments arrive as they were given, in a temporary folder that is the browser's own."""
+def test_a_script_execs_its_program(tmp_path: Path) -> None:
+    """Arguments are passed unchanged; the temporary folder is the browser's own."""
     folder = BrowserFolder(tmp_path / "a 'quoted' name")
     printer = tmp_path / "print"
     printer.write_text('#!/bin/sh\nprintf "%s|" "$TMPDIR" "$XDG_CONFIG_HOME" "$PWD" "$@"\n')
@@ -63,7 +63,7 @@ def test_a_script_becomes_its_program(tmp_path: Path) -> None:
 
 
 async def test_a_watched_process_is_waited_for(tmp_path: Path) -> None:
-    """Its end is an event, and killing it once more does nothing."""
+    """`wait` returns at its end; killing it again does nothing."""
     with sleeper() as process, WatchedProcess("a sleeper", process.pid) as watched:
         before = watched.ended
         watched.kill()

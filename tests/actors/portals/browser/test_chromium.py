@@ -1,4 +1,4 @@
-"""Looking for a Chromium."""
+"""Search for the Chromium executable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _program(path: Path) -> Path:
 
 
 def test_a_configured_path_is_the_only_one_that_counts(tmp_path: Path) -> None:
-    """What the settings name is taken, and nothing else when it is not there."""
+    """If it does not exist, nothing else is used."""
     configured = _program(tmp_path / "my-chromium")
     environ = {"PATH": str(_program(tmp_path / "bin" / "chromium").parent)}
     assert find_chromium(str(configured), environ=environ) == configured
@@ -29,7 +29,7 @@ def test_a_configured_name_is_looked_up_on_path(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_run_is_no_chromium(tmp_path: Path) -> None:
-    """A path without the right to execute it does not count."""
+    """A file that is not executable is ignored."""
     plain = tmp_path / "chromium"
     plain.write_text("")
     plain.chmod(0o644)
@@ -37,7 +37,7 @@ def test_a_file_that_cannot_run_is_no_chromium(tmp_path: Path) -> None:
 
 
 def test_path_names_come_in_order_of_preference(tmp_path: Path) -> None:
-    """Chromium is preferred over Chrome, wherever on PATH each is."""
+    """Chromium is preferred over Chrome, whatever their order on PATH."""
     _program(tmp_path / "first" / "google-chrome")
     chromium = _program(tmp_path / "second" / "chromium")
     path = f"{tmp_path / 'first'}:{tmp_path / 'second'}"
@@ -60,5 +60,5 @@ def test_the_newest_whole_download_is_taken_where_path_has_none(tmp_path: Path) 
 
 
 def test_none_is_found_on_a_bare_machine(tmp_path: Path) -> None:
-    """A machine without any has none."""
+    """The result is None."""
     assert find_chromium(environ={"PATH": str(tmp_path), "HOME": str(tmp_path)}) is None

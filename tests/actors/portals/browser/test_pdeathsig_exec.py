@@ -1,4 +1,4 @@
-"""A program on the leash, and the thread that holds it."""
+"""A program with a parent-death signal, and the thread that starts it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.portals.browser import pdeathsig_exec
 
 
 def test_the_program_dies_with_the_thread_that_started_it(tmp_path: Path) -> None:
-    """Whatever ends the thread ends the program; until then it runs, under the id that was written down."""
+    """Until then it runs, with the process id from the pid file."""
     pid_file = tmp_path / "program.pid"
     command = [
         sys.executable,

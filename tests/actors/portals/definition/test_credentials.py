@@ -1,4 +1,4 @@
-"""References to secrets, and the codes of a second factor."""
+"""Configured credentials, references to secrets, and one-time codes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from actors.portals import Credentials, DefinitionError, LoginRefused
-from actors.portals.definition.credentials import CredentialReferences, code_of
+from actors.portals.definition.credentials import CredentialReferences, configured_credentials, current_code
+from actors.settings import load_settings
 
 NOTHING = Credentials(username="", password="")
 SECRET = "JBSWY3DPEHPK3PXP"
 
 
-def test_references_lead_to_the_environment_and_to_files(tmp_path: Path):
-    """A file's last line end is no part of the secret; what is given otherwise is not looked for."""
+def test_references_to_the_environment_and_to_files(tmp_path: Path):
+    """A trailing newline is stripped; the reference of a configured secret is not read."""
     (tmp_path / "password").write_text("p w \n")
     references = CredentialReferences(
         username="env:NAME", password=f"file:{tmp_path}/password", totp_secret="env:NOT_THERE"
@@ -26,8 +27,8 @@ def test_references_lead_to_the_environment_and_to_files(tmp_path: Path):
     assert SECRET not in repr(found)
 
 
-def test_without_references_there_is_what_is_given():
-    """Nothing is made up."""
+def test_without_references_the_configured_credentials_are_used():
+    """Missing ones stay empty."""
     assert CredentialReferences().resolve("mine", {}, NOTHING) == NOTHING
 
 
@@ -36,15 +37,15 @@ def test_without_references_there_is_what_is_given():
     [
         (
             "env:NAME",
-            "portal mine: credentials.password is 'env:NAME', expected a variable of the environment",
+            "portal mine: credentials.password = 'env:NAME', expected an environment variable that is set",
         ),
-        ("file:/no/such", "expected a file that can be read: No such file or directory"),
+        ("file:/no/such", "expected a readable file: No such file or directory"),
         ("file:{}/empty", "expected a file of 1 to 4096 bytes"),
-        ("file:{}/binary", "expected a file with UTF-8 text"),
+        ("file:{}/binary", "expected a file of UTF-8 text"),
     ],
 )
-def test_references_that_lead_nowhere_are_told_in_a_sentence(tmp_path: Path, reference: str, sentence: str):
-    """It names the portal, the key and the reference."""
+def test_a_broken_reference_is_an_error(tmp_path: Path, reference: str, sentence: str):
+    """The message names the portal, the key and the reference."""
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     references = CredentialReferences(password=reference.format(tmp_path))
@@ -54,15 +55,28 @@ def test_references_that_lead_nowhere_are_told_in_a_sentence(tmp_path: Path, ref
     assert "\n" not in str(caught.value)
 
 
-def test_a_secret_that_makes_no_codes_is_refused_and_not_shown():
-    """At the start, and not in the middle of a log-in."""
+def test_an_unusable_totp_secret_is_rejected_without_showing_it():
+    """At start-up, not during a login."""
     with pytest.raises(DefinitionError) as caught:
         CredentialReferences(totp_secret="env:T").resolve("mine", {"T": "hunter2!"}, NOTHING)
-    assert str(caught.value) == "portal mine: what totp_secret leads to is no base32 text"
+    assert str(caught.value) == "portal mine: credentials.totp_secret does not refer to a base32 string"
 
 
 def test_a_code_needs_a_secret():
-    """Without one the log-in is refused in a sentence that says what is missing."""
-    assert len(code_of(Credentials(username="", password="", totp_secret=SECRET))) == 6
-    with pytest.raises(LoginRefused, match="asks for a one-time code, and there is no totp_secret"):
-        code_of(NOTHING)
+    """Without one, `LoginRefused` says what is missing."""
+    assert len(current_code(Credentials(username="", password="", totp_secret=SECRET))) == 6
+    with pytest.raises(LoginRefused, match="asks for a one-time code, but no totp_secret is configured"):
+        current_code(NOTHING)
+
+
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def test_only_the_practice_portal_falls_back_to_the_practice_account() -> None:
+    """`[sessions]` takes precedence, and other portals never get the practice account."""
+    defaults = load_settings(None, {}, [f"practice.totp_secret={TOTP_SECRET}"])
+    practice = Credentials(username="operator", password="practice", totp_secret=TOTP_SECRET)
+    assert configured_credentials(defaults, "practice") == practice
+    configured = load_settings(None, {}, ["sessions.username=ann", "sessions.password=hunter2"])
+    assert configured_credentials(configured, "practice") == Credentials(username="ann", password="hunter2")
+    assert configured_credentials(defaults, "other") == Credentials(username="", password="")

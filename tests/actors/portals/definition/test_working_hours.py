@@ -1,4 +1,4 @@
-"""Working hours: what they look like, and when they begin, over midnights, week ends and clock changes."""
+"""Working hours: parsing, and the next opening across midnights, weekends and clock changes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def opening(text: str, now: str, zone: ZoneInfo = BERLIN) -> str | None:
-    """When the hours begin, seen at a local time; 2026-01-05 is a Monday."""
+    """The next opening at a local time; 2026-01-05 is a Monday."""
     moment = datetime.fromisoformat(now)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    begins = WorkingHours(spans=parse_hours(text), zone=zone).opening(moment)
+    begins = WorkingHours(spans=parse_hours(text), zone=zone).next_opening(moment)
     return None if begins is None else f"{begins:%a %d %H:%M}"
 
 
@@ -46,7 +46,7 @@ def opening(text: str, now: str, zone: ZoneInfo = BERLIN) -> str | None:
     ],
 )
 def test_when_hours_begin(text: str, now: str, begins: str | None):
-    """None within them, else the next beginning."""
+    """None within the hours, otherwise their next begin."""
     assert opening(text, now) == begins
 
 
@@ -66,15 +66,15 @@ def test_when_hours_begin(text: str, now: str, begins: str | None):
         "24:00-06:00",
     ],
 )
-def test_what_are_no_hours(text: str):
-    """Nothing is guessed at."""
-    with pytest.raises(ValueError, match="hours like"):
+def test_malformed_hours_are_rejected(text: str):
+    """The error shows the expected form."""
+    with pytest.raises(ValueError, match="hours such as"):
         parse_hours(text)
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(BERLIN)))
-def test_what_begins_is_open(now: datetime):
-    """At the moment that is named, the hours have begun."""
+def test_the_hours_are_open_at_their_next_opening(now: datetime):
+    """At the returned time, the hours have begun."""
     hours = WorkingHours(spans=parse_hours("Tue-Thu 09:15-17:45, Sun 02:30-02:45"), zone=BERLIN)
-    begins = hours.opening(now)
-    assert begins is None or (begins > now and hours.opening(begins) is None)
+    begins = hours.next_opening(now)
+    assert begins is None or (begins > now and hours.next_opening(begins) is None)

@@ -14,9 +14,9 @@ from actors.portals import (
     CannotScreenshot,
     Credentials,
     ForeignAddress,
+    JobOutcome,
     JobTaken,
     LoginRefused,
-    Outcome,
     OutcomeUnknown,
     PageChanged,
     PortalUnavailable,
@@ -39,14 +39,14 @@ def state(tmp_path):
 
 @asynccontextmanager
 async def signed_in(url, **changes):
-    """An engine at work on a portal."""
+    """A logged-in portal."""
     async with open_http_portal(replace(PRACTICE.at(url), **changes), OPERATOR) as portal:
         await portal.login()
         yield portal
 
 
-async def test_the_whole_job_on_a_calm_portal(state):
-    """Sign in, read, accept, reject, and read what became of each."""
+async def test_a_whole_cycle_on_the_practice_portal(state):
+    """Log in, read, accept, reject, and read the outcomes."""
     with portal_process(state, initial_jobs=5) as site:
         async with signed_in(site.url) as portal:
             jobs = await portal.jobs()
@@ -56,14 +56,14 @@ async def test_the_whole_job_on_a_calm_portal(state):
             await portal.accept("AZ-100001")
             await portal.reject("AZ-100002", "não é nosso & <b>no</b>")
             assert [job.ref for job in await portal.jobs()] == ["AZ-100003", "AZ-100004", "AZ-100005"]
-            assert await portal.outcome("AZ-100001") is Outcome.ACCEPTED
-            assert await portal.outcome("AZ-100002") is Outcome.REJECTED
-            assert await portal.outcome("AZ-100003") is Outcome.OPEN
-            assert await portal.outcome("AZ-1") is Outcome.UNKNOWN
+            assert await portal.outcome("AZ-100001") is JobOutcome.ACCEPTED
+            assert await portal.outcome("AZ-100002") is JobOutcome.REJECTED
+            assert await portal.outcome("AZ-100003") is JobOutcome.OPEN
+            assert await portal.outcome("AZ-1") is JobOutcome.UNKNOWN
 
 
-async def test_a_table_that_did_not_change_reads_the_same(state):
-    """Its jobs can be decided on as before, and what was decided shows."""
+async def test_an_unchanged_table(state):
+    """Its jobs can be decided, and the decisions show in the next read."""
     with portal_process(state, initial_jobs=2, arrival_seconds=0) as site:
         async with signed_in(site.url) as portal:
             jobs = await portal.jobs()
@@ -76,7 +76,7 @@ async def test_a_table_that_did_not_change_reads_the_same(state):
 
 
 async def test_a_decision_made_twice_is_made_once(state):
-    """Accepting our own job again is fine, deciding it otherwise is too late; a stranger to the table too."""
+    """Repeated accepts succeed; another decision, or an unknown job, raises `JobTaken`."""
     with portal_process(state, initial_jobs=2) as site:
         async with signed_in(site.url) as portal, signed_in(site.url) as other:
             await other.jobs()
@@ -87,25 +87,25 @@ async def test_a_decision_made_twice_is_made_once(state):
                 await portal.reject("AZ-100001", "changed my mind")
             with pytest.raises(JobTaken):
                 await portal.accept("AZ-1")
-            assert await portal.outcome("AZ-100001") is Outcome.ACCEPTED
+            assert await portal.outcome("AZ-100001") is JobOutcome.ACCEPTED
 
 
-async def test_a_conflict_that_the_definition_does_not_know_is_unknown_and_settled_by_reading(state):
-    """Rejecting from an old page what was accepted elsewhere is told by the portal in words of its own."""
+async def test_an_undefined_conflict_is_an_unknown_outcome(state):
+    """Rejecting from an old page a job that was accepted elsewhere; reading shows the outcome."""
     with portal_process(state, initial_jobs=2) as site:
         async with signed_in(site.url) as portal, signed_in(site.url) as other:
             await other.jobs()
             await portal.accept("AZ-100001")
-            with pytest.raises(OutcomeUnknown, match="the answer, 409, shows neither"):
+            with pytest.raises(OutcomeUnknown, match=r"the response \(409\) shows neither"):
                 await other.reject("AZ-100001", "no")
-            assert await other.outcome("AZ-100001") is Outcome.ACCEPTED
+            assert await other.outcome("AZ-100001") is JobOutcome.ACCEPTED
 
 
 @pytest.mark.parametrize(
     "wrong", [Credentials(username="x", password="practice"), replace(OPERATOR, password="x")]
 )
 async def test_wrong_credentials_are_refused_with_the_portals_reason(state, wrong):
-    """The reason is the portal's own text, and no password shows in a credential."""
+    """The reason is the portal's own text; the password is not in the credentials' repr."""
     with portal_process(state) as site:
         async with open_http_portal(PRACTICE.at(site.url), wrong) as portal:
             with pytest.raises(LoginRefused) as caught:
@@ -114,8 +114,8 @@ async def test_wrong_credentials_are_refused_with_the_portals_reason(state, wron
     assert wrong.password not in repr(wrong).replace(wrong.username, "")
 
 
-async def test_an_expired_session_is_told_before_anything_is_done(state):
-    """Reading and clicking both say so, and after another login all goes on."""
+async def test_an_expired_session_is_detected(state):
+    """Reads and decisions raise `SessionExpired`; after another login they work."""
     with portal_process(state, initial_jobs=2, session_seconds=600) as site:
         async with signed_in(site.url) as portal:
             await portal.jobs()
@@ -127,16 +127,16 @@ async def test_an_expired_session_is_told_before_anything_is_done(state):
             with pytest.raises(SessionExpired):
                 await portal.outcome("AZ-100001")
             await portal.login()
-            assert await portal.outcome("AZ-100001") is Outcome.OPEN
+            assert await portal.outcome("AZ-100001") is JobOutcome.OPEN
 
 
-async def test_a_job_taken_by_others_is_refused(state):
-    """Also when it was open on the page that was read last."""
+async def test_a_job_taken_by_another_user(state):
+    """Also if it was open on the page that was read last."""
     with portal_process(state, initial_jobs=3, taken_share=1, taken_after_seconds=3) as site:
         async with signed_in(site.url) as portal, signed_in(site.url) as other:
             ref = (await portal.jobs())[0].ref
             with trio.fail_after(30):
-                while await other.outcome(ref) is not Outcome.TAKEN:
+                while await other.outcome(ref) is not JobOutcome.TAKEN:
                     pass
             with pytest.raises(JobTaken):
                 await portal.accept(ref)
@@ -144,14 +144,14 @@ async def test_a_job_taken_by_others_is_refused(state):
                 await portal.reject(ref, "too late")
 
 
-async def test_every_answer_a_500(state):
-    """Reading is unavailable, a click is unknown; afterwards reading settles each click."""
+async def test_a_portal_that_answers_500(state):
+    """Reads are `PortalUnavailable`, decisions `OutcomeUnknown`; a later read shows their outcome."""
     refs = [f"AZ-1000{n:02}" for n in range(1, 13)]
     with portal_process(state, initial_jobs=12) as site:
         port = httpx.URL(site.url).port
         async with signed_in(site.url) as portal:
             await portal.jobs()
-            site.end()
+            site.stop()
             with portal_process(state, port=port, error_share=1):
                 with pytest.raises(OutcomeUnknown, match="answered 500"):
                     await portal.accept(refs[0])
@@ -165,27 +165,27 @@ async def test_every_answer_a_500(state):
                     await portal.login()
             with portal_process(state, port=port):
                 await portal.login()
-                assert await portal.outcome(refs[0]) in {Outcome.OPEN, Outcome.ACCEPTED}
+                assert await portal.outcome(refs[0]) in {JobOutcome.OPEN, JobOutcome.ACCEPTED}
 
 
 async def test_a_slow_portal(state):
-    """Too slow to read is unavailable; too slow to answer a click is unknown, and had been done."""
+    """A read that times out is `PortalUnavailable`; a decision is `OutcomeUnknown`, and was made."""
     with portal_process(state, initial_jobs=2) as site:
         port = httpx.URL(site.url).port
         async with signed_in(site.url, timeout_seconds=0.5) as portal:
             await portal.jobs()
-            site.end()
+            site.stop()
             with portal_process(state, port=port, slow_share=1, slow_seconds=1.5):
                 with pytest.raises(OutcomeUnknown, match="no answer in time"):
                     await portal.accept("AZ-100001")
                 with pytest.raises(PortalUnavailable, match="no answer in time"):
                     await portal.jobs()
             with portal_process(state, port=port):
-                assert await portal.outcome("AZ-100001") is Outcome.ACCEPTED
+                assert await portal.outcome("AZ-100001") is JobOutcome.ACCEPTED
 
 
-async def test_a_portal_that_is_not_there(state):
-    """A click that could not even connect did not arrive, and is not called unknown."""
+async def test_an_unreachable_portal(state):
+    """A decision that could not connect is `PortalUnavailable`, not `OutcomeUnknown`."""
     with portal_process(state) as site:
         async with signed_in(site.url) as portal:
             await portal.jobs()
@@ -195,15 +195,15 @@ async def test_a_portal_that_is_not_there(state):
                     await attempt()
 
 
-async def test_a_cancelled_accept_may_have_been_done(state):
-    """Cancelling lets go at once, and the portal tells afterwards."""
+async def test_a_cancelled_accept_may_have_been_made(state):
+    """Cancellation is immediate; the outcome can be read afterwards."""
     with portal_process(state, initial_jobs=2, slow_share=1, slow_seconds=1) as site:
         async with signed_in(site.url) as portal:
             await portal.jobs()
             with trio.move_on_after(0.5) as scope:
                 await portal.accept("AZ-100001")
             assert scope.cancelled_caught
-            assert await portal.outcome("AZ-100001") is Outcome.ACCEPTED
+            assert await portal.outcome("AZ-100001") is JobOutcome.ACCEPTED
 
 
 async def every_step(portal):
@@ -220,11 +220,11 @@ async def every_step(portal):
         ({"accept": replace(PRACTICE.accept, form="form.gone")}, "form.gone"),
         ({"reject": replace(PRACTICE.reject, reason_field="gone")}, '[name="gone"]'),
         ({"results": replace(PRACTICE.results, path="/jobs")}, "table#results"),
-        ({"outcomes": {"open": Outcome.OPEN}}, "td.status"),
+        ({"outcomes": {"open": JobOutcome.OPEN}}, "td.status"),
     ],
 )
-async def test_a_changed_page_names_itself_and_what_it_lacks(state, change, selector):
-    """Whatever of the definition is not there any more is named."""
+async def test_a_changed_page_names_the_missing_selector(state, change, selector):
+    """Every part of the definition that no longer matches is named."""
     with portal_process(state, initial_jobs=2) as site:
         async with signed_in(site.url, **change) as portal:
             with pytest.raises(PageChanged) as caught:
@@ -233,28 +233,28 @@ async def test_a_changed_page_names_itself_and_what_it_lacks(state, change, sele
 
 
 @pytest.mark.parametrize("wrong", ["form", "success", "username_field"])
-async def test_a_changed_login_page_is_no_wrong_password(state, wrong):
-    """A login page that is not as defined is a changed page."""
+async def test_a_changed_login_page(state, wrong):
+    """It is `PageChanged`, not `LoginRefused`."""
     with portal_process(state) as site, pytest.raises(PageChanged):
         async with signed_in(site.url, login=replace(PRACTICE.login, **{wrong: "gone"})):
             pass
 
 
-async def test_a_portal_without_a_lookup_is_read_whole(state):
-    """Where results cannot be asked for one by one, the page with all of them is read."""
+async def test_a_portal_without_a_lookup(state):
+    """The whole results page is read."""
     with portal_process(state, initial_jobs=2) as site:
         async with signed_in(site.url, results=replace(PRACTICE.results, lookup="")) as portal:
             await portal.accept("AZ-100001")
-            assert await portal.outcome("AZ-100001") is Outcome.ACCEPTED
+            assert await portal.outcome("AZ-100001") is JobOutcome.ACCEPTED
 
 
 Script = Callable[[str, str], tuple[int, str, str]]
-"""What a scripted site answers to a method and a path: status, location, body."""
+"""Maps a method and a path to a response: status, location, body."""
 
 
 @asynccontextmanager
 async def scripted(script: Script) -> AsyncGenerator[str, None]:
-    """A site that answers as told and closes after each answer; a status of 0 closes without one."""
+    """A site with scripted responses; each connection is closed, with a status of 0 without a response."""
 
     async def answer(stream: trio.SocketStream) -> None:
         async with stream:
@@ -296,8 +296,8 @@ LOGIN = '<form id="login" method="post"><input name="username"><input name="pass
         ({"POST /click": (200, "", '<p id="already-taken">gone</p>')}, JobTaken),
     ],
 )
-async def test_how_a_click_may_end(answers, error):
-    """Only the first answer to a click may say that nothing was done; whatever fails after it is unknown."""
+async def test_results_of_a_click(answers, error):
+    """Only the first response can show that nothing was changed; any failure after it is `OutcomeUnknown`."""
 
     def script(method, path):
         return answers.get(f"{method} {path}", (200, "", LOGIN if path == "/login" else TABLE))
@@ -307,8 +307,8 @@ async def test_how_a_click_may_end(answers, error):
             await portal.accept("A")
 
 
-async def test_a_confirmed_click_stays_confirmed_whatever_else_its_page_shows():
-    """A confirmation counts even when the table under it has changed."""
+async def test_a_confirmed_click_on_a_changed_page():
+    """A confirmation counts even if the table below it does not match."""
     done = '<p class="flash accepted">yours</p><table id="jobs"><tbody><tr></tr></table>'
 
     def script(method, _):
@@ -321,8 +321,8 @@ async def test_a_confirmed_click_stays_confirmed_whatever_else_its_page_shows():
 @pytest.mark.parametrize(
     ("status", "error"), [(429, PortalUnavailable), (503, PortalUnavailable), (404, PageChanged)]
 )
-async def test_refusals_of_a_reading(status, error):
-    """Too many requests and 5xx are for later, a page that is not there is for a person."""
+async def test_error_responses_to_a_read(status, error):
+    """429 and 5xx are `PortalUnavailable`, 404 is `PageChanged`."""
 
     def script(*_):
         return status, "", "<p>no</p>"
@@ -332,8 +332,8 @@ async def test_refusals_of_a_reading(status, error):
             await portal.jobs()
 
 
-async def test_going_to_a_page(state):
-    """Any page of the portal is found, and says its title and where it is in the end."""
+async def test_navigate(state):
+    """Returns the title and the final path of any page of the portal."""
     with portal_process(state) as site:
         async with signed_in(site.url) as portal:
             assert (
@@ -351,15 +351,15 @@ async def test_going_to_a_page(state):
     "address",
     ["https://elsewhere.example/", "//elsewhere.example", "jobs", "", "/a b", "http://127.0.0.1:1/", "/\n"],
 )
-async def test_other_hosts_are_not_gone_to(address):
-    """What is not the portal's own address is refused before anything is asked."""
+async def test_other_hosts_are_rejected(address):
+    """No request is made."""
     async with open_http_portal(PRACTICE, OPERATOR) as portal:
         with pytest.raises(ForeignAddress, match="is not on the portal at"):
             await portal.navigate(address)
 
 
-async def test_a_page_that_leads_to_another_host_is_not_followed():
-    """The redirect is where it ends."""
+async def test_a_redirect_to_another_host_is_not_followed():
+    """It raises `ForeignAddress`."""
     async with (
         scripted(lambda *_: (302, "http://127.0.0.1:1/", "")) as url,
         open_http_portal(PRACTICE.at(url), OPERATOR) as portal,
@@ -368,8 +368,8 @@ async def test_a_page_that_leads_to_another_host_is_not_followed():
             await portal.navigate("/away")
 
 
-async def test_there_are_no_pictures_without_a_browser():
-    """The sentence says what to do instead."""
+async def test_the_http_engine_takes_no_screenshots():
+    """The message names the engine that does."""
     async with open_http_portal(PRACTICE, OPERATOR) as portal:
         with pytest.raises(CannotScreenshot, match="screenshots need the browser engine"):
             await portal.screenshot()

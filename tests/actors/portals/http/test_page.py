@@ -28,8 +28,8 @@ def page(html):
     return Page(path="/deep/form", url="http://x/deep/form?q=1", status=200, tree=LexborHTMLParser(html))
 
 
-def test_a_form_sends_what_a_browser_would():
-    """Hidden, ticked and chosen fields and the first button go; what is disabled or blank stays."""
+def test_a_form_submits_the_fields_of_a_browser():
+    """Hidden, checked and selected fields and the first button are submitted, disabled ones are not."""
     form = page(FORM).form("#all")
     assert (form.method, form.url) == ("POST", "http://x/send?x=1")
     assert form.fields == (
@@ -44,24 +44,24 @@ def test_a_form_sends_what_a_browser_would():
     )
 
 
-def test_a_bare_form_goes_back_to_its_page():
-    """Without method and action a form is a GET of the page's own address."""
+def test_a_form_without_method_and_action():
+    """It is a GET of the page's own URL."""
     form = page(FORM).form("#bare")
     assert (form.method, form.url) == ("GET", "http://x/deep/form?q=1")
     assert form.fields == (("sent", "ok"),)
 
 
-def test_filling_in_keeps_the_rest():
-    """Only the named fields change, and a field that is not there is a changed page."""
+def test_filling_in_a_form():
+    """Only the named fields change; a missing field is `PageChanged`."""
     form = page(FORM).form("#all").filled({"plain": "text"})
     assert ("plain", "text") in form.fields
     assert ("csrf", "t&k") in form.fields
-    with pytest.raises(PageChanged, match=r'/deep/form has changed: nothing there matches \[name="reason"\]'):
+    with pytest.raises(PageChanged, match=r'/deep/form has changed: no element matches \[name="reason"\]'):
         form.filled({"reason": "x"})
 
 
-def test_a_missing_form_is_a_changed_page():
-    """The page and the selector are named."""
+def test_a_missing_form():
+    """`PageChanged` names the page and the selector."""
     with pytest.raises(PageChanged) as caught:
         page("<p>nothing</p>").form("form.accept")
     assert (caught.value.page, caught.value.selector) == ("/deep/form", "form.accept")

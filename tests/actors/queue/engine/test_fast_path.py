@@ -1,4 +1,4 @@
-"""The way that most work takes, and where it leads back to the other one."""
+"""The fast path, and where it falls back to a transaction."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from actors.queue.messages import (
 from ..queues import open_queue, work
 
 
-async def test_what_is_urgent_is_not_below_where_claims_look(database: str) -> None:
-    """A claim begins where the one before found the first; what comes before that is not missed."""
+async def test_a_claim_finds_an_urgent_task_below_the_watermark(database: str) -> None:
+    """A task that comes before the watermark of earlier claims is not missed."""
     async with open_queue(database) as queue:
         ids = await queue.add(*(work(n) for n in range(9)))
         assert [lease.task.id for lease in await queue.claim(limit=2)] == ids[:2]
@@ -28,8 +28,8 @@ async def test_what_is_urgent_is_not_below_where_claims_look(database: str) -> N
         assert [lease.task.id for lease in await queue.claim(limit=2)] == [ids[8], ids[3]]
 
 
-async def test_a_claim_that_finds_too_little_looks_at_everything(database: str) -> None:
-    """Somebody else may have put something before it."""
+async def test_a_claim_that_finds_too_few_tasks_scans_everything(database: str) -> None:
+    """Another instance may have added a task below the watermark."""
     async with open_queue(database) as queue:
         ids = await queue.add(*(work(n) for n in range(4)))
         await queue.claim(limit=1)
@@ -37,8 +37,8 @@ async def test_a_claim_that_finds_too_little_looks_at_everything(database: str) 
         assert {lease.task.id for lease in await queue.claim(limit=9)} == set(ids[1:])
 
 
-async def test_limits_hold_however_many_claim_at_once(database: str) -> None:
-    """Claims take turns as soon as anything is limited."""
+async def test_limits_hold_under_concurrent_claims(database: str) -> None:
+    """Claims are serialized as soon as anything is limited."""
     async with open_queue(database) as queue:
         await queue.add(*(work(n) for n in range(50)))
         await queue.ask(LimitTasks(scope=LimitScope.TYPE, name="work", max_running=7))
@@ -58,8 +58,8 @@ async def test_limits_hold_however_many_claim_at_once(database: str) -> None:
         assert len(await queue.claim()) == 10
 
 
-async def test_children_are_completed_with_others_and_free_their_parent(database: str) -> None:
-    """One message with both: each task is completed once, and the parent begins."""
+async def test_children_complete_together_with_other_tasks_and_release_their_parent(database: str) -> None:
+    """One message with both: each task is completed once, and the parent becomes pending."""
     async with open_queue(database) as queue:
         (parent,) = await queue.add(work(children=(NewTask(type="child"), NewTask(type="child"))))
         (alone,) = await queue.add(work())
@@ -71,8 +71,8 @@ async def test_children_are_completed_with_others_and_free_their_parent(database
         assert await queue.state(parent) is TaskState.PENDING
 
 
-async def test_many_at_once_are_each_claimed_once(database: str) -> None:
-    """Two writers never give out the same task."""
+async def test_concurrent_claims_never_return_the_same_task(database: str) -> None:
+    """With two fast writers."""
     async with open_queue(database) as queue:
         ids = await queue.add(*(work(n) for n in range(400)))
         claimed: list[object] = []

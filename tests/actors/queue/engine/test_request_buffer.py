@@ -1,4 +1,4 @@
-"""What waits to be written."""
+"""The buffer of requests that wait for a writer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from actors.queue.engine.batch import Change
-from actors.queue.engine.request_buffer import SHARE, PendingRequest, RequestBuffer
+from actors.queue.engine.request_buffer import MIN_SHARE, PendingRequest, RequestBuffer
 from actors.queue.messages import (
     AddTasks,
     ClaimTasks,
@@ -24,83 +24,83 @@ ADD = AddTasks(tasks=(NewTask(type="work"),))
 KEYED = AddTasks(tasks=(NewTask(type="work", idempotency_key="once"),))
 FLOW = AddTasks(tasks=(NewTask(type="work", children=(NewTask(type="work"),)),))
 CLAIM = ClaimTasks(owner="me", types=("work",), limit=1)
-DONE = CompleteTasks(completions=(Completion(id=uuid4(), token=1),))
+COMPLETE = CompleteTasks(completions=(Completion(id=uuid4(), token=1),))
 RENEW = RenewLeases(owner="me", types=("work",), leases=())
 PAUSE = PauseTasks()
 PROMOTE = PromoteTask(id=uuid4())
 
 
-def waiting(*changes: Change, batch_size: int = 10) -> RequestBuffer:
-    line = RequestBuffer(batch_size)
+def buffered(*changes: Change, batch_size: int = 10) -> RequestBuffer:
+    buffer = RequestBuffer(batch_size)
     for change in changes:
-        line.put(change, Deferred[object](0.0))
-    return line
+        buffer.enqueue(change, Deferred[object](0.0))
+    return buffer
 
 
-def told(asked: list[PendingRequest]) -> list[Change]:
-    return [change for change, _ in asked]
+def changes_of(requests: list[PendingRequest]) -> list[Change]:
+    return [change for change, _ in requests]
 
 
-def test_like_goes_with_like():
-    """Each kind in its order; claims and renewals one by one, so that each writer takes one."""
-    line = waiting(CLAIM, ADD, RENEW, DONE, CLAIM, RENEW, ADD)
-    assert len(line) == 7
-    taken = [told(line.take_simple(1)) for _ in range(7)]
-    assert taken == [[ADD, ADD], [DONE], [CLAIM], [RENEW], [CLAIM], [RENEW], []]
+def test_a_batch_has_requests_of_one_type():
+    """Each type in its order; claims and renewals one by one, so that each writer gets one."""
+    buffer = buffered(CLAIM, ADD, RENEW, COMPLETE, CLAIM, RENEW, ADD)
+    assert len(buffer) == 7
+    taken = [changes_of(buffer.next_fast_batch(1)) for _ in range(7)]
+    assert taken == [[ADD, ADD], [COMPLETE], [CLAIM], [RENEW], [CLAIM], [RENEW], []]
 
 
-def test_what_takes_several_statements_waits_by_itself():
-    """Those who put it are told which of the two it is."""
-    line = RequestBuffer(10)
-    simple = [line.put(change, Deferred[object](0.0)) for change in (KEYED, ADD, FLOW, PAUSE, PROMOTE)]
-    assert simple == [False, True, False, False, False]
-    assert told(line.take_simple(1)) == [ADD]
-    assert told(line.take_simple(1)) == []
-    assert told(line.take_others()) == [KEYED, FLOW, PAUSE, PROMOTE]
-    assert told(line.take_others()) == []
+def test_requests_that_need_a_transaction_have_a_queue_of_their_own():
+    """`enqueue` returns which of the two it is."""
+    buffer = RequestBuffer(10)
+    fast = [buffer.enqueue(change, Deferred[object](0.0)) for change in (KEYED, ADD, FLOW, PAUSE, PROMOTE)]
+    assert fast == [False, True, False, False, False]
+    assert changes_of(buffer.next_fast_batch(1)) == [ADD]
+    assert changes_of(buffer.next_fast_batch(1)) == []
+    assert changes_of(buffer.next_transactional_batch()) == [KEYED, FLOW, PAUSE, PROMOTE]
+    assert changes_of(buffer.next_transactional_batch()) == []
 
 
-def test_a_batch_has_an_end():
-    """It is counted in rows; one message is never divided."""
+def test_a_batch_is_bounded():
+    """In rows; one message is never split."""
     many = AddTasks(tasks=ADD.tasks * 7)
-    line = waiting(many, many, many, batch_size=10)
-    assert told(line.take_simple(1)) == [many, many]
-    assert told(line.take_simple(1)) == [many]
+    buffer = buffered(many, many, many, batch_size=10)
+    assert changes_of(buffer.next_fast_batch(1)) == [many, many]
+    assert changes_of(buffer.next_fast_batch(1)) == [many]
     keyed = AddTasks(tasks=KEYED.tasks * 7)
-    line = waiting(keyed, keyed, keyed, batch_size=10)
-    assert told(line.take_others()) == [keyed, keyed]
-    assert told(line.take_others()) == [keyed]
+    buffer = buffered(keyed, keyed, keyed, batch_size=10)
+    assert changes_of(buffer.next_transactional_batch()) == [keyed, keyed]
+    assert changes_of(buffer.next_transactional_batch()) == [keyed]
 
 
 @pytest.mark.parametrize(
-    ("waits", "writers", "takes"),
+    ("waiting", "writers", "taken"),
     [
-        (2 * SHARE, 2, SHARE),
-        (5 * SHARE, 2, 3 * SHARE - SHARE // 2),
-        (SHARE + 1, 2, SHARE),
+        (2 * MIN_SHARE, 2, MIN_SHARE),
+        (5 * MIN_SHARE, 2, 3 * MIN_SHARE - MIN_SHARE // 2),
+        (MIN_SHARE + 1, 2, MIN_SHARE),
         (3, 2, 3),
         (99, 1, 99),
     ],
 )
-def test_each_writer_takes_its_share(waits: int, writers: int, takes: int):
-    """But not so little that it is not worth a commit."""
-    line = waiting(*[ADD] * waits, batch_size=1000)
-    assert len(line.take_simple(writers)) == takes
-    assert len(line) == waits - takes
+def test_each_idle_writer_gets_its_share(waiting: int, writers: int, taken: int):
+    """But at least `MIN_SHARE`, so that it is worth a commit."""
+    buffer = buffered(*[ADD] * waiting, batch_size=1000)
+    assert len(buffer.next_fast_batch(writers)) == taken
+    assert len(buffer) == waiting - taken
 
 
-def test_nobody_is_passed_over_for_ever():
-    """Kinds take turns, however much of one of them comes."""
-    line = waiting(ADD, CLAIM, DONE)
-    first = line.take_simple(1)
-    line.put(ADD, Deferred[object](0.0))
-    assert told(first) == [ADD]
-    assert [told(line.take_simple(1)) for _ in range(3)] == [[DONE], [CLAIM], [ADD]]
+def test_types_are_served_round_robin():
+    """However many requests of one type arrive."""
+    buffer = buffered(ADD, CLAIM, COMPLETE)
+    first = buffer.next_fast_batch(1)
+    buffer.enqueue(ADD, Deferred[object](0.0))
+    assert changes_of(first) == [ADD]
+    assert [changes_of(buffer.next_fast_batch(1)) for _ in range(3)] == [[COMPLETE], [CLAIM], [ADD]]
 
 
-def test_everything_can_be_refused():
-    """For when the database is away."""
-    line = waiting(ADD, PAUSE, CLAIM, batch_size=3)
-    assert line.full
-    assert [change for change, _ in line.take_all()] == [ADD, CLAIM, PAUSE]
-    assert not line.full
+def test_all_requests_can_be_drained():
+    """To refuse them when the database is unavailable."""
+    buffer = buffered(ADD, PAUSE, CLAIM, batch_size=3)
+    assert buffer.full
+    assert [change for change, _ in buffer.drain()] == [ADD, CLAIM, PAUSE]
+    assert not buffer.full

@@ -10,10 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-from actors.queue.engine.task_queue import MOST_LOOKING
+from actors.queue.engine.task_queue import MAX_QUERIES
 from actors.queue.events import TaskAdded, TaskCompleted, TaskDied
 from actors.queue.messages import (
-    Added,
+    AddResult,
     AddTasks,
     AttemptOutcome,
     AttemptsQuery,
@@ -48,12 +48,12 @@ from actors.queue.messages import (
     TaskState,
 )
 
-from ...database.records import settings as limits
+from ...database.harness import settings as limits
 from ..queues import SETTINGS, Queue, open_queue, work
 
 
 async def test_a_task_is_added_claimed_and_completed(database: str) -> None:
-    """Its result is on record, once."""
+    """Its result is saved once."""
     async with open_queue(database) as queue:
         with queue.bus.subscribe(TaskAdded, TaskCompleted) as events:
             (task_id,) = await queue.add(work(1, priority=2))
@@ -76,8 +76,8 @@ async def test_claims_come_by_priority_then_by_age(database: str) -> None:
         assert [lease.task.id for lease in leases] == [ids[n] for n in (2, 4, 0, 1)]
 
 
-async def test_a_failed_task_waits_and_is_tried_again(database: str) -> None:
-    """With its history, until its attempts are used up."""
+async def test_a_failed_task_is_retried_after_its_backoff(database: str) -> None:
+    """Until its attempts are used up; its history lists them."""
     async with open_queue(database, reaper=True) as queue:
         rule = RetryRule(seconds=0.01, jitter=0.0)
         (task_id,) = await queue.add(work(max_attempts=2, retry=rule))
@@ -101,7 +101,7 @@ async def test_a_failed_task_waits_and_is_tried_again(database: str) -> None:
 
 
 async def test_permanent_errors_are_final_and_retry_after_is_respected(database: str) -> None:
-    """Whatever the rule says."""
+    """Whatever the retry rule says."""
     async with open_queue(database) as queue:
         await queue.add(work(), work())
         one, two = await queue.claim()
@@ -117,7 +117,7 @@ async def test_permanent_errors_are_final_and_retry_after_is_respected(database:
         assert explained.reasons[0].kind is ReasonKind.BACKOFF
 
 
-async def test_a_stale_token_changes_nothing_and_is_counted(database: str) -> None:
+async def test_a_write_with_a_stale_token_is_rejected_and_counted(database: str) -> None:
     """Progress, log, result and failure are all fenced."""
     async with open_queue(database) as queue:
         (task_id,) = await queue.add(work())
@@ -142,8 +142,8 @@ async def test_a_stale_token_changes_nothing_and_is_counted(database: str) -> No
         assert renewed.lost == {task_id}
 
 
-async def test_an_expired_lease_is_reaped_and_too_many_are_death(database: str) -> None:
-    """The history says when."""
+async def test_a_task_whose_lease_expires_is_requeued_and_finally_dead(database: str) -> None:
+    """Its history lists the stalls."""
     settings = replace(SETTINGS, lease_seconds=0.1, max_stalls=1)
     async with open_queue(database, settings=settings, reaper=True) as queue:
         with queue.bus.subscribe(TaskDied) as deaths:
@@ -161,7 +161,7 @@ async def test_an_expired_lease_is_reaped_and_too_many_are_death(database: str) 
 
 
 async def test_delay_promote_and_priority(database: str) -> None:
-    """A delayed task comes when it is due, or when somebody says so."""
+    """A delayed task becomes pending when it is due or promoted."""
     async with open_queue(database, reaper=True) as queue:
         soon, late, usual = await queue.add(work(1, delay_seconds=0.1), work(2, delay_seconds=3600), work(3))
         assert [lease.task.id for lease in await queue.claim()] == [usual]
@@ -176,10 +176,10 @@ async def test_delay_promote_and_priority(database: str) -> None:
             await queue.ask(PromoteTask(id=uuid4()))
 
 
-async def test_pauses_and_limits_hold_back_and_are_explained(database: str) -> None:
+async def test_pauses_and_limits_hold_tasks_back_and_are_explained(database: str) -> None:
     """By type, by group and by rate."""
     async with open_queue(database) as queue:
-        await queue.ask(RenewLeases(owner="me", types=("work", "other"), leases=(), slots=10))
+        await queue.ask(RenewLeases(owner="me", types=("work", "other"), leases=(), concurrency=10))
         ids = await queue.add(*(work(n, group="g" if n < 3 else None) for n in range(5)))
         await queue.ask(PauseTasks(type="work"))
         assert await queue.claim() == ()
@@ -240,7 +240,7 @@ async def test_idempotency_keys(database: str) -> None:
     ],
 )
 async def test_a_parent_waits_for_its_children(database: str, policy: ChildFailure, after: TaskState) -> None:
-    """And what becomes of it when one fails is its policy."""
+    """Its policy decides what happens when one fails."""
     async with open_queue(database) as queue:
         children = (work(1, max_attempts=1), work(2, max_attempts=1))
         (parent,) = await queue.add(NewTask(type="work", children=children, on_child_failure=policy))
@@ -259,7 +259,7 @@ async def test_a_parent_waits_for_its_children(database: str, policy: ChildFailu
 
 
 async def test_cancel(database: str) -> None:
-    """Takes the children along, shuts out who works on it, and lets a retry wait for the lease to end."""
+    """Cancels the children, fences off the handler, and makes a retry wait for the end of the lease."""
     async with open_queue(database) as queue:
         (parent,) = await queue.add(NewTask(type="work", children=(work(1), work(2))))
         (lease,) = await queue.claim(limit=1)
@@ -274,7 +274,7 @@ async def test_cancel(database: str) -> None:
         assert again.run_at == lease.until
 
 
-async def test_pages_go_through_everything_once(database: str) -> None:
+async def test_pages_list_every_task_once(database: str) -> None:
     """Newest first."""
     async with open_queue(database) as queue:
         ids = await queue.add(*(work(n) for n in range(25)))
@@ -291,7 +291,7 @@ async def test_pages_go_through_everything_once(database: str) -> None:
 
 
 async def test_an_invalid_task_is_refused_to_its_caller_only(database: str) -> None:
-    """Whoever shares the commit carries on."""
+    """Other requests of the same commit succeed."""
     async with open_queue(database) as queue:
         refused: list[str] = []
 
@@ -318,8 +318,8 @@ async def test_an_invalid_task_is_refused_to_its_caller_only(database: str) -> N
         assert (await queue.task(task_id)).data == {"x": "\U0001f600 \\u0000 'quoted' \"so\""}
 
 
-async def test_a_lost_connection_refuses_at_once_and_comes_back(database: str) -> None:
-    """The actor lives on, and nothing that was accepted is lost."""
+async def test_a_lost_connection_refuses_at_once_and_reconnects(database: str) -> None:
+    """The actor does not restart, and no accepted task is lost."""
     async with open_queue(database) as queue:
         (task_id,) = await queue.add(work())
         name = database.rpartition("=")[2]
@@ -344,30 +344,30 @@ async def test_a_lost_connection_refuses_at_once_and_comes_back(database: str) -
         assert queue.system.snapshot().children[0].restarts == 0
 
 
-async def test_long_looks_hold_up_no_work(database: str) -> None:
-    """However many wait for a connection to look with: leases are renewed meanwhile."""
+async def test_slow_queries_do_not_delay_writes(database: str) -> None:
+    """Leases are renewed while `MAX_QUERIES` queries wait."""
     async with open_queue(database) as queue:
         (task_id,) = await queue.add(work())
         (lease,) = await queue.claim()
         with psycopg.connect(database) as operator:
             operator.execute("lock table task_logs in access exclusive mode")
             async with trio.open_nursery() as nursery:
-                for _ in range(MOST_LOOKING):
+                for _ in range(MAX_QUERIES):
                     nursery.start_soon(queue.ask, LogsQuery(id=task_id))
                 await trio.testing.wait_all_tasks_blocked()
                 renewed = await queue.ask(
                     RenewLeases(owner="me", types=("work",), leases=((task_id, lease.token),))
                 )
                 assert renewed.lost == frozenset()
-                with pytest.raises(QueueUnavailable, match="100 others wait"):
+                with pytest.raises(QueueUnavailable, match="100 queries are already in progress"):
                     await queue.ask(LogsQuery(id=task_id))
                 operator.rollback()
         assert (await queue.ask(LogsQuery(id=task_id))).lines == ()
 
 
-@pytest.mark.parametrize("change", [AddTasks(tasks=(work(),)), PauseTasks()], ids=["simple", "careful"])
-async def test_a_server_that_hangs_is_an_absence(database: str, change: AddTasks | PauseTasks) -> None:
-    """One that keeps not even its own time limits, as it is stopped: then everything is refused at once."""
+@pytest.mark.parametrize("change", [AddTasks(tasks=(work(),)), PauseTasks()], ids=["fast", "transactional"])
+async def test_a_server_that_hangs_is_unavailable(database: str, change: AddTasks | PauseTasks) -> None:
+    """Its processes are stopped, so that it ignores even its own timeouts: everything is refused at once."""
     async with open_queue(database, limits=limits(statement_timeout=0.2)) as queue:
         (row,) = await queue.sql(
             "select array_agg(pid) as pids from pg_stat_activity"
@@ -376,17 +376,17 @@ async def test_a_server_that_hangs_is_an_absence(database: str, change: AddTasks
         for pid in row["pids"]:
             os.kill(pid, signal.SIGSTOP)
         try:
-            with pytest.raises(QueueUnavailable, match=r"it may be done or not: no answer within 0\.4 s"):
+            with pytest.raises(QueueUnavailable, match=r"may be done or not: no answer within 0\.4 s"):
                 await queue.ask(change)
-            with pytest.raises(QueueUnavailable, match="is away: no answer"):
+            with pytest.raises(QueueUnavailable, match="is unavailable: no answer"):
                 await queue.ask(change)
         finally:
             for pid in row["pids"]:
                 os.kill(pid, signal.SIGCONT)
 
 
-async def test_of_debounced_tasks_one_is_left_with_the_newest_data(database: str) -> None:
-    """Be they in one request, in one batch or one after the other; and it waits from the last of them on."""
+async def test_debounced_tasks_become_one_with_the_newest_data(database: str) -> None:
+    """In one request, in one batch or one after the other; its wait restarts with each."""
 
     def bounced(n: int) -> NewTask:
         return work(n, idempotency_key="b", dedup=DedupMode.DEBOUNCE, dedup_seconds=1000)
@@ -407,28 +407,28 @@ async def test_of_debounced_tasks_one_is_left_with_the_newest_data(database: str
 
 
 @pytest.mark.parametrize("dedup", DedupMode)
-async def test_two_instances_make_one_task_of_a_key(database: str, dedup: DedupMode) -> None:
-    """However close they come: whoever is second is told of what the first one added."""
+async def test_two_instances_create_one_task_for_a_key(database: str, dedup: DedupMode) -> None:
+    """However close the requests are, the second gets the id of the first task."""
     seconds = 0.0 if dedup is DedupMode.SIMPLE else 1000.0
-    told: dict[str, list[Added]] = {f"key-{n}": [] for n in range(200)}
+    replies: dict[str, list[AddResult]] = {f"key-{n}": [] for n in range(200)}
     async with open_queue(database) as one, open_queue(database) as two:
 
         async def add(queue: Queue, key: str) -> None:
             task = work(idempotency_key=key, dedup=dedup, dedup_seconds=seconds)
-            told[key] += await queue.ask(AddTasks(tasks=(task,)))
+            replies[key] += await queue.ask(AddTasks(tasks=(task,)))
 
-        for key in told:
+        for key in replies:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(add, one, key)
                 nursery.start_soon(add, two, key)
-        assert (await one.sql("select count(*) as n from tasks"))[0]["n"] == len(told)
-    for first, second in told.values():
+        assert (await one.sql("select count(*) as n from tasks"))[0]["n"] == len(replies)
+    for first, second in replies.values():
         assert first.id == second.id
         assert {first.created, second.created} == {True, False}
 
 
-async def test_a_retried_completed_task_keeps_what_came_of_it_before(database: str) -> None:
-    """Both attempts and both results are in its history."""
+async def test_retrying_a_completed_task_keeps_its_earlier_result(database: str) -> None:
+    """Both attempts and results are in its history."""
     async with open_queue(database) as queue:
         (task_id,) = await queue.add(work())
         await queue.complete(*await queue.claim())
@@ -444,8 +444,8 @@ async def test_a_retried_completed_task_keeps_what_came_of_it_before(database: s
         ]
 
 
-async def test_a_parent_is_not_retried_without_its_children(database: str) -> None:
-    """Where their failure is its failure, they come first."""
+async def test_a_parent_is_not_retried_before_its_failed_children(database: str) -> None:
+    """If their failure fails the parent."""
     async with open_queue(database) as queue:
         (parent,) = await queue.add(work(children=(NewTask(type="child", max_attempts=1),)))
         (child,) = await queue.claim("child")
@@ -459,20 +459,20 @@ async def test_a_parent_is_not_retried_without_its_children(database: str) -> No
         assert await queue.state(parent) is TaskState.PENDING
 
 
-async def test_a_cancelled_handler_is_not_overtaken_by_a_promotion(database: str) -> None:
-    """Its lease is its last moment; until then a retried task waits, whoever is in a hurry."""
+async def test_a_promotion_does_not_overtake_a_cancelled_handler(database: str) -> None:
+    """A retried task waits until the lease of the cancelled handler ends."""
     async with open_queue(database) as queue:
         (task_id,) = await queue.add(work())
         await queue.claim()
         await queue.ask(CancelTask(id=task_id))
         assert (await queue.ask(RetryTask(id=task_id))).state is TaskState.DELAYED
-        with pytest.raises(InvalidTaskState, match="cancelled handler may be at work until"):
+        with pytest.raises(InvalidTaskState, match="cancelled handler may run until"):
             await queue.ask(PromoteTask(id=task_id))
         await queue.sql("update tasks set lease_until = now()")
         assert (await queue.ask(PromoteTask(id=task_id))).state is TaskState.PENDING
 
 
-async def test_a_failure_told_twice_is_no_stale_one(database: str) -> None:
+async def test_a_repeated_failure_is_not_stale(database: str) -> None:
     """The first answer may have been lost."""
     async with open_queue(database) as queue:
         (task_id,) = await queue.add(work())
@@ -485,24 +485,27 @@ async def test_a_failure_told_twice_is_no_stale_one(database: str) -> None:
             await queue.ask(replace(failure, token=lease.token + 1))
 
 
-async def test_explain_tells_that_all_slots_are_taken(database: str) -> None:
-    """It is then not the queue that holds a task back."""
+async def test_explain_shows_that_all_slots_are_busy(database: str) -> None:
+    """Then no limit of the queue holds the task back."""
     async with open_queue(database) as queue:
         await queue.add(work(), work())
         leases = await queue.claim(limit=1)
         held = tuple((lease.task.id, lease.token) for lease in leases)
         (waiting,) = await queue.add(work())
-        for slots, kinds in ((1, [ReasonKind.BUSY, ReasonKind.AHEAD]), (2, [ReasonKind.AHEAD])):
-            await queue.ask(RenewLeases(owner="me", types=("work",), leases=held, slots=slots))
+        for concurrency, reasons in (
+            (1, [ReasonKind.NO_FREE_SLOT, ReasonKind.QUEUED_BEHIND]),
+            (2, [ReasonKind.QUEUED_BEHIND]),
+        ):
+            await queue.ask(RenewLeases(owner="me", types=("work",), leases=held, concurrency=concurrency))
             explained = await queue.ask(ExplainQuery(id=waiting))
-            assert [reason.kind for reason in explained.reasons] == kinds
-        await queue.ask(RenewLeases(owner="me", types=("work",), leases=held, slots=1))
-        (busy, _) = (await queue.ask(ExplainQuery(id=waiting))).reasons
-        assert (busy.text, busy.by) == ("all 1 slots of those who take work are taken", ("me",))
+            assert [reason.kind for reason in explained.reasons] == reasons
+        await queue.ask(RenewLeases(owner="me", types=("work",), leases=held, concurrency=1))
+        (reason, _) = (await queue.ask(ExplainQuery(id=waiting))).reasons
+        assert (reason.text, reason.by) == ("all 1 worker slots for work are busy", ("me",))
 
 
-async def test_who_is_kept_waiting_by_a_lock_is_alone_with_it(database: str) -> None:
-    """Others in the same batch are served, leases are renewed, and the queue is not away."""
+async def test_a_lock_delays_only_the_request_that_needs_it(database: str) -> None:
+    """Others of the same batch succeed, leases are renewed, and the queue stays available."""
     async with open_queue(database) as queue:
         locked, free = await queue.add(work(), work())
         (lease,) = await queue.claim(limit=1)
@@ -511,9 +514,7 @@ async def test_who_is_kept_waiting_by_a_lock_is_alone_with_it(database: str) -> 
             async with trio.open_nursery() as nursery:
 
                 async def cancel() -> None:
-                    with pytest.raises(
-                        QueueUnavailable, match="this CancelTask was kept waiting for too long"
-                    ):
+                    with pytest.raises(QueueUnavailable, match="CancelTask timed out"):
                         await queue.ask(CancelTask(id=free))
 
                 nursery.start_soon(cancel)
@@ -524,15 +525,15 @@ async def test_who_is_kept_waiting_by_a_lock_is_alone_with_it(database: str) -> 
                 assert renewed.lost == frozenset()
             operator.rollback()
         assert await queue.state(free) is TaskState.PENDING
-        assert queue.system.snapshot().children[0].detail["away"] is None
+        assert queue.system.snapshot().children[0].detail["unavailable"] is None
 
 
 async def test_limits_of_another_type_do_not_slow_a_claim(database: str) -> None:
-    """And hold for their own."""
+    """And hold for their own type."""
     async with open_queue(database) as queue:
         await queue.ask(LimitTasks(scope=LimitScope.TYPE, name="other", max_running=1))
         await queue.add(work(), work(), work(type="other"), work(type="other"))
         assert len(await queue.claim("work")) == 2
         assert len(await queue.claim("other")) == 1
-        with pytest.raises(InvalidTask, match="'BAD NAME' is no type"):
+        with pytest.raises(InvalidTask, match="'BAD NAME' is not a task type"):
             await queue.ask(LimitTasks(scope=LimitScope.TYPE, name="BAD NAME", rate=1))

@@ -25,17 +25,19 @@ from ..queues import open_queue
             LimitTasks(scope=LimitScope.TYPE, name="a", rate=1, rate_seconds=0),
             "rate_seconds 0 is not from 0.001 to 86400",
         ),
-        (LimitTasks(scope=LimitScope.ALL, name="a"), "name 'a' is not empty, as the scope is all"),
+        (LimitTasks(scope=LimitScope.ALL, name="a"), "name 'a' is not empty, which scope all requires"),
         (
             LimitTasks(scope=LimitScope.TYPE, name=""),
-            "name '' is not the name of a type, as the scope is type",
+            "name '' is not the name of a type, which scope type requires",
         ),
         (ReprioritizeTask(id=uuid4(), priority=1001), "priority 1001 is not from -1000 to 1000"),
         (TasksQuery(cursor="page 2"), "cursor 'page 2' is not the next_cursor of a page"),
     ],
 )
-async def test_a_value_out_of_range_is_told_by_field_value_and_limit(database, request_, sentence) -> None:
-    """Nothing is changed then."""
+async def test_an_invalid_value_is_refused_with_its_name_value_and_limit(
+    database, request_, sentence
+) -> None:
+    """And nothing is changed."""
     async with open_queue(database) as queue:
         with pytest.raises(InvalidTask, match=f"^{re.escape(sentence)}$"):
             await queue.ask(request_)

@@ -1,8 +1,8 @@
-"""Where claims begin to look."""
+"""Where claims start to scan."""
 
 from __future__ import annotations
 
-from actors.queue.statements.watermarks import BOTTOM, LOOK_SECONDS, RankWatermarks
+from actors.queue.statements.watermarks import BOTTOM, FULL_SCAN_SECONDS, RankWatermarks
 
 
 class _Clock:
@@ -12,31 +12,31 @@ class _Clock:
         return self.now
 
 
-def test_a_claim_begins_where_the_one_before_found_the_first():
-    """Each type has a floor of its own."""
-    floors = RankWatermarks(clock=_Clock())
-    first = floors.look(("a", "b"))
-    assert (first.floors, first.whole) == ((BOTTOM, BOTTOM), True)
-    floors.found(first, {"a": 7})
-    second = floors.look(("b", "a"))
-    assert (second.floors, second.whole) == ((BOTTOM, 7), False)
+def test_a_claim_starts_at_the_first_rank_of_the_one_before():
+    """Each type has a watermark of its own."""
+    watermarks = RankWatermarks(clock=_Clock())
+    first = watermarks.cursor(("a", "b"))
+    assert (first.watermarks, first.full_scan) == ((BOTTOM, BOTTOM), True)
+    watermarks.advance(first, {"a": 7})
+    second = watermarks.cursor(("b", "a"))
+    assert (second.watermarks, second.full_scan) == ((BOTTOM, 7), False)
 
 
-def test_every_so_often_a_claim_looks_at_everything():
-    """What another instance put below a floor is seen then."""
+def test_a_claim_scans_everything_after_an_interval():
+    """It then finds what another instance put below a watermark."""
     clock = _Clock()
-    floors = RankWatermarks(clock=clock)
-    floors.found(floors.look(("a",)), {"a": 7})
-    clock.now = 0.99 * LOOK_SECONDS
-    assert floors.look(("a",)).floors == (7,)
-    clock.now = LOOK_SECONDS
-    assert floors.look(("a",)).whole
+    watermarks = RankWatermarks(clock=clock)
+    watermarks.advance(watermarks.cursor(("a",)), {"a": 7})
+    clock.now = 0.99 * FULL_SCAN_SECONDS
+    assert watermarks.cursor(("a",)).watermarks == (7,)
+    clock.now = FULL_SCAN_SECONDS
+    assert watermarks.cursor(("a",)).full_scan
 
 
-def test_what_was_committed_during_a_look_is_not_hidden_by_it():
-    """A look that began before it may not have seen it."""
-    floors = RankWatermarks(clock=_Clock())
-    began = floors.look(("a",))
-    floors.forget()
-    floors.found(began, {"a": 7})
-    assert floors.look(("a",)).whole
+def test_a_reset_during_a_claim_is_kept():
+    """The claim started before the commit, and may not have seen it."""
+    watermarks = RankWatermarks(clock=_Clock())
+    started = watermarks.cursor(("a",))
+    watermarks.reset()
+    watermarks.advance(started, {"a": 7})
+    assert watermarks.cursor(("a",)).full_scan

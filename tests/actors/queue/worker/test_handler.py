@@ -11,53 +11,53 @@ from actors.queue.worker.gate_watcher import GateWatcher
 from actors.queue.worker.handler import Gate, GatedHandler, Handler, TaskContext
 
 
-async def anything(attempt: TaskContext) -> Json:
+async def noop(attempt: TaskContext) -> Json:
     return None
 
 
-def test_a_plain_function_is_always_taken() -> None:
+def test_a_plain_handler_is_always_accepted() -> None:
     """A gated one only while its gate is open."""
-    gate = Gate("nobody is on duty")
-    handlers: dict[str, Handler] = {"login": GatedHandler(work=anything, gate=gate), "work": anything}
-    openings = GateWatcher(handlers)
-    assert list(openings.types) == ["work"]
-    assert openings.closed == {"login": "nobody is on duty"}
+    gate = Gate("no session is running here")
+    handlers: dict[str, Handler] = {"login": GatedHandler(work=noop, gate=gate), "work": noop}
+    watcher = GateWatcher(handlers)
+    assert list(watcher.types) == ["work"]
+    assert watcher.unavailable_types == {"login": "no session is running here"}
     gate.open()
-    assert list(openings.types) == ["login", "work"]
-    assert openings.closed == {}
-    assert openings.why_closed("login") is None
+    assert list(watcher.types) == ["login", "work"]
+    assert watcher.unavailable_types == {}
+    assert watcher.closed_reason("login") is None
     gate.close("paused")
-    assert openings.why_closed("login") == "paused"
-    assert openings.why_closed("work") is None
+    assert watcher.closed_reason("login") == "paused"
+    assert watcher.closed_reason("work") is None
 
 
-async def test_each_turn_of_a_gate_is_told() -> None:
-    """Also another reason; the same once more is no turn."""
-    first, second = Gate(), Gate("away")
-    openings = GateWatcher(
+async def test_each_change_of_a_gate_is_reported() -> None:
+    """A new reason is a change; the same one again is not."""
+    first, second = Gate(), Gate("unavailable")
+    watcher = GateWatcher(
         {
-            "a": GatedHandler(work=anything, gate=first),
-            "b": GatedHandler(work=anything, gate=first),
-            "c": GatedHandler(work=anything, gate=second),
+            "a": GatedHandler(work=noop, gate=first),
+            "b": GatedHandler(work=noop, gate=first),
+            "c": GatedHandler(work=noop, gate=second),
         }
     )
-    turns = 0
+    changes = 0
 
-    def turned() -> None:
-        nonlocal turns
-        turns += 1
+    def on_change() -> None:
+        nonlocal changes
+        changes += 1
 
     async with trio.open_nursery() as nursery:
-        await nursery.start(openings.follow, turned)
+        await nursery.start(watcher.watch, on_change)
         steps: list[tuple[Callable[[], None], int]] = [
-            (partial(first.close, "away"), 1),
-            (partial(first.close, "away"), 1),
-            (partial(first.close, "still away"), 2),
+            (partial(first.close, "unavailable"), 1),
+            (partial(first.close, "unavailable"), 1),
+            (partial(first.close, "still unavailable"), 2),
             (second.open, 3),
             (second.open, 3),
         ]
-        for turn, number in steps:
-            turn()
+        for change, number in steps:
+            change()
             await wait_all_tasks_blocked()
-            assert turns == number
+            assert changes == number
         nursery.cancel_scope.cancel()

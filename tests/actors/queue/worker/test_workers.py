@@ -36,8 +36,8 @@ from ..queues import SETTINGS, open_queue, work
 QUICK = RetryRule(seconds=0.01, jitter=0.0)
 
 
-async def test_many_tasks_are_done_once_each(database: str) -> None:
-    """From many callers, many at a time."""
+async def test_each_of_many_tasks_runs_once(database: str) -> None:
+    """Added by many callers at once."""
     done: Counter[UUID] = Counter()
 
     async def handler(attempt: TaskContext) -> Json:
@@ -59,8 +59,8 @@ async def test_many_tasks_are_done_once_each(database: str) -> None:
         assert row["n"] == 500
 
 
-async def test_errors_are_attempts(database: str) -> None:
-    """A permanent one is the last; what is no JSON is permanent too."""
+async def test_an_exception_fails_the_attempt(database: str) -> None:
+    """`PermanentFailure` and a result that is not JSON are final."""
 
     async def handler(attempt: TaskContext) -> Json:
         match attempt.task.data["n"], attempt.task.attempts:
@@ -83,45 +83,45 @@ async def test_errors_are_attempts(database: str) -> None:
         assert [line.message for line in (await queue.ask(LogsQuery(id=first))).lines] == ["here"]
 
 
-async def test_a_timeout_ends_the_handler(database: str) -> None:
-    """And is a failed attempt."""
-    ended = trio.Event()
+async def test_a_timeout_cancels_the_handler(database: str) -> None:
+    """And fails the attempt."""
+    finished = trio.Event()
 
     async def handler(attempt: TaskContext) -> Json:
         try:
             await trio.sleep_forever()
         finally:
-            ended.set()
+            finished.set()
 
     async with open_queue(database, {"work": handler}) as queue:
         (task_id,) = await queue.add(work(timeout_seconds=0.05, max_attempts=1))
-        assert (await queue.until(task_id, TaskState.FAILED)).error == "it took longer than 0.05 s"
-        assert ended.is_set()
+        assert (await queue.until(task_id, TaskState.FAILED)).error == "timed out after 0.05 s"
+        assert finished.is_set()
 
 
-async def test_cancelling_a_running_task_ends_its_handler(database: str) -> None:
-    """For true, and at once."""
-    begun, ended = trio.Event(), trio.Event()
+async def test_cancelling_a_running_task_cancels_its_handler(database: str) -> None:
+    """At once."""
+    started, finished = trio.Event(), trio.Event()
 
     async def handler(attempt: TaskContext) -> Json:
-        begun.set()
+        started.set()
         try:
             await trio.sleep_forever()
         finally:
-            ended.set()
+            finished.set()
 
     async with open_queue(database, {"work": handler}) as queue:
         (task_id,) = await queue.add(work())
         with trio.fail_after(5):
-            await begun.wait()
+            await started.wait()
             await queue.ask(CancelTask(id=task_id))
-            await ended.wait()
+            await finished.wait()
         assert await queue.state(task_id) is TaskState.CANCELLED
 
 
 async def test_two_instances_share_the_work_and_one_takes_over(database: str) -> None:
-    """No task runs twice at once, and what an instance gave back at its stop is done by the other."""
-    settings = replace(SETTINGS, slots=10)
+    """No task runs twice at once, and a stopped instance's tasks are done by the other."""
+    settings = replace(SETTINGS, concurrency=10)
     running: Counter[UUID] = Counter()
     most = 0
     both = {"one": trio.Event(), "two": trio.Event()}
@@ -147,16 +147,16 @@ async def test_two_instances_share_the_work_and_one_takes_over(database: str) ->
         async with open_queue(database, handlers("one"), settings=settings, owner="one") as other:
             await other.add(*(work(n) for n in range(300)))
             with trio.fail_after(10):
-                for at_work in both.values():
-                    await at_work.wait()
+                for started_here in both.values():
+                    await started_here.wait()
         await queue.until_completed(300)
         assert most == 1
         (row,) = await queue.sql("select sum(stalls) as n from tasks")
         assert row["n"] == 0
 
 
-async def test_what_a_dead_instance_held_is_done_after_its_lease(database: str) -> None:
-    """It vanished without a word, and that counts."""
+async def test_the_tasks_of_a_dead_instance_run_after_their_leases(database: str) -> None:
+    """Each counts a stall."""
 
     async def handler(attempt: TaskContext) -> Json:
         return attempt.task.attempts
@@ -172,35 +172,35 @@ async def test_what_a_dead_instance_held_is_done_after_its_lease(database: str) 
         assert {(row["stalls"], row["result"]) for row in stalled} == {(1, 1)}
 
 
-async def test_a_lost_lease_ends_the_handler(database: str) -> None:
-    """Whoever has the task now is not disturbed."""
-    begun, ended = trio.Event(), trio.Event()
+async def test_a_lost_lease_cancels_the_handler(database: str) -> None:
+    """The new owner of the task is not affected."""
+    started, finished = trio.Event(), trio.Event()
 
     async def handler(attempt: TaskContext) -> Json:
-        begun.set()
+        started.set()
         try:
             await trio.sleep_forever()
         finally:
-            ended.set()
+            finished.set()
 
     settings = replace(SETTINGS, lease_seconds=0.3)
     async with open_queue(database, {"work": handler}, settings=settings) as queue:
         (task_id,) = await queue.add(work())
         with trio.fail_after(5):
-            await begun.wait()
+            await started.wait()
             await queue.sql("update tasks set token = token + 1, owner = 'another'")
-            await ended.wait()
+            await finished.wait()
         assert (await queue.task(task_id)).owner == "another"
 
 
 async def test_tasks_behind_a_closed_gate_wait_for_it(database: str) -> None:
-    """They begin at once when it opens, not when somebody looks next; others go on meanwhile."""
-    gate = Gate("nobody is on duty")
-    begun: list[str] = []
+    """They start at once when it opens, without waiting for a poll; other tasks run meanwhile."""
+    gate = Gate("no session is running here")
+    started: list[str] = []
     done = {"work": trio.Event(), "gated": trio.Event()}
 
     async def handler(attempt: TaskContext) -> Json:
-        begun.append(attempt.task.type)
+        started.append(attempt.task.type)
         done[attempt.task.type].set()
         return None
 
@@ -210,58 +210,58 @@ async def test_tasks_behind_a_closed_gate_wait_for_it(database: str) -> None:
         gated, _ = await queue.add(work(type="gated"), work())
         with trio.fail_after(5):
             await done["work"].wait()
-            (worker,) = await queue.workers_taking("work")
+            (worker,) = await queue.workers_accepting("work")
             assert worker.types == ("work",)
             explained = await queue.ask(ExplainQuery(id=gated))
             assert [(reason.kind, reason.text, reason.by) for reason in explained.reasons] == [
-                (ReasonKind.DEPENDENCY_AWAY, "nobody is on duty", ("workers",)),
-                (ReasonKind.NO_WORKER, "no worker takes gated at the moment", ("gated",)),
+                (ReasonKind.DEPENDENCY_UNAVAILABLE, "no session is running here", ("workers",)),
+                (ReasonKind.NO_WORKER, "no worker accepts type gated now", ("gated",)),
             ]
             gate.open()
             await done["gated"].wait()
-            (worker,) = await queue.workers_taking("gated", "work")
-        assert begun == ["work", "gated"]
+            (worker,) = await queue.workers_accepting("gated", "work")
+        assert started == ["work", "gated"]
         with trio.fail_after(5):
-            gate.close("nobody is on duty again")
-            (worker,) = await queue.workers_taking("work")
+            gate.close("the session stopped")
+            (worker,) = await queue.workers_accepting("work")
             second, _ = await queue.add(work(type="gated"), work())
             await queue.until_completed(3)
         assert await queue.state(second) is TaskState.PENDING
 
 
-async def test_a_task_that_cannot_be_done_now_goes_back_uncounted(database: str) -> None:
-    """Its handler says so, or its gate closes between the claim and the work."""
+async def test_a_snoozed_attempt_does_not_count(database: str) -> None:
+    """Its handler raises `Snooze`, or its gate closes between the claim and the start."""
     gate = Gate()
-    begun = trio.Event()
+    started = trio.Event()
 
     async def handler(attempt: TaskContext) -> Json:
         if attempt.task.data["n"] == 0:
-            begun.set()
-            await gate.turned()
-            raise Snooze("the session ended")
+            started.set()
+            await gate.changed()
+            raise Snooze("the session finished")
         return None
 
-    settings = replace(SETTINGS, slots=1)
+    settings = replace(SETTINGS, concurrency=1)
     handlers = {"work": GatedHandler(work=handler, gate=gate)}
     async with open_queue(database, handlers, settings=settings, reaper=True) as queue:
-        # Quick ones first, so that the workers claim ahead.
+        # Short tasks first, so that the workers prefetch.
         await queue.add(*(work(1) for _ in range(100)))
         await queue.until_completed(100)
         first, second = await queue.add(work(0, max_attempts=1), work(1, max_attempts=1))
         with trio.fail_after(5):
-            await begun.wait()
+            await started.wait()
         await queue.until(second, TaskState.RUNNING)
-        gate.close("nobody is on duty")
+        gate.close("no session is running here")
         for task_id in (first, second):
             task = await queue.until(task_id, TaskState.PENDING)
             assert task.attempts == 0
-        # A claim that was under way when the gate closed may have brought it back once more.
-        assert (await queue.ask(AttemptsQuery(id=first)))[0].error == "the session ended"
-        assert (await queue.task(second)).error == "nobody is on duty"
+        # A claim in progress when the gate closed may have returned it once more.
+        assert (await queue.ask(AttemptsQuery(id=first)))[0].error == "the session finished"
+        assert (await queue.task(second)).error == "no session is running here"
 
 
-async def test_not_now_waits_as_long_as_it_says(database: str) -> None:
-    """Where the gate is open all the same, so that the task does not go round in circles."""
+async def test_a_snooze_waits_for_its_seconds(database: str) -> None:
+    """If the gate is open, so that the task does not return at once."""
 
     async def handler(attempt: TaskContext) -> Json:
         raise Snooze("the session is busy", seconds=60.0)
@@ -274,15 +274,15 @@ async def test_not_now_waits_as_long_as_it_says(database: str) -> None:
         assert 50 < (task.run_at - task.created_at).total_seconds() < 70
 
 
-async def waits_for_a_text(attempt: TaskContext) -> Json:
+async def retries_after_a_text(attempt: TaskContext) -> Json:
     raise RetryAfter("busy", seconds="5")  # type: ignore[arg-type]
 
 
-async def waits_for_no_number(attempt: TaskContext) -> Json:
+async def retries_after_nan(attempt: TaskContext) -> Json:
     raise RetryAfter("busy", seconds=math.nan)
 
 
-async def waits_until_before(attempt: TaskContext) -> Json:
+async def snoozes_for_a_negative_time(attempt: TaskContext) -> Json:
     raise Snooze("busy", seconds=-1)
 
 
@@ -296,7 +296,7 @@ async def logs_at_no_level(attempt: TaskContext) -> Json:
     return None
 
 
-async def is_a_text_far(attempt: TaskContext) -> Json:
+async def progresses_to_a_text(attempt: TaskContext) -> Json:
     await attempt.progress("half")  # type: ignore[arg-type]
     return None
 
@@ -308,25 +308,25 @@ async def exits(attempt: TaskContext) -> Json:
 async def exits_in_a_nursery(attempt: TaskContext) -> Json:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(exits, attempt)
-        nursery.start_soon(waits_for_a_text, attempt)
+        nursery.start_soon(retries_after_a_text, attempt)
     return None
 
 
 @pytest.mark.parametrize(
     "mistake",
     [
-        waits_for_a_text,
-        waits_for_no_number,
-        waits_until_before,
+        retries_after_a_text,
+        retries_after_nan,
+        snoozes_for_a_negative_time,
         logs_an_object,
         logs_at_no_level,
-        is_a_text_far,
+        progresses_to_a_text,
         exits,
         exits_in_a_nursery,
     ],
 )
-async def test_a_handlers_mistake_is_its_own(database: str, mistake: Handler) -> None:
-    """It is a failed attempt, and nobody else's work is disturbed."""
+async def test_a_mistake_of_a_handler_fails_only_its_attempt(database: str, mistake: Handler) -> None:
+    """Other handlers are not affected."""
     release = trio.Event()
 
     async def bystander(attempt: TaskContext) -> Json:
@@ -344,8 +344,8 @@ async def test_a_handlers_mistake_is_its_own(database: str, mistake: Handler) ->
         assert [child.restarts for child in queue.system.snapshot().children] == [0, 0]
 
 
-async def test_a_wait_beyond_all_measure_is_a_very_long_one(database: str) -> None:
-    """As when a portal says that it comes back at the end of time."""
+async def test_an_excessive_wait_is_cut(database: str) -> None:
+    """As when a portal demands a wait of centuries."""
 
     async def handler(attempt: TaskContext) -> Json:
         raise RetryAfter("closed", seconds=1e300)
@@ -357,27 +357,27 @@ async def test_a_wait_beyond_all_measure_is_a_very_long_one(database: str) -> No
         assert task.run_at - task.created_at > timedelta(days=3600)
 
 
-async def test_what_a_stop_interrupts_is_given_back_uncounted(database: str) -> None:
-    """It begins again at once, elsewhere or after the restart; nobody waits for the lease."""
-    begun = trio.Event()
+async def test_a_stop_requeues_unfinished_tasks_without_counting_the_attempt(database: str) -> None:
+    """They start again at once, elsewhere or after the restart, without waiting for the lease."""
+    started = trio.Event()
 
     async def handler(attempt: TaskContext) -> Json:
-        begun.set()
+        started.set()
         await trio.sleep_forever()
 
     async with open_queue(database) as queue:
         (task_id,) = await queue.add(work(max_attempts=1))
         async with open_queue(database, {"work": handler}):
             with trio.fail_after(10):
-                await begun.wait()
+                await started.wait()
         task = await queue.task(task_id)
         assert (task.state, task.attempts, task.stalls) == (TaskState.PENDING, 0, 0)
         (attempt,) = await queue.ask(AttemptsQuery(id=task_id))
-        assert attempt.error == "its worker was stopped"
+        assert attempt.error == "worker stopped"
 
 
-async def test_a_result_that_a_stop_interrupts_is_told(database: str) -> None:
-    """The handler has done its work; it is not to do it again."""
+async def test_a_result_that_a_stop_interrupts_is_reported(database: str) -> None:
+    """The handler has finished, and must not run again."""
 
     async def handler(attempt: TaskContext) -> Json:
         done.set()

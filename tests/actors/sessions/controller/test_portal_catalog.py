@@ -16,7 +16,7 @@ from actors.settings import portal_file
 PRACTICE = portal_file("practice")
 
 
-def workplaces(folder: Path) -> PortalCatalog:
+def catalog(folder: Path) -> PortalCatalog:
     definition = replace(load_definition(PRACTICE), name="usual")
     usual = CatalogEntry(definition=definition, credentials=Credentials(username="me", password="x"))
     return PortalCatalog(usual, [folder, PRACTICE.parent])
@@ -30,7 +30,7 @@ def write(folder, name: str, *, file: str = "") -> None:
 
 async def test_a_portal_is_found_by_its_name(tmp_path):
     """The usual one as it was planned, others by their files; each is read once."""
-    places = workplaces(tmp_path)
+    places = catalog(tmp_path)
     assert (await places.find("usual")).credentials.username == "me"
     assert (await places.find("practice")).definition.name == "practice"
     with pytest.raises(NoSuchPortal, match="no definition of a portal 'other'"):
@@ -45,14 +45,14 @@ async def test_a_portal_is_found_by_its_name(tmp_path):
 async def test_a_name_is_no_path(tmp_path, name):
     """Nothing outside of the folders can be named."""
     with pytest.raises(NoSuchPortal):
-        await workplaces(tmp_path).find(name)
+        await catalog(tmp_path).find(name)
 
 
 async def test_a_definition_that_cannot_be_used_is_told(tmp_path):
     """With the file and what is wrong in it."""
     (tmp_path / "broken.toml").write_text("name = 5")
     write(tmp_path, "other", file="another")
-    places = workplaces(tmp_path)
+    places = catalog(tmp_path)
     with pytest.raises(NoSuchPortal, match=r"broken\.toml"):
         await places.find("broken")
     with pytest.raises(NoSuchPortal, match="name is 'other', expected 'another'"):
@@ -71,7 +71,7 @@ def with_a_pipe(folder: Path) -> Path:
 
 async def test_others_go_on_while_a_definition_is_read(tmp_path):
     """What is read from may take its time."""
-    places, pipe = workplaces(tmp_path), with_a_pipe(tmp_path)
+    places, pipe = catalog(tmp_path), with_a_pipe(tmp_path)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
 
@@ -85,7 +85,7 @@ async def test_others_go_on_while_a_definition_is_read(tmp_path):
 async def test_a_definition_that_cannot_be_read_in_time_is_told(tmp_path, monkeypatch):
     """And is read again the next time."""
     monkeypatch.setattr("actors.sessions.controller.portal_catalog.LOOK_SECONDS", 0.2)
-    places, pipe = workplaces(tmp_path), with_a_pipe(tmp_path)
+    places, pipe = catalog(tmp_path), with_a_pipe(tmp_path)
     with trio.fail_after(10):
         with pytest.raises(NoSuchPortal, match=r"'slow' could not be read within 0\.2 s"):
             await places.find("slow")

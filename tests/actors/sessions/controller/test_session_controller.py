@@ -12,9 +12,10 @@ import structlog
 import trio
 import trio.testing
 
-from actors.database.messages import Query, SessionsQuery, Write
-from actors.database.refusals import NoSuchConfiguration, NoSuchSession, RecordUnavailable
+from actors.database.errors import DatabaseOutage, NoSuchConfiguration, NoSuchSession
+from actors.database.messages import Query, Write
 from actors.database.rows import SessionRow
+from actors.database.sessions.messages import SessionsQuery
 from actors.queue.messages import QueueMessage
 from actors.queue.worker.handler import Gate
 from actors.sessions.controller.active_sessions import child_name
@@ -54,8 +55,8 @@ from runtime import (
 )
 from runtime.testing import TestProbe, crash, next_event
 
-from ...database.records import Record, open_record
-from ..board import Board, assignment, desks
+from ...database.harness import DatabaseHarness, open_harness
+from ..board import Board, assignment, database_actors
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Post:
     session_controller: Address[ControllerMessage]
     fleet: Address[SupervisorMessage]
     bus: Bus
-    record: Record
+    record: DatabaseHarness
     gate: Gate
     forgotten: list[UUID]
     board: Board
@@ -76,7 +77,7 @@ class Post:
     async def running(self) -> None:
         """Wait until the first session is at work."""
         with self.bus.subscribe(SessionChanged) as changes:
-            while not any(view.status == "running" for view in await self.on_duty()):
+            while not any(view.status == "running" for view in await self.local()):
                 await next_event(changes, SessionChanged)
 
     async def spec(self, session: UUID) -> ChildSpec:
@@ -84,11 +85,11 @@ class Post:
         assert isinstance(spec, ChildSpec)
         return spec
 
-    async def on_duty(self) -> tuple[SessionView, ...]:
+    async def local(self) -> tuple[SessionView, ...]:
         return (await self.session_controller.ask(SessionsViewQuery(), timeout=5)).sessions
 
 
-def terms(*, autostart: bool = False) -> SessionsConfig:
+def config(*, autostart: bool = False) -> SessionsConfig:
     return SessionsConfig(
         portal="board",
         engine="http",
@@ -108,15 +109,15 @@ async def on_post(
     bus, board, gate = Bus(), Board(), Gate("nobody is here yet")
     forgotten: list[UUID] = []
 
-    async def forget_login(session: UUID) -> None:
+    async def delete_saved_login(session: UUID) -> None:
         forgotten.append(session)
 
     session_controller: Address[ControllerMessage] = Address("session_controller")
     fleet: Address[SupervisorMessage] = Address("fleet")
     backoff = Backoff(minimum=0.01, maximum=0.01)
-    async with open_record(database) as record:
+    async with open_harness(database) as record:
 
-        async def employ(row: SessionRow) -> ChildSpec:
+        async def make_spec(row: SessionRow) -> ChildSpec:
             if row.portal != "board":
                 raise NoSuchPortal(f"there is no portal {row.portal!r}")
             return ChildSpec(
@@ -132,11 +133,11 @@ async def on_post(
                 ChildSpec(
                     address=session_controller,
                     start=lambda: SessionController(
-                        terms(autostart=autostart),
-                        employ=employ,
-                        forget_login=forget_login,
+                        config(autostart=autostart),
+                        make_spec=make_spec,
+                        delete_saved_login=delete_saved_login,
                         fleet=fleet,
-                        desks=desks(record),
+                        database=database_actors(record),
                         queue=queue,
                         gate=gate,
                         bus=bus,
@@ -169,7 +170,7 @@ async def test_a_session_is_started_once_and_stopped_once(database: str) -> None
             await post.session_controller.ask(StopSessions(), timeout=5)
         (row,) = await post.sessions()
         assert (row.status, row.desired, row.end_time is not None) == ("stopped", "stopped", True)
-        assert await post.on_duty() == ()
+        assert await post.local() == ()
 
 
 async def test_a_session_that_should_run_is_brought_back(database: str) -> None:
@@ -188,10 +189,10 @@ async def test_a_session_that_should_run_is_brought_back(database: str) -> None:
 async def test_the_first_session_starts_by_itself_and_only_the_first(database: str) -> None:
     """Autostart is for an empty record; a session that was stopped stays so."""
     async with on_post(database, autostart=True) as post:
-        assert len(await post.on_duty()) == 1
+        assert len(await post.local()) == 1
         await post.session_controller.ask(StopSessions(), timeout=10)
     async with on_post(database) as post:
-        assert await post.on_duty() == ()
+        assert await post.local() == ()
         assert len(await post.sessions()) == 1
 
 
@@ -215,15 +216,15 @@ async def test_who_is_on_duty_is_known_while_the_record_takes_no_writes(database
                 refused = trio.Event()
 
                 async def stop() -> None:
-                    with pytest.raises(RecordUnavailable):
+                    with pytest.raises(DatabaseOutage):
                         await post.session_controller.ask(StopSession(session_id=view.id), timeout=15)
                     refused.set()
 
                 nursery.start_soon(stop)
                 await trio.testing.wait_all_tasks_blocked(0.01)
-                assert [each.id for each in await post.on_duty()] == [view.id]
+                assert [each.id for each in await post.local()] == [view.id]
                 await refused.wait()
-        assert [each.id for each in await post.on_duty()] == [view.id]
+        assert [each.id for each in await post.local()] == [view.id]
 
 
 async def test_many_sessions_run_at_once_up_to_the_limit(database: str) -> None:
@@ -236,7 +237,7 @@ async def test_many_sessions_run_at_once_up_to_the_limit(database: str) -> None:
             await post.session_controller.ask(StartSession(), timeout=5)
         with pytest.raises(TooManySessions):
             await post.session_controller.ask(ResumeSession(session_id=uuid4()), timeout=5)
-        assert [view.session_name for view in await post.on_duty()] == ["a", "b", "c"]
+        assert [view.session_name for view in await post.local()] == ["a", "b", "c"]
         stopped = await post.session_controller.ask(StopSessions(), timeout=15)
         assert [view.id for view in stopped] == [view.id for view in views]
         assert {row.status for row in await post.sessions()} == {"stopped"}
@@ -260,13 +261,13 @@ async def test_what_is_asked_twice_is_done_once(database: str) -> None:
         for _ in range(2):
             stopped = await post.session_controller.ask(StopSession(session_id=view.id), timeout=15)
             assert (stopped.id, stopped.status) == (view.id, "stopped")
-        assert post.gate.closed
+        assert post.gate.closed_reason
         await post.record.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
         for _ in range(2):
             back = await post.session_controller.ask(ResumeSession(session_id=view.id), timeout=15)
             assert (back.id, back.total_accepted) == (view.id, 7)
-        assert len(await post.on_duty()) == 1
-        assert post.gate.closed is None
+        assert len(await post.local()) == 1
+        assert post.gate.closed_reason is None
         for _ in range(2):
             reset = await post.session_controller.ask(ResetSession(session_id=view.id), timeout=15)
             assert (reset.status, reset.login_status) == ("stopped", "not_started")
@@ -299,19 +300,19 @@ async def test_an_order_goes_to_the_session_that_is_named_or_to_the_first(databa
     """One that does not run, or does not exist, is told so."""
     async with on_post(database) as post:
         with pytest.raises(SessionNotRunningHere):
-            await post.session_controller.ask(DispatchCommand(order=CheckJobs()), timeout=5)
+            await post.session_controller.ask(DispatchCommand(command=CheckJobs()), timeout=5)
         first = await post.session_controller.ask(StartSession(), timeout=5)
         second = await post.session_controller.ask(StartSession(), timeout=5)
         for session in (None, first.id, second.id):
             done = await post.session_controller.ask(
-                DispatchCommand(order=CheckJobs(), session_id=session), timeout=10
+                DispatchCommand(command=CheckJobs(), session_id=session), timeout=10
             )
             assert done["total_jobs"] == 0
         await post.session_controller.ask(StopSession(session_id=second.id), timeout=15)
         for session in (second.id, uuid4()):
             with pytest.raises(CommandRefused):
                 await post.session_controller.ask(
-                    DispatchCommand(order=CheckJobs(), session_id=session), timeout=5
+                    DispatchCommand(command=CheckJobs(), session_id=session), timeout=5
                 )
 
 
@@ -358,11 +359,11 @@ async def test_why_no_comparison_can_be_made_is_told_once(autojump_clock) -> Non
         raise AssertionError
 
     start = lambda: SessionController(  # noqa: E731
-        terms(),
-        employ=never,
-        forget_login=never,
+        config(),
+        make_spec=never,
+        delete_saved_login=never,
         fleet=fleet,
-        desks=DatabaseActors(writer=writer.address, reader=reader.address, journal=Address("journal")),
+        database=DatabaseActors(writer=writer.address, reader=reader.address, journal=Address("journal")),
         queue=None,
         gate=Gate(),
         bus=Bus(),
@@ -379,7 +380,7 @@ async def test_why_no_comparison_can_be_made_is_told_once(autojump_clock) -> Non
             for reason in ("silent", "silent", "silent", "full", "full", None, "full", "full"):
                 asked = await reader.receive(timeout=10)
                 if reason is not None:
-                    asked.refuse(RecordUnavailable(reason))
+                    asked.refuse(DatabaseOutage(reason))
                     continue
                 asked.reply([])
                 (await writer.receive()).reply([])

@@ -24,7 +24,7 @@ from actors.sessions.messages import (
 from runtime import Address
 from runtime.testing import run_actor
 
-from ....web.parts.views import NOON, task_view
+from ....builders import NOON, task_view
 from ...queue.queues import Queue, open_queue
 from .test_session_controller import Post, on_post
 
@@ -50,7 +50,7 @@ async def at_work(post: Post, queue: Queue) -> AsyncGenerator[None, None]:
             queue.address,
             queue.bus,
             owner="here",
-            slots=5,
+            concurrency=5,
             lease_seconds=30.0,
             poll_seconds=0.05,
         )
@@ -145,9 +145,9 @@ async def test_without_a_queue_that_answers_nothing_is_held_up(
     autojump_clock: MockClock,
 ) -> None:
     """A stop waits for two seconds at most, a start's tasks are left out."""
-    opening = StartupTasks(Address("nobody"))
+    startup_tasks = StartupTasks(Address("nobody"))
     began = trio.current_time()
-    await opening.add(task_view().id, NOON)
+    await startup_tasks.add(task_view().id, NOON)
     between = trio.current_time()
-    await opening.withdraw([task_view().id, task_view().id])
+    await startup_tasks.withdraw([task_view().id, task_view().id])
     assert (between - began, trio.current_time() - between) == (5, 2)

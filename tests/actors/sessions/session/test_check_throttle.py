@@ -8,10 +8,10 @@ from actors.sessions.session.check_throttle import CheckThrottle
 
 async def test_with_each_round_of_the_loop_one_comes_through():
     """In the order in which they came, while the others in the house get their turns."""
-    turnstile, rounds, through = CheckThrottle(), 0, dict[int, int]()
+    throttle, rounds, through = CheckThrottle(), 0, dict[int, int]()
 
     async def look(number: int) -> None:
-        await turnstile.pass_through()
+        await throttle.pass_through()
         through[number] = rounds
 
     async def count() -> None:
@@ -30,7 +30,7 @@ async def test_with_each_round_of_the_loop_one_comes_through():
 
 async def test_alone_nobody_waits():
     """It is a checkpoint, and takes no more than a few rounds of the loop."""
-    turnstile, rounds = CheckThrottle(), 0
+    throttle, rounds = CheckThrottle(), 0
 
     async def count() -> None:
         nonlocal rounds
@@ -42,16 +42,16 @@ async def test_alone_nobody_waits():
         nursery.start_soon(count)
         for _ in range(100):
             with trio.testing.assert_checkpoints():
-                await turnstile.pass_through()
+                await throttle.pass_through()
         nursery.cancel_scope.cancel()
     assert rounds <= 300
 
 
 async def test_who_leaves_the_queue_holds_nobody_up():
     """Cancelled before its turn."""
-    turnstile = CheckThrottle()
+    throttle = CheckThrottle()
     with trio.CancelScope() as scope:
         scope.cancel()
-        await turnstile.pass_through()
+        await throttle.pass_through()
     with trio.fail_after(30):
-        await turnstile.pass_through()
+        await throttle.pass_through()

@@ -36,7 +36,7 @@ from actors.sessions.session.commands import (
 from runtime import Actor, Address, AskTimeout
 from runtime.testing import next_event, run_actor
 
-from ....web.parts.views import task_view
+from ....builders import task_view
 from ..board import PICTURE, Board
 from .test_session import ONSITE, job, on_stage
 
@@ -81,7 +81,7 @@ async def test_a_job_is_accepted_or_rejected_against_the_rules(database: str) ->
         with pytest.raises(CommandRefused, match="job C is not on the portal's table"):
             await stage.session.ask(AcceptJob(job_ref="C"), timeout=10)
         assert await stage.totals() == (1, 1)
-    assert board.clicks == ["reject A", "accept B"]
+    assert board.executor == ["reject A", "accept B"]
 
 
 async def test_an_order_that_had_its_outcome_in_another_life_is_known(database: str) -> None:
@@ -93,7 +93,7 @@ async def test_an_order_that_had_its_outcome_in_another_life_is_known(database: 
         await stage.jobs()
     async with on_stage(database, board, row=row, rules=SLOW) as stage:
         assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"] == "accepted"
-    assert board.clicks == ["accept A"]
+    assert board.executor == ["accept A"]
 
 
 async def test_two_sessions_are_told_to_accept_one_job(database: str) -> None:
@@ -117,7 +117,7 @@ async def test_two_sessions_are_told_to_accept_one_job(database: str) -> None:
             nursery.start_soon(accept, first)
             nursery.start_soon(accept, second)
         assert sorted(ended) in (["accepted", "accepted"], ["accepted", "refused"])
-    assert board.clicks == ["accept A"]
+    assert board.executor == ["accept A"]
 
 
 async def test_a_lost_answer_is_settled_before_the_order_is_answered(database: str) -> None:
@@ -134,7 +134,7 @@ async def test_a_lost_answer_is_settled_before_the_order_is_answered(database: s
         # What was ordered stands, also against the rules.
         assert (await stage.session.ask(CheckJobs(), timeout=10))["accepted"] == 1
         assert (await stage.jobs())["B"].status is JobStatus.ACCEPTED
-    assert board.clicks == ["accept A", "accept B"]
+    assert board.executor == ["accept A", "accept B"]
 
 
 async def test_what_keeps_an_order_from_being_done_is_told(database: str) -> None:
@@ -182,7 +182,7 @@ async def test_an_order_ends_with_its_deadline_and_the_next_is_served(database: 
         board.hold_clicks.set()
         assert await stage.session.ask(Navigate(path="/then"), timeout=10) == {"page": "Board (/then)"}
         row = (await stage.jobs())["A"]
-        assert (row.status, row.settled) == (JobStatus.ACCEPTED, OutcomeSource.ANSWER)
+        assert (row.status, row.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.ANSWER)
     assert board.visited == ["/then"]
 
 
@@ -251,13 +251,13 @@ class Counter:
         ("screenshot", {}, TakeScreenshot()),
     ],
 )
-async def test_a_task_becomes_an_order(kind, data, order) -> None:
+async def test_a_task_becomes_an_order(kind, data, command) -> None:
     """For the session that it names, or for the first one."""
     counter = Counter()
     assert await counter.do(kind, data) == {"fine": True}
     named = "00000000-0000-0000-0000-000000000007"
     await counter.do(kind, {**data, "session_id": named})
-    assert [assign.order for assign in counter.seen] == [order, order]
+    assert [assign.command for assign in counter.seen] == [command, command]
     assert [str(assign.session_id) for assign in counter.seen] == ["None", named]
 
 

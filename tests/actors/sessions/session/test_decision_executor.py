@@ -12,11 +12,11 @@ import pytest
 import trio
 import trio.testing
 
+from actors.database.jobs.messages import Claim, RecordIntent
 from actors.database.journal.messages import JournalMessage
-from actors.database.messages import Claim, Query, RecordIntent, Write
+from actors.database.messages import Query, Write
 from actors.database.rows import Decision, Desired, JobStatus, OutcomeSource, SessionRow
-from actors.portals.job import Job
-from actors.portals.portal import Outcome
+from actors.portals.portal import Job, JobOutcome
 from actors.sessions.database_actors import DatabaseActors
 from actors.sessions.session.claim_cache import ClaimCache
 from actors.sessions.session.decision_executor import CLICK_SECONDS, DecisionExecutor
@@ -28,7 +28,7 @@ from actors.sessions.session.session_state import SessionState
 from runtime import Actor, Address
 from runtime.testing import TestProbe, run_actor
 
-from ...database.records import NOW
+from ...database.harness import NOW
 from ..board import Board, View
 from .test_session import job
 
@@ -53,12 +53,12 @@ class Journal(Actor[JournalMessage]):
 class Stage:
     """What decides and clicks, and the record's writer, which the test speaks for."""
 
-    clicks: DecisionExecutor
+    executor: DecisionExecutor
     board: Board
     writer: TestProbe[Write]
 
     async def see_through(self) -> None:
-        await self.clicks.see_through(JOB, ACCEPT)
+        await self.executor.see_through(JOB, ACCEPT)
 
     async def answer_claim(self) -> None:
         claim = await self.writer.receive()
@@ -70,7 +70,7 @@ class Stage:
         try:
             await trio.sleep_forever()
         finally:
-            self.clicks.limit(GRACE)
+            self.executor.limit(GRACE)
 
 
 @asynccontextmanager
@@ -78,17 +78,17 @@ async def on_stage(board: Board, *, keeps: bool = True) -> AsyncGenerator[Stage,
     """A board at which one is signed in; nobody is at the journal unless it ``keeps``."""
     writer: TestProbe[Write] = TestProbe(Address("writer"))
     journal: Address[JournalMessage] = Address("journal")
-    desks = DatabaseActors(writer=writer.address, reader=Address[Query]("reader"), journal=journal)
+    database = DatabaseActors(writer=writer.address, reader=Address[Query]("reader"), journal=journal)
     idle = Idle()
     async with (
         run_actor(lambda: idle, Address[Never]("session")),
         run_actor(Journal, journal if keeps else Address("another")),
     ):
         row = session_row()
-        teller = SessionPublisher(row, "http", idle.context, SessionLog(row.id, writer.address))
-        books = SessionState(row, None, desks, teller)
-        intents = Intents(books, None, desks, ClaimCache())
-        yield Stage(DecisionExecutor(View(board), books, intents, {}, sign_in), board, writer)
+        publisher = SessionPublisher(row, "http", idle.context, SessionLog(row.id, writer.address))
+        state = SessionState(row, None, database, publisher)
+        intents = Intents(state, None, database, ClaimCache())
+        yield Stage(DecisionExecutor(View(board), state, intents, {}, sign_in), board, writer)
 
 
 async def sign_in() -> None:
@@ -158,12 +158,12 @@ async def test_a_click_that_is_begun_after_the_stop_gets_what_is_left_of_the_gra
     async with on_stage(board) as stage, trio.open_nursery() as outer:
         outer.start_soon(hour_passes, board)
         began = trio.current_time()
-        stage.clicks.limit(GRACE)
+        stage.executor.limit(GRACE)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stage.see_through)
             await stage.answer_claim()
         assert trio.current_time() - began == pytest.approx(GRACE, abs=0.1)
-        assert stage.clicks.is_open(JOB.ref)
+        assert stage.executor.is_open(JOB.ref)
         outer.cancel_scope.cancel()
 
 
@@ -179,13 +179,13 @@ async def test_a_click_that_never_ends_is_cut_off_and_settled_by_reading(
             nursery.start_soon(stage.see_through)
             await stage.answer_claim()
         assert trio.current_time() - began == pytest.approx(CLICK_SECONDS, abs=0.1)
-        assert stage.clicks.is_open(JOB.ref)
-        assert board.outcomes[JOB.ref] is Outcome.ACCEPTED
-        ending = await stage.clicks.settle(JOB.ref)
+        assert stage.executor.is_open(JOB.ref)
+        assert board.outcomes[JOB.ref] is JobOutcome.ACCEPTED
+        ending = await stage.executor.settle(JOB.ref)
         assert ending is not None
-        assert (ending.status, ending.settled) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
+        assert (ending.status, ending.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
         outer.cancel_scope.cancel()
-    assert board.clicks == ["accept A"]
+    assert board.executor == ["accept A"]
 
 
 async def test_a_stop_does_not_wait_for_a_journal_that_is_away(
@@ -203,5 +203,5 @@ async def test_a_stop_does_not_wait_for_a_journal_that_is_away(
             await board.clicked.wait()
             nursery.cancel_scope.cancel()
         assert trio.current_time() - began == pytest.approx(GRACE, abs=0.1)
-        assert stage.clicks.is_open(JOB.ref)
-    assert board.clicks == ["accept A"]
+        assert stage.executor.is_open(JOB.ref)
+    assert board.executor == ["accept A"]

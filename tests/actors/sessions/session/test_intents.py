@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 import trio
 
+from actors.database.errors import DatabaseOutage, WriteRefused
+from actors.database.jobs.messages import Claim, RecordIntent
 from actors.database.journal.messages import JournalMessage
-from actors.database.messages import Claim, Query, RecordIntent, Write
-from actors.database.refusals import RecordUnavailable, WriteRefused
+from actors.database.messages import Query, Write
 from actors.database.rows import Decision
 from actors.sessions.database_actors import DatabaseActors
 from actors.sessions.session.claim_cache import ClaimCache
@@ -48,15 +49,17 @@ class Stage:
 @asynccontextmanager
 async def on_stage() -> AsyncGenerator[Stage, None]:
     writer: TestProbe[Write] = TestProbe(Address("writer"))
-    desks = DatabaseActors(
+    database = DatabaseActors(
         writer=writer.address, reader=Address[Query]("reader"), journal=Address[JournalMessage]("journal")
     )
     idle = Idle()
     async with run_actor(lambda: idle, Address[Never]("session")):
         row = session_row()
-        teller = SessionPublisher(row, "http", idle.context, SessionLog(row.id, writer.address))
+        publisher = SessionPublisher(row, "http", idle.context, SessionLog(row.id, writer.address))
         claims = ClaimCache()
-        yield Stage(Intents(SessionState(row, None, desks, teller), "here", desks, claims), claims, writer)
+        yield Stage(
+            Intents(SessionState(row, None, database, publisher), "here", database, claims), claims, writer
+        )
 
 
 async def test_a_claim_says_who_claims_what(autojump_clock) -> None:
@@ -77,7 +80,7 @@ async def test_what_a_neighbour_claimed_is_not_asked_for(autojump_clock) -> None
     async with on_stage() as stage:
         stage.claims.note("board", "A", uuid4())
         await stage.ask()
-        assert stage.claim is Claim.ANOTHERS
+        assert stage.claim is Claim.TAKEN
         stage.writer.expect_nothing()
 
 
@@ -93,7 +96,7 @@ async def test_what_the_record_cannot_hold_is_not_claimed(autojump_clock) -> Non
 async def test_a_claim_without_an_answer_is_nobodys(autojump_clock) -> None:
     """It may be on record or not: nothing is to be clicked."""
     async with on_stage() as stage:
-        with pytest.raises(RecordUnavailable, match="nothing is clicked that cannot be recorded first"):
+        with pytest.raises(DatabaseOutage, match="nothing is clicked that cannot be recorded first"):
             await stage.ask()
         assert stage.claim is None
         assert not stage.claims.is_anothers("board", "A", uuid4())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.database.rows import Decision
-from actors.portals.job import Job
+from actors.portals.portal import Job
 from actors.sessions.session.rules import REQUIRED, Rules, decide
 
 RULES = Rules(

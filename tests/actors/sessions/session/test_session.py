@@ -13,12 +13,12 @@ import psycopg
 import trio
 import trio.testing
 
+from actors.database.jobs.messages import JobsQuery
 from actors.database.journal.messages import RecordSession
-from actors.database.messages import CreateSession, EventsQuery, JobsQuery, SessionsQuery, SetDesiredState
 from actors.database.rows import Desired, JobRow, JobStatus, OutcomeSource, SessionRow
+from actors.database.sessions.messages import CreateSession, EventsQuery, SessionsQuery, SetDesiredState
 from actors.portals.errors import LoginRefused, OutcomeUnknown, PortalUnavailable, SessionExpired
-from actors.portals.job import Job
-from actors.portals.portal import Outcome
+from actors.portals.portal import Job, JobOutcome
 from actors.services import PostgresServer, open_data_dir
 from actors.sessions.events import (
     CycleCompleted,
@@ -33,7 +33,7 @@ from actors.sessions.session.session import Session
 from runtime import Address, Backoff, Bus, ChildFailed, ChildSpec, SupervisorSpec, System, open_system
 from runtime.testing import next_event, run_actor
 
-from ...database.records import NOW, Record, open_record
+from ...database.harness import NOW, DatabaseHarness, open_harness
 from ..board import Board, assignment
 
 
@@ -58,7 +58,7 @@ ONSITE = {"job_type": "Onsite"}
 class Stage:
     """A session at work on a board, with a real record behind it."""
 
-    record: Record
+    record: DatabaseHarness
     board: Board
     bus: Bus
     system: System
@@ -66,7 +66,7 @@ class Stage:
     session: Address[SessionCommand]
 
     async def jobs(self) -> dict[str, JobRow]:
-        await self.record.settle()
+        await self.record.flush()
         rows = await self.record.reader.ask(JobsQuery(), timeout=5)
         assert len({row.job_ref for row in rows}) == len(rows)
         return {row.job_ref: row for row in rows}
@@ -76,7 +76,7 @@ class Stage:
         return row.total_accepted, row.total_rejected
 
     async def recorded(self) -> SessionRow:
-        await self.record.settle()
+        await self.record.flush()
         return (await self.record.reader.ask(SessionsQuery(), timeout=5))[0]
 
 
@@ -91,7 +91,7 @@ async def on_stage(
 ) -> AsyncGenerator[Stage, None]:
     bus = Bus()
     session: Address[SessionCommand] = Address("session")
-    async with open_record(database, bus=bus) as record:
+    async with open_harness(database, bus=bus) as record:
         if row is None:
             opened = CreateSession(id=uuid4(), session_name="test", portal="board", start_time=NOW)
             row = await record.writer.ask(opened, timeout=5)
@@ -131,9 +131,9 @@ async def test_jobs_are_accepted_and_rejected_by_rule(database: str) -> None:
             "2026-11-30",
             "14:30:00",
         )
-        assert {row.settled for row in jobs.values()} == {OutcomeSource.ANSWER}
+        assert {row.outcome_source for row in jobs.values()} == {OutcomeSource.ANSWER}
         assert await stage.totals() == (1, 2)
-    assert board.clicks == ["accept A", "reject B", "reject C"]
+    assert board.executor == ["accept A", "reject B", "reject C"]
 
 
 async def test_the_intent_is_on_record_before_the_click(database: str) -> None:
@@ -159,9 +159,9 @@ async def test_a_lost_answer_is_settled_by_reading(database: str) -> None:
     async with on_stage(database, board) as stage:
         await board.look(3)
         row = (await stage.jobs())["A"]
-        assert (row.status, row.settled) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
+        assert (row.status, row.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
         assert await stage.totals() == (1, 0)
-    assert board.clicks == ["accept A"]
+    assert board.executor == ["accept A"]
 
 
 async def test_a_click_that_never_arrived_is_made_at_the_next_look(database: str) -> None:
@@ -173,13 +173,13 @@ async def test_a_click_that_never_arrived_is_made_at_the_next_look(database: str
         await board.look(2)
         assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
         assert await stage.totals() == (1, 0)
-    assert board.clicks == ["accept A"]
+    assert board.executor == ["accept A"]
 
 
 async def test_a_job_that_somebody_else_took_is_failed(database: str) -> None:
     """With the reason; it counts as neither accepted nor rejected."""
     board = Board(job("A"))
-    board.before_click = lambda ref: board.outcomes.update({ref: Outcome.TAKEN})
+    board.before_click = lambda ref: board.outcomes.update({ref: JobOutcome.TAKEN})
     async with on_stage(database, board) as stage:
         await board.look(2)
         row = (await stage.jobs())["A"]
@@ -198,17 +198,20 @@ async def test_a_session_cut_off_in_a_click_is_settled_by_the_next(database: str
     async with on_stage(database, board, row=row) as stage:
         assert (await stage.jobs())["A"].status is JobStatus.MATCHED
         await board.look(2)
-        settled = (await stage.jobs())["A"]
-        assert (settled.status, settled.settled) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
+        outcome_source = (await stage.jobs())["A"]
+        assert (outcome_source.status, outcome_source.outcome_source) == (
+            JobStatus.ACCEPTED,
+            OutcomeSource.PORTAL,
+        )
         assert await stage.totals() == (1, 0)
-    assert board.clicks == ["accept A"]
+    assert board.executor == ["accept A"]
 
 
 async def test_a_click_under_way_ends_before_the_session_stops(database: str) -> None:
     """A stop waits for the portal's answer and its record, within a grace."""
     board = Board(job("A"))
     board.hold_clicks = trio.Event()
-    async with open_record(database) as record, trio.open_nursery() as nursery:
+    async with open_harness(database) as record, trio.open_nursery() as nursery:
         row = await record.writer.ask(
             CreateSession(id=uuid4(), session_name="test", portal="board", start_time=NOW), timeout=5
         )
@@ -220,9 +223,11 @@ async def test_a_click_under_way_ends_before_the_session_stops(database: str) ->
             await board.clicked.wait()
             system.request_stop()
             nursery.start_soon(release, board.hold_clicks)
-        await record.settle()
+        await record.flush()
         jobs = await record.reader.ask(JobsQuery(), timeout=5)
-        assert [(each.status, each.settled) for each in jobs] == [(JobStatus.ACCEPTED, OutcomeSource.ANSWER)]
+        assert [(each.status, each.outcome_source) for each in jobs] == [
+            (JobStatus.ACCEPTED, OutcomeSource.ANSWER)
+        ]
 
 
 async def release(event: trio.Event) -> None:
@@ -251,7 +256,7 @@ async def test_a_portal_that_stays_away_is_left_to_the_supervisor(database: str)
             board.spoil["jobs"] = [PortalUnavailable("down")] * 3
             assert "down" in (await next_event(events, SessionDegraded)).message
             failed = await next_event(events, ChildFailed)
-        assert failed.absence
+        assert failed.dependency_unavailable
         board.add(job("A"))
         await board.look(2)
         assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
@@ -260,7 +265,7 @@ async def test_a_portal_that_stays_away_is_left_to_the_supervisor(database: str)
 async def test_wrong_credentials_are_told_and_do_not_crash(database: str) -> None:
     """A restart would not help, so the session parks and says why."""
     board = Board(job("A"))
-    board.outcomes["A"] = Outcome.TAKEN
+    board.outcomes["A"] = JobOutcome.TAKEN
     board.spoil["login"] = [LoginRefused("unknown user")]
     async with on_stage(database, board) as stage:
         with stage.bus.subscribe(SessionDegraded) as events:
@@ -272,7 +277,7 @@ async def test_wrong_credentials_are_told_and_do_not_crash(database: str) -> Non
         assert (await stage.session.ask(SignIn(), timeout=10))["login_status"] == "success"
         await stage.session.ask(CheckJobs(), timeout=10)
         assert (await stage.recorded()).status == "running"
-    assert board.clicks == []
+    assert board.executor == []
 
 
 async def test_no_run_accepts_more_than_its_limit(database: str) -> None:
@@ -298,11 +303,11 @@ async def test_two_sessions_never_accept_one_job_twice(database: str) -> None:
     async with on_stage(database, board) as first, on_stage(database, board):
         await board.look(2)
         board.add(*(job(f"J{number}") for number in range(20)))
-        while len(board.clicks) < 20:
+        while len(board.executor) < 20:
             await board.look()
         await board.look(4)
         assert len(await first.jobs()) == 20
-    assert sorted(board.clicks) == sorted(f"accept J{number}" for number in range(20))
+    assert sorted(board.executor) == sorted(f"accept J{number}" for number in range(20))
 
 
 async def test_a_job_that_the_record_cannot_hold_is_left_alone(database: str) -> None:
@@ -312,7 +317,7 @@ async def test_a_job_that_the_record_cannot_hold_is_left_alone(database: str) ->
         await board.look(3)
         assert set(await stage.jobs()) == {"B"}
         assert stage.system.snapshot().children[0].restarts == 0
-    assert board.clicks == ["accept B"]
+    assert board.executor == ["accept B"]
 
 
 @asynccontextmanager
@@ -341,11 +346,11 @@ async def test_a_session_looks_on_while_the_record_is_away(tmp_path: Path) -> No
             assert changed.session.total_accepted == 1
         await board.look(3)
         board.hold_clicks = None
-        while len(board.clicks) < 2:
+        while len(board.executor) < 2:
             await board.look()
         assert {row.status for row in (await stage.jobs()).values()} == {JobStatus.ACCEPTED}
         assert await stage.totals() == (2, 0)
-    assert sorted(board.clicks) == ["accept A", "accept B"]
+    assert sorted(board.executor) == ["accept A", "accept B"]
 
 
 async def test_a_job_that_vanished_before_its_intent_was_known_is_on_record_when_it_is_told(
@@ -360,13 +365,13 @@ async def test_a_job_that_vanished_before_its_intent_was_known_is_on_record_when
                 connection.execute("lock table job_records in exclusive mode")
                 board.add(job("A"))
                 assert "recorded first" in (await next_event(events, SessionDegraded)).message
-                board.outcomes["A"] = Outcome.TAKEN
+                board.outcomes["A"] = JobOutcome.TAKEN
             told = await next_event(events, SessionEventRecorded)
         assert (told.type, told.data["job_ref"]) == ("job_failed", "A")
         assert (await stage.jobs())["A"].status is JobStatus.FAILED
         recorded = await stage.record.read(EventsQuery())
         assert told.id in {event.id for event in recorded}
-    assert board.clicks == []
+    assert board.executor == []
 
 
 async def test_what_a_session_left_open_is_settled_by_one_of_two(database: str) -> None:
@@ -377,18 +382,18 @@ async def test_what_a_session_left_open_is_settled_by_one_of_two(database: str) 
         gone = stage.row
         await board.clicked.wait()
     board.hold_clicks = None
-    async with open_record(database) as record:
+    async with open_harness(database) as record:
         await record.write(SetDesiredState(id=gone.id, desired=Desired.STOPPED))
         ended = RecordSession(id=gone.id, status="stopped", login_status="not_started", total_checks=1)
         await record.write(ended)
     async with on_stage(database, board) as first, on_stage(database, board) as second:
         await board.look(6)
-        await first.record.settle()
-        await second.record.settle()
+        await first.record.flush()
+        await second.record.flush()
         rows = {row.id: row.total_accepted for row in await first.record.read(SessionsQuery())}
         assert (sum(rows.values()), rows[gone.id]) == (1, 0)
         events = [event.type for event in await first.record.read(EventsQuery(limit=100))]
         assert events.count("job_accepted") == 1
         owner = (await first.jobs())["A"].session_id
         assert rows[owner] == 1
-    assert board.clicks == ["accept A"]
+    assert board.executor == ["accept A"]

@@ -4,20 +4,20 @@ import psycopg
 import trio
 
 from actors.database.rows import JobStatus
-from web.api.timeouts import LOOK
+from web.api.timeouts import QUERY_TIMEOUT
 
-from ....actors.database.records import intent, outcome
-from ...recorded import recorded
+from ....actors.database.harness import new_intent, new_outcome
+from ...database_app import serving_database
 
 
-async def test_figures_of_the_last_hours(database):
-    """The Compatibility API's fields, counted from the record."""
-    async with recorded(database) as application:
+async def test_analytics_of_the_last_hours(database):
+    """In the fields of the Compatibility API, counted from the database."""
+    async with serving_database(database) as application:
         session = await application.record.session()
         for n in range(6):
-            await application.record.write(intent(session.id, f"A-{n}"))
+            await application.record.write(new_intent(session.id, f"A-{n}"))
         for n, status in enumerate([JobStatus.ACCEPTED] * 2 + [JobStatus.REJECTED, JobStatus.FAILED]):
-            await application.record.write(outcome(session.id, f"A-{n}", status))
+            await application.record.write(new_outcome(session.id, f"A-{n}", status))
         answer = await application.http.get("/api/bot/analytics?hours=3")
         (hour,) = answer.json()["hourly_distribution"]
     assert answer.status_code == 200
@@ -36,9 +36,9 @@ async def test_figures_of_the_last_hours(database):
     }
 
 
-async def test_nothing_has_figures_too(database):
-    """Zeros, and null for what there is none of."""
-    async with recorded(database) as application:
+async def test_analytics_without_jobs(database):
+    """Zeros and nulls."""
+    async with serving_database(database) as application:
         answer = (await application.http.get("/api/bot/analytics")).json()
         metrics = (await application.http.get("/api/bot/dashboard/metrics")).json()
     assert (answer["period_hours"], answer["total_jobs_processed"], answer["acceptance_rate"]) == (24, 0, 0.0)
@@ -54,12 +54,12 @@ async def test_nothing_has_figures_too(database):
     }
 
 
-async def test_today_at_a_glance(database):
-    """Of the session and its jobs."""
-    async with recorded(database) as application:
+async def test_dashboard_metrics(database):
+    """Of a session and its jobs."""
+    async with serving_database(database) as application:
         session = await application.record.session()
-        await application.record.write(intent(session.id, "A-1"))
-        await application.record.write(outcome(session.id, "A-1"))
+        await application.record.write(new_intent(session.id, "A-1"))
+        await application.record.write(new_outcome(session.id, "A-1"))
         metrics = (await application.http.get("/api/bot/dashboard/metrics")).json()
     assert (metrics["active_sessions"], metrics["total_jobs_today"]) == (1, 1)
     assert (metrics["acceptance_rate_today"], metrics["most_active_language"]) == (100.0, "Português")
@@ -67,8 +67,8 @@ async def test_today_at_a_glance(database):
 
 
 async def test_hours_are_limited(database):
-    """To a year, in whole numbers."""
-    async with recorded(database) as application:
+    """To a year."""
+    async with serving_database(database) as application:
         for hours in ("0", "8761", "1.5", "soon", ""):
             answer = await application.http.get("/api/bot/analytics", params={"hours": hours})
             assert answer.status_code == 422
@@ -76,14 +76,14 @@ async def test_hours_are_limited(database):
         assert (await application.http.get("/api/bot/analytics?hours=8760")).status_code == 200
 
 
-async def test_the_last_hours_one_by_one(database):
-    """Each of them is there, by what came of its jobs; one whose outcome is open counts nowhere."""
-    async with recorded(database) as application:
+async def test_hourly_analytics(database):
+    """Every hour has its counts by outcome; open jobs are not counted."""
+    async with serving_database(database) as application:
         session = await application.record.session()
         for n in range(6):
-            await application.record.write(intent(session.id, f"A-{n}"))
+            await application.record.write(new_intent(session.id, f"A-{n}"))
         for n, status in enumerate([JobStatus.ACCEPTED] * 2 + [JobStatus.REJECTED, JobStatus.FAILED]):
-            await application.record.write(outcome(session.id, f"A-{n}", status))
+            await application.record.write(new_outcome(session.id, f"A-{n}", status))
         hours = (await application.http.get("/api/bot/analytics/hourly?hours=5")).json()["hours"]
         refused = await application.http.get("/api/bot/analytics/hourly?hours=169")
     assert [len(hours), hours == sorted(hours, key=lambda hour: hour["hour"])] == [5, True]
@@ -93,12 +93,12 @@ async def test_the_last_hours_one_by_one(database):
     assert refused.status_code == 422
 
 
-async def test_what_has_to_be_counted_may_take_longer_than_a_look(database):
-    """A database that is slow and answers is waited for; whoever asks for a list is told to come back."""
+async def test_aggregates_may_take_longer_than_queries(database):
+    """A slow database is waited for; a plain query is a 503."""
     answers = {}
-    async with recorded(database) as application:
+    async with serving_database(database) as application:
 
-        async def ask(path: str) -> None:
+        async def get(path: str) -> None:
             answers[path] = (await application.http.get(path)).status_code
 
         with trio.fail_after(20):
@@ -106,7 +106,7 @@ async def test_what_has_to_be_counted_may_take_longer_than_a_look(database):
                 with psycopg.connect(database) as lock:
                     lock.execute("lock table job_records, analytics_periods")
                     for path in ("/api/bot/analytics", "/api/bot/analytics/hourly", "/api/bot/jobs"):
-                        nursery.start_soon(ask, path)
-                    await trio.sleep(LOOK + 1)
+                        nursery.start_soon(get, path)
+                    await trio.sleep(QUERY_TIMEOUT + 1)
                     assert answers == {"/api/bot/jobs": 503}
     assert answers == {"/api/bot/analytics": 200, "/api/bot/analytics/hourly": 200, "/api/bot/jobs": 503}

@@ -4,19 +4,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from actors.database.messages import JobsQuery, SessionsQuery
+from actors.database.jobs.messages import JobsQuery
 from actors.database.rows import JobStatus
+from actors.database.sessions.messages import SessionsQuery
 from actors.monitor.status import ServiceName, ServiceStatus
 
-from ...parts.application import House, client, living
-from ...parts.views import CONFIGURATION, job_row, service_health, session_row, session_view
-from ..test_serializers import CONTRACT_STATUS, JOB, SESSION
+from ....builders import CONFIGURATION, job_row, service_health, session_row, session_view
+from ...fakes.application import FakeApplication, client, serving
+from .test_responses import CONTRACT_STATUS, JOB, SESSION
 
 
 async def test_status_without_and_with_a_session():
-    """Answered by the session_controller, from memory."""
-    application = House()
-    async with living(application), client(application) as http:
+    """From the session controller's memory, without a query."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         idle = await http.get("/api/bot/status")
         assert idle.status_code == 200
         assert idle.headers["content-type"] == "application/json"
@@ -25,14 +26,14 @@ async def test_status_without_and_with_a_session():
         application.sessions.append(session_view())
         busy = (await http.get("/api/bot/status")).json()
         assert (busy["is_running"], busy["total_checks"], busy["engine"]) == (True, 7, "http")
-    assert application.asked == []
+    assert application.queries == []
 
 
 @pytest.mark.parametrize("body", [None, "", "{}", '{"session_name": null}'])
 async def test_a_session_is_started_without_a_name(body):
     """The body is optional."""
-    application = House()
-    async with living(application), client(application) as http:
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         started = await http.post("/api/bot/start", content=body)
     assert started.status_code == 200
     assert started.json().keys() == SESSION
@@ -41,8 +42,8 @@ async def test_a_session_is_started_without_a_name(body):
 
 async def test_a_session_is_started_once():
     """A second start is the Compatibility API's 400."""
-    application = House()
-    async with living(application), client(application) as http:
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         started = await http.post("/api/bot/start", json={"session_name": "Night shift"})
         assert started.json()["session_name"] == "Night shift"
         again = await http.post("/api/bot/start")
@@ -50,10 +51,10 @@ async def test_a_session_is_started_once():
     assert again.json()["detail"] == again.json()["error"] == "Bot is already running"
 
 
-async def test_a_configuration_may_be_named_if_it_exists():
-    """The session works by it then; one that is not there starts nothing."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_a_session_is_started_with_a_configuration():
+    """An unknown one is a 422."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         other = await http.post("/api/bot/start", json={"config_id": str(uuid4())})
         assert other.status_code == 422
         assert other.json()["detail"].startswith("config_id: there is no configuration ")
@@ -64,37 +65,40 @@ async def test_a_configuration_may_be_named_if_it_exists():
 
 
 @pytest.mark.parametrize("path", ["/api/bot/start", "/api/bot/toggle", "/api/sessions"])
-async def test_nothing_is_started_while_a_critical_service_is_broken(path):
-    """503 with the Compatibility API's words and the reasons, and when to come back."""
-    application = House()
-    broken = service_health(ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="it is away")
+async def test_a_broken_critical_service_prevents_a_start(path):
+    """503 with the sentence of the Compatibility API, the reasons and Retry-After."""
+    application = FakeApplication()
+    broken = service_health(
+        ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="connection refused"
+    )
     application.services[ServiceName.DATABASE] = broken
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         answer = await http.post(path)
         assert answer.status_code == 503
         assert answer.json()["detail"] == (
-            "Cannot start bot: Critical services are not healthy: database is disconnected: it is away"
+            "Cannot start bot: Critical services are not healthy:"
+            " database is disconnected: connection refused"
         )
         assert answer.headers["Retry-After"]
     assert application.sessions == []
 
 
-async def test_what_is_not_critical_or_not_known_keeps_nobody_from_starting():
-    """Redis away, and a service that was never looked at."""
-    application = House()
+async def test_other_or_unknown_services_do_not_prevent_a_start():
+    """Redis unavailable, and a service not checked yet."""
+    application = FakeApplication()
     application.services[ServiceName.REDIS] = service_health(
         ServiceName.REDIS, status=ServiceStatus.DISCONNECTED
     )
     unknown = service_health(ServiceName.EXTERNAL_API, status=ServiceStatus.UNKNOWN, last_check=None)
     application.services[ServiceName.EXTERNAL_API] = unknown
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         assert (await http.post("/api/bot/start")).status_code == 200
 
 
-async def test_a_reset_ends_what_runs_and_is_fine_where_nothing_does():
-    """Twice the same answer."""
-    application = House(sessions=[session_view(), session_view()])
-    async with living(application), client(application) as http:
+async def test_a_reset_stops_sessions_and_succeeds_without_any():
+    """Both with the same response."""
+    application = FakeApplication(sessions=[session_view(), session_view()])
+    async with serving(application), client(application) as http:
         for _ in range(2):
             answer = await http.post("/api/bot/force-reset")
             assert (answer.status_code, answer.json()) == (200, {"status": "Bot reset", "running": False})
@@ -115,10 +119,10 @@ async def test_a_reset_ends_what_runs_and_is_fine_where_nothing_does():
         ('{"config_id": "x"}', 422, 'config_id must be a UUID, not "x".'),
     ],
 )
-async def test_a_bad_body_starts_nothing(content, status, sentence):
-    """One sentence says what is wrong with it."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_an_invalid_body_starts_nothing(content, status, sentence):
+    """And is reported in one sentence."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.post("/api/bot/start", content=content.encode("latin-1"))
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -126,18 +130,18 @@ async def test_a_bad_body_starts_nothing(content, status, sentence):
     assert application.sessions == []
 
 
-async def test_what_a_start_does_not_know_is_passed_over():
-    """Clients of the Compatibility API may say more than is read."""
-    async with living(House()) as application, client(application) as http:
+async def test_unknown_fields_of_a_start_are_ignored():
+    """Clients of the Compatibility API may send more."""
+    async with serving(FakeApplication()) as application, client(application) as http:
         answer = await http.post("/api/bot/start", json={"session_name": "x", "portal": "y", "odd": [1]})
         assert (answer.status_code, answer.json()["session_name"]) == (200, "x")
 
 
-async def test_stop_ends_the_session_and_says_so_when_there_is_none():
-    """The Compatibility API's words in both cases."""
+async def test_stop_ends_every_session_and_fails_without_any():
+    """With the sentences of the Compatibility API."""
     views = [session_view(), session_view(session_name="second")]
-    application = House(sessions=list(views))
-    async with living(application), client(application) as http:
+    application = FakeApplication(sessions=list(views))
+    async with serving(application), client(application) as http:
         stopped = await http.post("/api/bot/stop")
         assert stopped.json() == {
             "message": "Bot stopped successfully",
@@ -150,37 +154,37 @@ async def test_stop_ends_the_session_and_says_so_when_there_is_none():
 
 
 async def test_toggle_starts_and_stops():
-    """Whatever the bot does, it does the other then."""
-    application = House()
-    async with living(application), client(application) as http:
+    """In turn."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         assert (await http.post("/api/bot/toggle")).json() == {"status": "Bot started", "running": True}
         assert (await http.post("/api/bot/toggle")).json() == {"status": "Bot stopped", "running": False}
     assert application.sessions == []
 
 
-async def test_sessions_are_read_from_the_record():
-    """The query becomes a message."""
-    application = House(session_rows=[session_row(), session_row()])
-    async with living(application), client(application) as http:
+async def test_sessions_are_read_from_the_database():
+    """Parameters become fields of the query message."""
+    application = FakeApplication(session_rows=[session_row(), session_row()])
+    async with serving(application), client(application) as http:
         default = await http.get("/api/bot/sessions")
         chosen = await http.get("/api/bot/sessions?limit=3&offset=6&status=stopped")
     assert [row.keys() for row in default.json()] == [SESSION, SESSION]
     assert chosen.status_code == 200
-    assert application.asked == [
+    assert application.queries == [
         SessionsQuery(limit=10, offset=0),
         SessionsQuery(limit=3, offset=6, status="stopped"),
     ]
 
 
-async def test_jobs_are_read_from_the_record():
-    """The query becomes a message."""
-    application = House(job_rows=[job_row()])
-    async with living(application), client(application) as http:
+async def test_jobs_are_read_from_the_database():
+    """Parameters become fields of the query message."""
+    application = FakeApplication(job_rows=[job_row()])
+    async with serving(application), client(application) as http:
         default = await http.get("/api/bot/jobs")
         chosen = await http.get(f"/api/bot/jobs?session_id={UUID(int=9)}&status=accepted&limit=5&offset=1")
     assert [row.keys() for row in default.json()] == [JOB]
     assert chosen.status_code == 200
-    assert application.asked == [
+    assert application.queries == [
         JobsQuery(limit=100, offset=0),
         JobsQuery(session_id=UUID(int=9), status=JobStatus.ACCEPTED, limit=5, offset=1),
     ]
@@ -203,10 +207,10 @@ async def test_jobs_are_read_from_the_record():
         ),
     ],
 )
-async def test_a_query_out_of_range_asks_nobody(path, sentence):
-    """422, with one sentence that names field, value and expectation."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_an_invalid_query_is_rejected(path, sentence):
+    """With 422 and a sentence, before any actor is asked."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.get(path)
     assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
-    assert application.asked == []
+    assert application.queries == []

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.database.configurations.messages import ConfigurationChanges
-from actors.database.configurations.statements import NAMES
+from actors.database.configurations.statements import CHANGEABLE_FIELDS
 from web.api.body_reader import BodyReader
 from web.api.configuration.requests import READ_ONLY, configuration_changes
-from web.api.configuration.responses import configuration
+from web.api.configuration.responses import configuration_json
 from web.errors import Problem
 
-from ...parts.views import CONFIGURATION, configuration_row
+from ....builders import CONFIGURATION, configuration_row
 
 ROW = configuration_row()
 SECONDS = "check_interval_seconds must be a number from 0.1 to 86400 with at most 3 decimals"
@@ -27,15 +27,15 @@ JSON = st.recursive(
 )
 
 
-def refusal(of=ROW, **body) -> str:
+def rejection(of=ROW, **body) -> str:
     with pytest.raises(Problem) as caught:
         configuration_changes(BodyReader(body), of=of)
     assert caught.value.status == 422
     return caught.value.detail
 
 
-def test_the_seeds_three_fields():
-    """As the curl line of the document sends them."""
+def test_the_three_fields_of_the_documented_curl_line():
+    """They are accepted."""
     body = {
         "check_interval_seconds": 0.5,
         "max_accept_per_run": 5,
@@ -46,23 +46,23 @@ def test_the_seeds_three_fields():
     )
 
 
-def test_the_whole_model_may_be_sent_back():
-    """As it was given out, which changes nothing."""
-    body = configuration(ROW)
-    assert set(body) == {*NAMES, *READ_ONLY}
+def test_the_whole_configuration_can_be_sent_back():
+    """It changes nothing."""
+    body = configuration_json(ROW)
+    assert set(body) == {*CHANGEABLE_FIELDS, *READ_ONLY}
     changes = configuration_changes(BodyReader(body), of=ROW)
     assert replace(ROW, **asdict(changes)) == ROW
     assert configuration_changes(BodyReader({**body, "updated_at": None}), of=ROW) == changes
 
 
-@pytest.mark.parametrize("name", ["id", "is_active", *NAMES])
-def test_null_is_no_value(name):
-    """But for the excluded types, which are none then, as in the Compatibility API."""
+@pytest.mark.parametrize("name", ["id", "is_active", *CHANGEABLE_FIELDS])
+def test_null_is_rejected(name):
+    """Except for ``exclude_types``, where it means none, as in the Compatibility API."""
     if name == "exclude_types":
         changes = configuration_changes(BodyReader({name: None}), of=ROW)
         assert changes == ConfigurationChanges(exclude_types=())
     else:
-        assert refusal(**{name: None}) == f"{name} must be left out or have a value, not null."
+        assert rejection(**{name: None}) == f"{name} must not be null."
 
 
 @pytest.mark.parametrize(
@@ -101,51 +101,54 @@ def test_null_is_no_value(name):
         ),
         (
             {"chek_interval_seconds": 1},
-            "chek_interval_seconds must be left out, as it is not known here;"
-            " did you mean check_interval_seconds?",
+            "Unknown field `chek_interval_seconds`; did you mean `check_interval_seconds`?",
         ),
-        ({"zzz": 1}, "zzz must be left out, as it is not known here; known are check_interval_seconds, "),
-        ({"\n" * 100: 1}, "'\\n\\n"),
-        ({"id": "x"}, f'id must be that of this configuration, {CONFIGURATION}, not "x".'),
+        ({"zzz": 1}, "Unknown field `zzz`; known are `check_interval_seconds`, "),
+        ({"\n" * 100: 1}, "Unknown field `\\n\\n"),
+        ({"id": "x"}, f'id must be the id of this configuration, {CONFIGURATION}, not "x".'),
         (
             {"is_active": False},
-            "is_active must be true, as it is (activate a configuration to change it), not false.",
+            "is_active must be true, its current value (activate a configuration to change it), not false.",
         ),
         (
             {"max_accept_per_run": 3, "max_accept_pre_run": 4},
-            "max_accept_pre_run must be left out, as it is not known here; did you mean max_accept_per_run?",
+            "Unknown field `max_accept_pre_run`; did you mean `max_accept_per_run`?",
         ),
     ],
 )
-def test_what_is_not_as_expected_is_one_sentence(body, sentence):
-    """It names the field, what it may hold and what came instead."""
-    assert refusal(**body).startswith(sentence)
+def test_an_invalid_field_is_one_sentence(body, sentence):
+    """With its name, the valid values and the value sent."""
+    assert rejection(**body).startswith(sentence)
 
 
-def test_a_new_configuration_has_no_id_yet():
-    """Nor anything else that only the record knows."""
-    assert refusal(of=None, id=str(UUID(int=1))).startswith("id must be left out, as it is not known here; ")
-    assert refusal(of=None, is_active=True).startswith("is_active must be left out, as it is ")
+def test_a_new_configuration_has_no_read_only_fields():
+    """They are unknown fields there."""
+    assert rejection(of=None, id=str(UUID(int=1))).startswith("Unknown field `id`")
+    assert rejection(of=None, is_active=True).startswith("Unknown field `is_active`")
 
 
-@given(body=st.dictionaries(st.sampled_from([*NAMES, *READ_ONLY]) | st.text(max_size=8), JSON, max_size=4))
-def test_any_object_is_understood_or_refused(body):
-    """Never half of it, and never with anything but one sentence."""
-    changes = understood(body)
+@given(
+    body=st.dictionaries(
+        st.sampled_from([*CHANGEABLE_FIELDS, *READ_ONLY]) | st.text(max_size=8), JSON, max_size=4
+    )
+)
+def test_any_object_is_accepted_or_rejected_whole(body):
+    """A rejection is one sentence."""
+    changes = parsed(body)
     if isinstance(changes, Problem):
         assert changes.status == 422
         assert "\n" not in changes.detail
         assert changes.detail.endswith((".", "?"))
         return
-    wanted = {name: value for name, value in asdict(changes).items() if value is not None}
-    assert set(wanted) == set(body) - set(READ_ONLY)
-    after = configuration(replace(ROW, **wanted))
-    for name in wanted:
+    expected = {name: value for name, value in asdict(changes).items() if value is not None}
+    assert set(expected) == set(body) - set(READ_ONLY)
+    after = configuration_json(replace(ROW, **expected))
+    for name in expected:
         assert type(after[name]) in (bool, int, float, str, list)
         json.dumps(after[name], allow_nan=False)
 
 
-def understood(body):
+def parsed(body):
     try:
         return configuration_changes(BodyReader(body), of=ROW)
     except Problem as problem:

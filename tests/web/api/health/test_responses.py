@@ -7,10 +7,18 @@ import pytest
 from actors.monitor.messages import HealthView
 from actors.monitor.status import ServiceName, ServiceStatus, overall_of
 from runtime import ChildState, Kind, MailboxStatistics, Node
-from web.api.health.responses import KEEPERS, check, detailed, health, is_started, out_of_sight, unready
+from web.api.health.responses import (
+    REQUIRED_ACTORS,
+    component,
+    detailed_json,
+    health_json,
+    is_started,
+    missing_requirements,
+    no_health_json,
+)
 from web.api.serializers import Json
 
-from ...parts.views import NOON, service_health
+from ....builders import NOON, service_health
 
 DATABASE, REDIS, PORTAL = ServiceName.DATABASE, ServiceName.REDIS, ServiceName.EXTERNAL_API
 
@@ -48,11 +56,11 @@ def tree(
 
 
 def view(**statuses: ServiceStatus) -> HealthView:
-    """All healthy but these, each of which says why."""
+    """A view in which every service is healthy except these."""
     services = tuple(
         service_health(name)
         if name not in statuses
-        else service_health(name, status=statuses[name], error=f"{name} is away")
+        else service_health(name, status=statuses[name], error=f"{name} is unavailable")
         for name in ServiceName
     )
     return HealthView(
@@ -63,15 +71,15 @@ def view(**statuses: ServiceStatus) -> HealthView:
 
 
 def body(seen: HealthView | None, of: Node | None = None) -> Json:
-    return health(of or tree(), seen, NOON)
+    return health_json(of or tree(), seen, NOON)
 
 
-def test_all_is_well():
-    """In both vocabularies."""
-    told = body(view())
-    assert told["status"] == "healthy"
-    assert told["checks"] == {"database": "healthy", "redis": "healthy"}
-    assert told["components"] == {
+def test_everything_healthy():
+    """Both vocabularies report it."""
+    response = body(view())
+    assert response["status"] == "healthy"
+    assert response["checks"] == {"database": "healthy", "redis": "healthy"}
+    assert response["components"] == {
         "api": {"status": "healthy", "message": "answers"},
         "database": {"status": "healthy", "message": "database answered"},
         "redis": {"status": "healthy", "message": "redis answered"},
@@ -81,19 +89,19 @@ def test_all_is_well():
             "total_scrapers": 0,
         },
     }
-    assert told["issues"] == []
+    assert response["issues"] == []
 
 
 @pytest.mark.parametrize("status", [ServiceStatus.UNHEALTHY, ServiceStatus.DISCONNECTED])
-def test_what_does_not_work_is_an_issue(status: ServiceStatus):
-    """With the monitor's own sentence."""
-    told = body(view(redis=status))
-    assert told["status"] == "degraded"
-    assert told["checks"] == {"database": "healthy", "redis": "unhealthy: redis is away"}
-    assert told["issues"] == ["redis: unhealthy: redis is away"]
+def test_a_broken_service_is_an_issue(status: ServiceStatus):
+    """With the sentence of the health registry."""
+    response = body(view(redis=status))
+    assert response["status"] == "degraded"
+    assert response["checks"] == {"database": "healthy", "redis": "unhealthy: redis is unavailable"}
+    assert response["issues"] == ["redis: unhealthy: redis is unavailable"]
 
 
-def test_three_issues_are_too_many():
+def test_three_issues_are_unhealthy():
     """One and two leave it degraded; other services than the two of ``checks`` count too."""
     broken = [DATABASE, REDIS, PORTAL]
     statuses = [
@@ -104,49 +112,51 @@ def test_three_issues_are_too_many():
 
 
 @pytest.mark.parametrize(
-    ("seen", "keeper", "text"),
+    ("seen", "actor", "text"),
     [
         (view(), node("x"), "healthy"),
         (view(), None, "not_configured"),
         (view(), node("x", ChildState.BACKOFF, error="gone"), "unhealthy: gone"),
         (view(), node("x", ChildState.STARTING), "unhealthy: starting"),
-        (view(database=ServiceStatus.DISCONNECTED), node("x"), "unhealthy: database is away"),
+        (view(database=ServiceStatus.DISCONNECTED), node("x"), "unhealthy: database is unavailable"),
         (
             view(database=ServiceStatus.DISCONNECTED),
             node("x", ChildState.BACKOFF, error="gone"),
-            "unhealthy: database is away",
+            "unhealthy: database is unavailable",
         ),
-        (view(database=ServiceStatus.UNKNOWN), node("x"), "unhealthy: not known: database is away"),
-        (None, node("x"), "unhealthy: not known: the monitor gives no answer"),
+        (view(database=ServiceStatus.UNKNOWN), node("x"), "unhealthy: unknown: database is unavailable"),
+        (None, node("x"), "unhealthy: unknown: the health registry gives no answer"),
     ],
 )
-def test_healthy_is_only_what_was_seen_and_works(seen: HealthView | None, keeper: Node | None, text: str):
-    """The server must have been seen, and its actor must run."""
-    assert check(keeper, seen, DATABASE).text == text
+def test_a_component_is_healthy_if_its_check_is_and_its_actor_runs(
+    seen: HealthView | None, actor: Node | None, text: str
+):
+    """Anything else is unhealthy, with the reason."""
+    assert component(actor, seen, DATABASE).text == text
 
 
-def test_nobody_has_looked_yet():
-    """Which is not healthy, and no reason to guess."""
+def test_a_service_before_its_first_check():
+    """It is not healthy."""
     fresh = service_health(
         DATABASE, status=ServiceStatus.UNKNOWN, last_check=None, latency_ms=None, evidence=None
     )
     seen = HealthView(services=(fresh,), overall=overall_of([]), interval=30.0)
-    assert check(node("x"), seen, DATABASE).text == "unhealthy: not known: nobody has looked yet"
+    assert component(node("x"), seen, DATABASE).text == "unhealthy: unknown: not checked yet"
 
 
-def test_warnings_stand_beside_the_services():
-    """A policy that evicts does not make Redis unhealthy, but somebody should hear of it."""
+def test_warnings_are_listed():
+    """An eviction policy is a warning and does not make Redis unhealthy."""
     seen = view()
     warned = replace(seen.services[1], warning="set it to noeviction")
-    told = detailed(replace(seen, services=(seen.services[0], warned, *seen.services[2:])))
-    assert told["warnings"] == ["set it to noeviction"]
-    assert told["overall_status"] == "healthy"
-    assert (told["monitoring_active"], told["check_interval"]) == (True, 30)
+    response = detailed_json(replace(seen, services=(seen.services[0], warned, *seen.services[2:])))
+    assert response["warnings"] == ["set it to noeviction"]
+    assert response["overall_status"] == "healthy"
+    assert (response["monitoring_active"], response["check_interval"]) == (True, 30)
 
 
-def test_out_of_sight_has_the_same_form():
-    """So that a client that reads one can read the other."""
-    seen, unseen = detailed(view()), out_of_sight()
+def test_no_health_has_the_fields_of_the_detailed_response():
+    """Clients can read either."""
+    seen, unseen = detailed_json(view()), no_health_json()
     assert unseen.keys() - seen.keys() == {"error"}
     services, unknown = seen["services"], unseen["services"]
     assert isinstance(services, dict)
@@ -165,20 +175,20 @@ def test_out_of_sight_has_the_same_form():
         (tree(), view(database=ServiceStatus.DISCONNECTED), ["database is disconnected"]),
         (tree(), view(database=ServiceStatus.UNKNOWN), ["database is unknown"]),
         (tree(), None, ["database is unknown"]),
-        (tree(writer=ChildState.BACKOFF), view(), ["nothing can be recorded at the moment"]),
+        (tree(writer=ChildState.BACKOFF), view(), ["database writer is not running"]),
         (tree(root=ChildState.STARTING), view(), ["start-up has not finished"]),
         (None, view(), ["start-up has not finished"]),
     ],
 )
-def test_ready_is_who_has_what_the_process_needs(
+def test_readiness_needs_start_up_the_database_and_its_writer(
     of: Node | None, seen: HealthView | None, reasons: list[str]
 ):
-    """The record, and nothing that it can do without for a while."""
-    assert unready(of, seen) == reasons
+    """Redis and the portal may be unavailable."""
+    assert missing_requirements(of, seen) == reasons
 
 
-def test_started_is_for_good():
-    """A tree in trouble has started all the same."""
+def test_a_started_tree_stays_started():
+    """Also while it stops."""
     assert [is_started(tree(root=state)) for state in (ChildState.STARTING, ChildState.RUNNING)] == [
         False,
         True,
@@ -186,6 +196,6 @@ def test_started_is_for_good():
     assert is_started(tree(root=ChildState.STOPPING))
 
 
-def test_every_keeper_is_of_a_watched_service():
-    """What ``checks`` tells of is seen by the monitor."""
-    assert set(KEEPERS) <= set(ServiceName)
+def test_every_required_actor_is_of_a_checked_service():
+    """``checks`` lists checked services only."""
+    assert set(REQUIRED_ACTORS) <= set(ServiceName)

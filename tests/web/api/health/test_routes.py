@@ -13,25 +13,27 @@ from runtime import ChildFailed
 from runtime.testing import next_event
 from web.api.health.responses import find
 
-from ...parts.actors import Break
-from ...parts.application import House, client, living
-from ...parts.views import service_health, web_settings
+from ....builders import service_health, web_settings
+from ...fakes.actors import Fail
+from ...fakes.application import FakeApplication, client, serving
 
 TOKEN = "a token of sixteen characters"
 FACTS = {"status", "last_check", "retry_count", "latency_ms", "error", "evidence", "warning"}
 
 
-def broken(name: ServiceName, status: ServiceStatus = ServiceStatus.DISCONNECTED) -> House:
-    """A house where one service does not work."""
-    application = House()
-    application.services[name] = service_health(name, status=status, error="nobody is there", retry_count=2)
+def broken(name: ServiceName, status: ServiceStatus = ServiceStatus.DISCONNECTED) -> FakeApplication:
+    """An application with one broken service."""
+    application = FakeApplication()
+    application.services[name] = service_health(
+        name, status=status, error="connection refused", retry_count=2
+    )
     return application
 
 
-async def test_all_is_well():
-    """The keys of both vocabularies are there."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_everything_healthy():
+    """With the fields of both vocabularies."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.get("/health")
     assert answer.status_code == 200
     health = answer.json()
@@ -43,47 +45,47 @@ async def test_all_is_well():
     assert "timestamp" in health
 
 
-async def test_a_service_that_does_not_work_is_told_of():
-    """As an issue; the process itself answers as before."""
+async def test_a_broken_service_is_an_issue():
+    """The response is still 200."""
     application = broken(ServiceName.DATABASE)
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         answer = await http.get("/health")
     health = answer.json()
     assert (answer.status_code, health["status"]) == (200, "degraded")
-    assert health["checks"] == {"database": "unhealthy: nobody is there", "redis": "healthy"}
-    assert health["components"]["database"] == {"status": "unhealthy", "message": "nobody is there"}
-    assert health["issues"] == ["database: unhealthy: nobody is there"]
+    assert health["checks"] == {"database": "unhealthy: connection refused", "redis": "healthy"}
+    assert health["components"]["database"] == {"status": "unhealthy", "message": "connection refused"}
+    assert health["issues"] == ["database: unhealthy: connection refused"]
 
 
 async def test_three_issues_are_503():
-    """So that a watcher that reads the status only hears of it."""
+    """For monitors that only read the status."""
     application = broken(ServiceName.DATABASE)
     for name in (ServiceName.REDIS, ServiceName.EXTERNAL_API):
         application.services[name] = service_health(name, status=ServiceStatus.DISCONNECTED, error="no")
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         answer = await http.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (503, "unhealthy")
 
 
-async def test_an_actor_in_backoff_is_an_unhealthy_part():
-    """With its own last error, at this moment, not at the last look."""
-    application = House()
+async def test_an_actor_in_backoff_is_unhealthy():
+    """At once, with its last error."""
+    application = FakeApplication()
     with application.bus.subscribe(ChildFailed) as failures:
-        async with living(application), client(application) as http:
-            application.writer.tell_nowait(Break(reason="connection refused"))
+        async with serving(application), client(application) as http:
+            application.writer.tell_nowait(Fail(reason="connection refused"))
             await next_event(failures, ChildFailed)
             health = (await http.get("/health")).json()
             ready = await http.get("/readyz")
     assert health["status"] == "degraded"
     assert health["checks"] == {"database": "unhealthy: connection refused", "redis": "healthy"}
     assert ready.status_code == 503
-    assert ready.json()["reasons"] == ["nothing can be recorded at the moment"]
+    assert ready.json()["reasons"] == ["database writer is not running"]
 
 
-async def test_the_media_type_is_the_one_that_was_asked_for():
-    """application/health+json by Accept, else plain JSON."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_the_media_type_follows_accept():
+    """application/health+json if accepted, otherwise JSON."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         plain = await http.get("/health")
         health = await http.get("/health", headers={"Accept": "application/health+json"})
         odd = await http.get("/health", headers={"Accept": "image/png"})
@@ -92,9 +94,9 @@ async def test_the_media_type_is_the_one_that_was_asked_for():
 
 
 async def test_every_service_in_detail():
-    """With when it was seen, for how long, and what was seen."""
+    """With time, latency and evidence of the latest check."""
     application = broken(ServiceName.WEBSOCKET, ServiceStatus.UNHEALTHY)
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         answer = await http.get("/health/detailed")
     assert answer.status_code == 200
     health = answer.json()
@@ -106,7 +108,7 @@ async def test_every_service_in_detail():
         "last_check": "2026-03-01T12:00:00+00:00",
         "retry_count": 2,
         "latency_ms": 1.5,
-        "error": "nobody is there",
+        "error": "connection refused",
         "evidence": "websocket answered",
         "warning": None,
     }
@@ -114,57 +116,57 @@ async def test_every_service_in_detail():
     assert "error" not in health
 
 
-async def test_a_redis_that_evicts_is_warned_of():
-    """It may be healthy otherwise."""
-    application = House()
+async def test_an_evicting_redis_is_a_warning():
+    """Its status stays healthy."""
+    application = FakeApplication()
     application.services[ServiceName.REDIS] = service_health(
         ServiceName.REDIS, warning="set it to noeviction"
     )
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         health = (await http.get("/health/detailed")).json()
     assert health["warnings"] == ["set it to noeviction"]
     assert health["services"]["redis"]["warning"] == "set it to noeviction"
     assert health["overall_status"] == "healthy"
 
 
-async def test_a_monitor_that_gives_no_answer_is_an_error():
-    """And nothing is healthy, as nobody knows; it is said within moments."""
-    application = House(monitor_is_mute=True)
+async def test_a_silent_health_registry_is_an_error():
+    """Within seconds; every service is unknown."""
+    application = FakeApplication(health_registry_silent=True)
     answers: dict[str, httpx.Response] = {}
 
     async def get(path: str) -> None:
         answers[path] = await http.get(path)
 
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         with trio.fail_after(5):
             async with trio.open_nursery() as nursery:
                 for path in ("/health", "/health/detailed", "/health/service/redis", "/readyz"):
                     nursery.start_soon(get, path)
     health, detailed, one, ready = (answers[path] for path in sorted(answers))
     assert (detailed.status_code, detailed.json()["overall_status"]) == (503, "error")
-    assert detailed.json()["error"] == "the monitor gives no answer"
+    assert detailed.json()["error"] == "the health registry gives no answer"
     assert not detailed.json()["monitoring_active"]
     assert {facts["status"] for facts in detailed.json()["services"].values()} == {"unknown"}
-    assert health.json()["checks"]["database"] == "unhealthy: not known: the monitor gives no answer"
+    assert health.json()["checks"]["database"] == "unhealthy: unknown: the health registry gives no answer"
     assert (ready.status_code, ready.json()["reasons"]) == (503, ["database is unknown"])
     assert one.status_code == 503
 
 
 @pytest.mark.parametrize("name", list(ServiceName))
 async def test_one_service(name: ServiceName):
-    """By its name."""
-    application = House()
-    async with living(application), client(application) as http:
+    """By name."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.get(f"/health/service/{name}")
     assert answer.status_code == 200
     assert answer.json().keys() == {"name", *FACTS}
     assert (answer.json()["name"], answer.json()["status"]) == (name, "healthy")
 
 
-async def test_a_service_that_nobody_watches_is_a_problem():
-    """404, as a problem that every client can read."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_an_unknown_service_is_404():
+    """As a problem."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.get("/health/service/postgres")
     assert answer.status_code == 404
     problem = answer.json()
@@ -174,9 +176,9 @@ async def test_a_service_that_nobody_watches_is_a_problem():
 
 
 async def test_a_check_can_be_forced():
-    """It answers with what the services are now."""
-    application = House()
-    async with living(application), client(application) as http:
+    """It returns the new statuses."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.post("/health/force-check")
     assert answer.status_code == 200
     checked = answer.json()
@@ -187,19 +189,19 @@ async def test_a_check_can_be_forced():
 
 
 async def test_liveness_depends_on_nothing():
-    """The process answers, so it lives."""
-    application = House(roster_answers=False, monitor_is_mute=True)
-    async with living(application), client(application) as http:
+    """It only reports that the process answers."""
+    application = FakeApplication(controller_silent=True, health_registry_silent=True)
+    async with serving(application), client(application) as http:
         assert (await http.get("/livez")).json() == {"status": "ok"}
 
 
-async def test_ready_is_who_can_record():
-    """Redis and the portal may be away; PostgreSQL may not."""
+async def test_readiness_depends_on_the_database():
+    """And not on Redis or the portal."""
     application = broken(ServiceName.REDIS)
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         ready = await http.get("/readyz")
         application.services[ServiceName.DATABASE] = service_health(
-            ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="nobody is there"
+            ServiceName.DATABASE, status=ServiceStatus.DISCONNECTED, error="connection refused"
         )
         unready = await http.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "reasons": []})
@@ -209,18 +211,18 @@ async def test_ready_is_who_can_record():
     )
 
 
-async def test_started_is_who_has_all_children():
-    """The test's house has them before it can be asked."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_startup_is_finished_when_all_children_run():
+    """Here before the first request."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.get("/startupz")
     assert (answer.status_code, answer.json()) == (200, {"status": "started"})
 
 
-async def test_only_the_bare_facts_are_for_everybody():
-    """An orchestrator shows no token; whoever wants to know more does."""
-    application = House(settings=web_settings(token=SecretStr(TOKEN)))
-    async with living(application), client(application) as http:
+async def test_only_the_probes_are_public():
+    """Details need the token."""
+    application = FakeApplication(settings=web_settings(token=SecretStr(TOKEN)))
+    async with serving(application), client(application) as http:
         bare = [(await http.get(path)).status_code for path in ("/livez", "/readyz", "/startupz")]
         more = [(await http.get(path)).status_code for path in ("/health", "/health/detailed")]
         shown = await http.get("/health", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -229,28 +231,28 @@ async def test_only_the_bare_facts_are_for_everybody():
     assert shown.status_code == 200
 
 
-async def test_the_monitor_is_a_client_for_a_moment():
-    """It shows the token, hears a first message and a pong, and is gone; one that shows none is refused."""
+async def test_the_websocket_check_connects_and_disconnects():
+    """With the token it is healthy, without it unhealthy."""
     settings = web_settings(token=SecretStr(TOKEN))
-    application = House(settings=settings)
-    async with living(application):
+    application = FakeApplication(settings=settings)
+    async with serving(application):
         here = replace(settings, port=application.port)
         with trio.fail_after(5):
-            welcome = await WebSocketCheck(here)()
+            accepted = await WebSocketCheck(here)()
             refused = await WebSocketCheck(replace(here, token=SecretStr("")))()
             while True:
                 if not clients(application):
                     break
                 await trio.sleep(0.01)
-    away = await WebSocketCheck(here)()
-    assert (welcome.status, refused.status) == (ServiceStatus.HEALTHY, ServiceStatus.UNHEALTHY)
+    unreachable = await WebSocketCheck(here)()
+    assert (accepted.status, refused.status) == (ServiceStatus.HEALTHY, ServiceStatus.UNHEALTHY)
     assert refused.error == f"ws://127.0.0.1:{application.port}/ws refused the handshake with 401"
-    assert away.status is ServiceStatus.DISCONNECTED
-    assert TOKEN not in f"{welcome} {refused} {away}"
+    assert unreachable.status is ServiceStatus.DISCONNECTED
+    assert TOKEN not in f"{accepted} {refused} {unreachable}"
 
 
-def clients(application: House) -> object:
-    """How many the hub feeds."""
+def clients(application: FakeApplication) -> object:
+    """Number of clients of the hub."""
     assert application.system is not None
     hub = find(application.system.snapshot(), "web/hub")
     assert hub is not None

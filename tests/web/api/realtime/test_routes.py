@@ -7,18 +7,18 @@ import trio
 
 from runtime.testing import next_event
 from web.api.realtime.events import REALTIME_TYPES, RealtimeUpdate
-from web.api.realtime.routes import MOST_BYTES
+from web.api.realtime.routes import MAX_DATA_BYTES
 
-from ...parts.application import House, client, living
-from ...parts.views import NOON
+from ....builders import NOON
+from ...fakes.application import FakeApplication, client, serving
 
 PATH = "/api/bot/realtime-update"
 
 
-async def test_what_others_tell_is_passed_on():
-    """Marked as theirs, whatever they say about that."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_an_update_is_published():
+    """Marked as external, whatever it says itself."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         with application.bus.subscribe(RealtimeUpdate) as events:
             body = {
                 "type": "job_accepted",
@@ -29,7 +29,7 @@ async def test_what_others_tell_is_passed_on():
             with trio.fail_after(5):
                 event = await next_event(events, RealtimeUpdate)
     assert answer.status_code == 200
-    assert answer.json() == {"status": "success", "message": "The clients are told this job_accepted"}
+    assert answer.json() == {"status": "success", "message": "Published job_accepted to WebSocket clients"}
     assert event == RealtimeUpdate(
         type="job_accepted", data={"job_number": 3, "external": True}, timestamp=NOON
     )
@@ -44,10 +44,10 @@ async def test_what_others_tell_is_passed_on():
         ("2026-03-01 12:00:00.000001", NOON + timedelta(microseconds=1)),
     ],
 )
-async def test_when_it_was(timestamp, moment):
-    """A time without a zone is UTC, as a bot on a server sends it."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_timestamps_are_parsed(timestamp, moment):
+    """A time without a zone is UTC."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         with application.bus.subscribe(RealtimeUpdate) as events:
             await http.post(PATH, json={"type": "no_jobs", "timestamp": timestamp})
             with trio.fail_after(5):
@@ -55,10 +55,10 @@ async def test_when_it_was(timestamp, moment):
     assert (event.timestamp, event.data) == (moment, {"external": True})
 
 
-async def test_without_a_time_it_is_now():
-    """Data may be left out too."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_without_a_timestamp_it_is_now():
+    """Data is optional, too."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         with application.bus.subscribe(RealtimeUpdate) as events:
             before = datetime.now(UTC)
             await http.post(PATH, json={"type": "no_jobs"})
@@ -77,8 +77,8 @@ async def test_without_a_time_it_is_now():
         ({"type": 7}, "type must be a text of 1 to 60 printable characters, not 7."),
         ({"type": "no_jobs", "data": []}, "data must be a JSON object, not []."),
         (
-            {"type": "no_jobs", "data": {"x": "y" * MOST_BYTES}},
-            f"data must be at most {MOST_BYTES} bytes of JSON, not ",
+            {"type": "no_jobs", "data": {"x": "y" * MAX_DATA_BYTES}},
+            f"data must be at most {MAX_DATA_BYTES} bytes of JSON, not ",
         ),
         (
             {"type": "no_jobs", "timestamp": "soon"},
@@ -88,23 +88,23 @@ async def test_without_a_time_it_is_now():
             {"type": "no_jobs", "timestamp": "0001-01-01T00:00:00+14:00"},
             "timestamp must be a time in ISO 8601, not",
         ),
-        ({"type": "no_jobs", "sesion": 1}, "sesion must be left out, as it is not known here"),
+        ({"type": "no_jobs", "sesion": 1}, "Unknown field `sesion`"),
     ],
 )
-async def test_what_is_not_for_others_to_tell_is_refused(body, sentence):
-    """Nobody hears of it."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_an_invalid_update_is_rejected(body, sentence):
+    """Nothing is published."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         with application.bus.subscribe(RealtimeUpdate) as events:
             answer = await http.post(PATH, json=body)
             assert (answer.status_code, answer.json()["detail"][: len(sentence)]) == (422, sentence)
             with trio.move_on_after(0):
                 await next_event(events, RealtimeUpdate)
-                pytest.fail("it was told")
+                pytest.fail("it was published")
 
 
-def test_the_houses_own_words_are_not_among_them():
-    """A counter that clients trust comes from here only."""
+def test_internal_types_are_rejected():
+    """Clients trust their content."""
     assert not REALTIME_TYPES & {
         "status_update",
         "connection_established",
@@ -113,10 +113,10 @@ def test_the_houses_own_words_are_not_among_them():
     }
 
 
-async def test_a_number_that_no_json_has_reaches_nobody():
-    """Every client would have to give up on the frame."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_a_number_outside_json_is_rejected():
+    """Clients could not parse the frame."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         body = '{"type": "metric_update", "data": {"figure": [-1e400]}}'
         answer = await http.post(PATH, content=body)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")

@@ -19,15 +19,15 @@ from web.api.supervisor.responses import dead_letter, restart_entry, tree_node
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def test_a_wait_becomes_a_point_in_time():
-    """backoff_until is when the child starts again; children are nested."""
+def test_a_delay_becomes_a_timestamp():
+    """``backoff_until`` is the time of the restart; children are nested."""
     leaf = Node(
         id="redis_sync",
         path="botvisor/redis_sync",
         kind=Kind.WORKER,
         state=ChildState.BACKOFF,
         restarts=2,
-        last_error="away",
+        last_error="connection refused",
         uptime=None,
         retry_in=1.5,
         mailbox=MailboxStatistics(depth=1, capacity=64, high_water=3),
@@ -56,7 +56,7 @@ def test_a_wait_becomes_a_point_in_time():
 
 
 def test_a_dead_letter_shows_its_type_and_not_its_content():
-    """What a message holds may be anybody's secret."""
+    """The content may be secret."""
     letter = DeadLetter(
         number=7,
         to="session_controller",
@@ -76,15 +76,15 @@ def test_a_dead_letter_shows_its_type_and_not_its_content():
     }
 
 
-def test_an_entry_of_the_ledger_tells_what_happened_and_what_came_of_it():
-    """Times are ISO, waits are seconds."""
+def test_a_ledger_entry_has_cause_and_outcome():
+    """Times are ISO, delays are seconds."""
     entry = RestartEntry(
         number=1,
         path="botvisor/database/db_writer",
         at=5.0,
         time=NOON,
-        cause=Cause.ABSENCE,
-        error="away",
+        cause=Cause.DEPENDENCY_UNAVAILABLE,
+        error="connection refused",
         traceback_hash="abc",
         message="RecordOutcome",
         delay=0.2,
@@ -92,4 +92,4 @@ def test_an_entry_of_the_ledger_tells_what_happened_and_what_came_of_it():
     )
     shown = json.loads(json.dumps(restart_entry(entry)))
     assert (shown["time"], shown["delay_seconds"], shown["outcome"]) == (NOON.isoformat(), 0.2, "restarted")
-    assert (shown["cause"], shown["message"]) == ("absence", "RecordOutcome")
+    assert (shown["cause"], shown["message"]) == ("dependency_unavailable", "RecordOutcome")

@@ -5,14 +5,14 @@ from datetime import datetime
 from runtime import ChildFailed
 from runtime.testing import next_event
 
-from ...parts.actors import Break
-from ...parts.application import House, client, living
+from ...fakes.actors import Fail
+from ...fakes.application import FakeApplication, client, serving
 
 
 async def test_the_whole_tree_is_shown():
-    """Each node with its state, and the children below it."""
-    application = House()
-    async with living(application), client(application) as http:
+    """With the state of every node."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = (await http.get("/api/supervisor/status")).json()
     tree = answer["tree"]
     assert datetime.fromisoformat(answer["timestamp"]).tzinfo is not None
@@ -26,12 +26,12 @@ async def test_the_whole_tree_is_shown():
     assert server["uptime_seconds"] >= 0
 
 
-async def test_a_child_in_backoff_says_until_when():
-    """And why."""
-    application = House()
+async def test_a_child_in_backoff_has_its_restart_time():
+    """And its error."""
+    application = FakeApplication()
     with application.bus.subscribe(ChildFailed) as failures:
-        async with living(application), client(application) as http:
-            application.mirror.tell_nowait(Break(reason="power cut"))
+        async with serving(application), client(application) as http:
+            application.mirror.tell_nowait(Fail(reason="power cut"))
             await next_event(failures, ChildFailed)
             answer = (await http.get("/api/supervisor/status")).json()
     (sync,) = answer["tree"]["children"][1]["children"]
@@ -40,12 +40,12 @@ async def test_a_child_in_backoff_says_until_when():
     assert 50 < wait.total_seconds() <= 60
 
 
-async def test_the_ledger_tells_of_each_failure_newest_first():
-    """With its cause and the wait that was chosen."""
-    application = House()
+async def test_the_ledger_lists_failures_newest_first():
+    """With error and outcome."""
+    application = FakeApplication()
     with application.bus.subscribe(ChildFailed) as failures:
-        async with living(application), client(application) as http:
-            application.mirror.tell_nowait(Break(reason="power cut"))
+        async with serving(application), client(application) as http:
+            application.mirror.tell_nowait(Fail(reason="power cut"))
             await next_event(failures, ChildFailed)
             (entry, *_) = (await http.get("/api/supervisor/ledger")).json()["entries"]
     assert (entry["path"], entry["error"], entry["outcome"]) == (
@@ -53,28 +53,28 @@ async def test_the_ledger_tells_of_each_failure_newest_first():
         "power cut",
         "waiting",
     )
-    assert entry["message"] == "Break"
+    assert entry["message"] == "Fail"
 
 
-async def test_a_message_that_crashed_its_actor_is_kept_and_can_be_sent_again():
-    """By its number; a number that is not kept is refused."""
-    application = House()
+async def test_a_dead_letter_can_be_sent_again():
+    """By its number; an unknown number is a 409."""
+    application = FakeApplication()
     with application.bus.subscribe(ChildFailed) as failures:
-        async with living(application), client(application) as http:
-            application.mirror.tell_nowait(Break(reason="power cut"))
+        async with serving(application), client(application) as http:
+            application.mirror.tell_nowait(Fail(reason="power cut"))
             await next_event(failures, ChildFailed)
             (letter,) = (await http.get("/api/supervisor/dead-letters")).json()["letters"]
-            assert (letter["to"], letter["message"]) == ("redis_sync", "Break")
+            assert (letter["to"], letter["message"]) == ("redis_sync", "Fail")
             again = await http.post(f"/api/supervisor/dead-letters/{letter['number']}/resend")
             assert again.status_code == 200
             gone = await http.post("/api/supervisor/dead-letters/999/resend")
             assert (gone.status_code, gone.json()["code"]) == (409, "not_resent")
 
 
-async def test_the_load_names_the_slowest_handlers():
-    """And the lag of the event loop, where that is measured."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_the_load_has_lag_and_slowest_handlers():
+    """The lag only if it is measured."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         await http.get("/api/supervisor/status")
         load = (await http.get("/api/supervisor/load")).json()
     assert load.keys() == {"lag", "slowest"}

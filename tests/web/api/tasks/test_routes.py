@@ -21,14 +21,14 @@ from actors.queue.messages import (
     TaskState,
 )
 
-from ...parts.application import House, client, living
-from ...parts.views import task_view
+from ....builders import task_view
+from ...fakes.application import FakeApplication, client, serving
 
 
-async def test_a_task_is_added_and_told_where_it_is():
-    """201, its id, and its address."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_a_task_is_added():
+    """201 with its id and Location."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         added = await http.post("/api/tasks", json={"type": "screenshot", "data": {"page": 3}})
         found = await http.get(added.headers["Location"])
     assert added.status_code == 201
@@ -37,9 +37,9 @@ async def test_a_task_is_added_and_told_where_it_is():
 
 
 async def test_the_same_key_is_the_same_task():
-    """200 instead of 201, and nothing new."""
-    application = House()
-    async with living(application), client(application) as http:
+    """200 instead of 201; nothing is added."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         ask = {"json": {"type": "login"}, "headers": {"Idempotency-Key": "once"}}
         first, second = await http.post("/api/tasks", **ask), await http.post("/api/tasks", **ask)
     assert (first.status_code, second.status_code) == (201, 200)
@@ -49,22 +49,22 @@ async def test_the_same_key_is_the_same_task():
 
 @pytest.mark.parametrize("wrap", [list, lambda tasks: {"tasks": tasks}])
 async def test_many_tasks_are_one_message(wrap):
-    """A list in, a list out; the header's key holds for each, with its number."""
-    application = House()
+    """A list in, a list out; each gets the header's key with its index."""
+    application = FakeApplication()
     tasks = [{"type": "screenshot"}, {"type": "login", "idempotency_key": "own"}]
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         answer = await http.post("/api/tasks", json=wrap(tasks), headers={"Idempotency-Key": "k"})
         again = await http.post("/api/tasks", json=wrap(tasks), headers={"Idempotency-Key": "k"})
     assert (answer.status_code, again.status_code) == (201, 200)
-    assert [one["created"] for one in answer.json()["tasks"]] == [True, True]
-    message = application.asked_queue[0]
+    assert [task["created"] for task in answer.json()["tasks"]] == [True, True]
+    message = application.queue_messages[0]
     assert isinstance(message, AddTasks)
     assert [task.idempotency_key for task in message.tasks] == ["k#0", "own"]
 
 
 async def test_every_field_of_a_task_reaches_the_queue():
-    """With children, whose fields are the same."""
-    application = House()
+    """Also the fields of its children."""
+    application = FakeApplication()
     body = {
         "type": "screenshot",
         "data": {"a": [1, None]},
@@ -80,7 +80,7 @@ async def test_every_field_of_a_task_reaches_the_queue():
         "children": [{"type": "login", "priority": -1}],
         "on_child_failure": "wait",
     }
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         assert (await http.post("/api/tasks", json=body)).status_code == 201
     expected = NewTask(
         type="screenshot",
@@ -97,7 +97,7 @@ async def test_every_field_of_a_task_reaches_the_queue():
         children=(NewTask(type="login", priority=-1),),
         on_child_failure=ChildFailure.WAIT,
     )
-    assert application.asked_queue[0] == AddTasks(tasks=(expected,))
+    assert application.queue_messages[0] == AddTasks(tasks=(expected,))
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ async def test_every_field_of_a_task_reaches_the_queue():
         ('{"type": "a", "timeout_seconds": -1}', 422, "timeout_seconds must be a number from 0.001 to 86400"),
         ('{"type": "a", "dedup": "odd"}', 422, "dedup must be one of simple, throttle, debounce, not"),
         ('{"type": "a", "retry": {"kind": 1}}', 422, "retry.kind must be one of fixed, exponential, not 1."),
-        ('{"type": "a", "retry": {"jitte": 1}}', 422, "retry.jitte must be left out, as it is not known"),
-        ('{"type": "a", "prio": 1}', 422, "prio must be left out, as it is not known here; did you mean"),
+        ('{"type": "a", "retry": {"jitte": 1}}', 422, "Unknown field `retry.jitte`; did you mean"),
+        ('{"type": "a", "prio": 1}', 422, "Unknown field `prio`; did you mean"),
         ('{"type": "a", "children": {}}', 422, "children must be a list of JSON objects, not {}."),
         ('{"type": "a", "children": [{"type": "b"}, 1]}', 422, "children[1] must be a JSON object, not 1."),
         (
@@ -122,25 +122,27 @@ async def test_every_field_of_a_task_reaches_the_queue():
             422,
             "children[0].type must be the name of a task type, not null",
         ),
-        ('{"tasks": [{"type": "a"}], "type": "b"}', 422, "type must be left out"),
-        ("[]", 422, "A request must bring 1 to 1000 tasks, children included, not 0."),
-        ("[" + ",".join(['{"type": "a"}'] * 1001) + "]", 422, "A request must bring 1 to 1000 tasks"),
+        ('{"tasks": [{"type": "a"}], "type": "b"}', 422, "Unknown field `type`"),
+        ("[]", 422, "A request must contain 1 to 1000 tasks, children included, not 0."),
+        ("[" + ",".join(['{"type": "a"}'] * 1001) + "]", 422, "A request must contain 1 to 1000 tasks"),
     ],
 )
-async def test_a_bad_task_reaches_nobody(body, status, sentence):
+async def test_an_invalid_task_is_rejected(body, status, sentence):
     """One sentence names the field, what it must be, and what it was."""
-    application = House()
-    async with living(application), client(application) as http:
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.post("/api/tasks", content=body)
     assert (answer.status_code, answer.json()["detail"][: len(sentence)]) == (status, sentence)
-    assert application.asked_queue == []
+    assert application.queue_messages == []
 
 
-async def test_tasks_are_listed_by_filters_a_page_at_a_time():
-    """The query becomes a message; the answer says how to go on."""
-    application = House(tasks=[task_view(state=TaskState.FAILED), task_view(state=TaskState.FAILED)])
+async def test_tasks_are_listed_by_filters_in_pages():
+    """Parameters become fields of the query; the response has the next cursor."""
+    application = FakeApplication(
+        tasks=[task_view(state=TaskState.FAILED), task_view(state=TaskState.FAILED)]
+    )
     parent = uuid4()
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         path = f"/api/tasks?state=failed&type=login&group=g&parent_id={parent}&cursor=abc&limit=5"
         page = (await http.get(path)).json()
         wrong = await http.get("/api/tasks?state=odd")
@@ -148,17 +150,17 @@ async def test_tasks_are_listed_by_filters_a_page_at_a_time():
         [str(task.id) for task in application.tasks],
         "further",
     )
-    assert application.asked_queue == [
+    assert application.queue_messages == [
         TasksQuery(state=TaskState.FAILED, type="login", group="g", parent_id=parent, cursor="abc", limit=5)
     ]
     assert wrong.status_code == 422
 
 
-async def test_commands_answer_with_the_task_as_it_is_then():
-    """Cancel by two methods, retry with and without other data, promote, priority."""
+async def test_commands_return_the_changed_task():
+    """Cancel by two methods, retry with and without data, promote, priority."""
     task = task_view()
-    application = House(tasks=[task])
-    async with living(application), client(application) as http:
+    application = FakeApplication(tasks=[task])
+    async with serving(application), client(application) as http:
         at = f"/api/tasks/{task.id}"
         assert (await http.delete(at)).json()["state"] == "cancelled"
         assert (await http.post(f"{at}/cancel")).json()["state"] == "cancelled"
@@ -167,34 +169,38 @@ async def test_commands_answer_with_the_task_as_it_is_then():
         assert (await http.post(f"{at}/promote")).status_code == 200
         assert (await http.put(f"{at}/priority", json={"priority": -3})).status_code == 200
         missing = await http.post(f"{at}/priority", json={})
-    assert (refused.status_code, refused.json()["code"]) == (409, "task_state_forbids")
+    assert (refused.status_code, refused.json()["code"]) == (409, "invalid_task_state")
     assert missing.json()["detail"] == "priority must be a whole number from -1000 to 1000, not null."
-    assert RetryTask(id=task.id, data={"x": 1}) in application.asked_queue
-    assert ReprioritizeTask(id=task.id, priority=-3) in application.asked_queue
+    assert RetryTask(id=task.id, data={"x": 1}) in application.queue_messages
+    assert ReprioritizeTask(id=task.id, priority=-3) in application.queue_messages
 
 
-async def test_a_task_tells_its_attempts_its_log_and_why_it_waits():
-    """Each under an address of its own."""
+async def test_attempts_log_and_explanation_of_a_task():
+    """Each has its own route."""
     task = task_view()
-    application = House(tasks=[task])
-    async with living(application), client(application) as http:
+    application = FakeApplication(tasks=[task])
+    async with serving(application), client(application) as http:
         attempts = (await http.get(f"/api/tasks/{task.id}/attempts")).json()
         logs = (await http.get(f"/api/tasks/{task.id}/logs")).json()
-        told = (await http.get(f"/api/tasks/{task.id}/explain")).json()
+        explanation = (await http.get(f"/api/tasks/{task.id}/explain")).json()
     assert [(each["outcome"], each["error"]) for each in attempts["attempts"]] == [("failed", "no")]
     assert [line["message"] for line in logs["logs"]] == ["half way"]
-    assert (told["claimable"], told["ahead"], told["task"]["id"]) == (False, 3, str(task.id))
-    assert told["reasons"] == [
+    assert (explanation["claimable"], explanation["ahead"], explanation["task"]["id"]) == (
+        False,
+        3,
+        str(task.id),
+    )
+    assert explanation["reasons"] == [
         {"kind": "concurrency", "text": "2 of 2 run already", "until": None, "by": ["here"]}
     ]
 
 
 async def test_a_log_is_read_page_by_page():
-    """As the list of tasks is; the first page needs no parameter."""
+    """Like the list of tasks; the first page needs no parameter."""
     task = task_view()
-    application = House(tasks=[task], task_lines=[f"line {n}" for n in range(250)])
+    application = FakeApplication(tasks=[task], task_log=[f"line {n}" for n in range(250)])
     read: list[str] = []
-    async with living(application), client(application) as http:
+    async with serving(application), client(application) as http:
         query: dict[str, str] = {}
         for size in (100, 60, 90):
             page = (await http.get(f"/api/tasks/{task.id}/logs", params=query)).json()
@@ -205,10 +211,10 @@ async def test_a_log_is_read_page_by_page():
     assert page["next_cursor"] is None
 
 
-async def test_a_number_without_end_is_refused_in_our_words():
-    """The client is not told how to set up Python."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_an_endless_number_is_rejected():
+    """Without Python's own message."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         body = b'{"type": "login", "data": {"n": ' + b"9" * 5000 + b"}}"
         answer = await http.post("/api/tasks", content=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
@@ -216,28 +222,28 @@ async def test_a_number_without_end_is_refused_in_our_words():
 
 
 async def test_an_unknown_task_is_404():
-    """Whatever is asked of it; and what is no id at all, too."""
-    application = House()
-    async with living(application), client(application) as http:
+    """By every route; an invalid id, too."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         for path in ("", "/attempts", "/logs", "/explain"):
             answer = await http.get(f"/api/tasks/{uuid4()}{path}")
             assert (answer.status_code, answer.json()["code"]) == (404, "no_such_task")
         assert (await http.get("/api/tasks/nonsense")).status_code == 404
 
 
-async def test_the_queue_is_paused_and_resumed_whole_or_by_type():
-    """The answer says which, and how it is now."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_all_tasks_or_one_type_are_paused_and_resumed():
+    """The response has the type and the new state."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         assert (await http.post("/api/tasks/pause")).json() == {"paused": True, "type": None}
         assert (await http.post("/api/tasks/resume?type=login")).json() == {"paused": False, "type": "login"}
-    assert application.asked_queue == [PauseTasks(), ResumeTasks(type="login")]
+    assert application.queue_messages == [PauseTasks(), ResumeTasks(type="login")]
 
 
-async def test_stats_tell_states_limits_and_workers():
-    """Every state is counted, also those that no task is in."""
-    application = House(tasks=[task_view(), task_view(state=TaskState.DEAD)])
-    async with living(application), client(application) as http:
+async def test_stats_have_states_limits_and_workers():
+    """Every state is counted, also with no tasks."""
+    application = FakeApplication(tasks=[task_view(), task_view(state=TaskState.DEAD)])
+    async with serving(application), client(application) as http:
         stats = (await http.get("/api/tasks/stats")).json()
     assert stats["states"]["pending"] == stats["states"]["dead"] == 1
     assert stats["states"].keys() == set(TaskState)
@@ -247,12 +253,12 @@ async def test_stats_tell_states_limits_and_workers():
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/tasks/stats"), ("POST", "/api/tasks")])
-async def test_while_the_record_is_away_a_client_is_told_to_come_back(method, path):
-    """503 with Retry-After, in one sentence."""
-    application = House(queue_away=True)
-    async with living(application), client(application) as http:
+async def test_an_unavailable_queue_is_503(method, path):
+    """With Retry-After."""
+    application = FakeApplication(queue_unavailable=True)
+    async with serving(application), client(application) as http:
         answer = await http.request(method, path, json={"type": "login"} if method == "POST" else None)
-    assert (answer.status_code, answer.json()["code"]) == (503, "queue_away")
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue_unavailable")
     assert answer.headers["Retry-After"] == "2"
 
 
@@ -270,12 +276,12 @@ async def test_while_the_record_is_away_a_client_is_told_to_come_back(method, pa
         ({"scope": "all"}, LimitTasks(scope=LimitScope.ALL, name="")),
     ],
 )
-async def test_limits_are_set_and_lifted(body, message):
-    """What is left out is unlimited; the answer shows how all limits stand."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_limits_are_set_and_removed(body, message):
+    """Missing values are unlimited; the response lists all limits."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.put("/api/tasks/limits", json=body)
-    assert application.asked_queue[0] == message
+    assert application.queue_messages[0] == message
     assert answer.json()["limits"][0]["max_running"] == 2
 
 
@@ -283,15 +289,15 @@ async def test_limits_are_set_and_lifted(body, message):
     ("body", "sentence"),
     [
         ({}, "name must be the name of a type, not null."),
-        ({"scope": "all", "name": "x"}, 'name must be left out for the scope all, not "x".'),
+        ({"scope": "all", "name": "x"}, 'name must be omitted for the scope all, not "x".'),
         ({"name": "x", "max_running": 0}, "max_running must be a whole number from 1 to 1000000, not 0."),
-        ({"name": "x", "rat": 1}, "rat must be left out, as it is not known here; did you mean rate?"),
+        ({"name": "x", "rat": 1}, "Unknown field `rat`; did you mean `rate`?"),
     ],
 )
-async def test_a_bad_limit_reaches_nobody(body, sentence):
-    """One sentence says what would be right."""
-    application = House()
-    async with living(application), client(application) as http:
+async def test_an_invalid_limit_is_rejected(body, sentence):
+    """With a sentence; nothing reaches the queue."""
+    application = FakeApplication()
+    async with serving(application), client(application) as http:
         answer = await http.put("/api/tasks/limits", json=body)
     assert (answer.status_code, answer.json()["detail"][: len(sentence)]) == (422, sentence)
-    assert application.asked_queue == []
+    assert application.queue_messages == []

@@ -1,4 +1,4 @@
-"""How the commands find an instance, show it their token, and tell another program from it."""
+"""Commands find the instance, send the token, and recognise other programs."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import pytest
 
 from actors.services import open_data_dir, write_instance
 
-from ..command import SECRET, botvisor
-from ..site import ANSWERS, instance, site
+from ..fake_instance import RESPONSES, fake_instance, instance_info
+from ..process import SECRET, botvisor
 
 
-async def test_the_data_directory_tells_where_the_instance_is(home: dict[str, str]):
-    """A running instance is found by its data directory, whatever its port."""
+async def test_the_instance_is_found_by_its_data_directory(home: dict[str, str]):
+    """Whatever its port."""
     path = Path(home["HOME"], "data")
-    with site(ANSWERS) as url, open_data_dir(path) as data_dir:
-        write_instance(data_dir, instance(web_url=url))
-        ended = await botvisor(home, "status", "--data-dir", str(path))
-    assert ended.code == 0
-    assert url in ended.out
+    with fake_instance(RESPONSES) as url, open_data_dir(path) as data_dir:
+        write_instance(data_dir, instance_info(web_url=url))
+        result = await botvisor(home, "status", "--data-dir", str(path))
+    assert result.code == 0
+    assert url in result.out
 
 
-async def test_the_token_is_shown_to_the_instance(home: dict[str, str]):
-    """The token of the settings goes along; a wrong one is told in one sentence."""
-    with site(ANSWERS, token=SECRET) as url:
+async def test_the_token_of_the_settings_is_sent(home: dict[str, str]):
+    """A wrong one is reported in one sentence."""
+    with fake_instance(RESPONSES, token=SECRET) as url:
         right = await botvisor(home | {"BOTVISOR__WEB__TOKEN": SECRET}, "tree", "--url", url)
         wrong = await botvisor(home, "tree", "--url", url)
     assert right.code == 0
@@ -32,28 +32,28 @@ async def test_the_token_is_shown_to_the_instance(home: dict[str, str]):
     assert wrong.err.startswith(f"botvisor: {url} refuses the token: ")
 
 
-async def test_an_address_with_a_password_is_refused(home: dict[str, str]):
-    """It would be told in every sentence about the instance."""
-    ended = await botvisor(home, "tree", "--url", f"http://ada:{SECRET}@127.0.0.1:1")
-    assert ended.code == 2
-    assert "expected an address such as" in ended.err
-    assert SECRET not in ended.err
+async def test_a_url_with_a_password_is_rejected(home: dict[str, str]):
+    """Error sentences repeat the URL."""
+    result = await botvisor(home, "tree", "--url", f"http://ada:{SECRET}@127.0.0.1:1")
+    assert result.code == 2
+    assert "expected a URL such as" in result.err
+    assert SECRET not in result.err
 
 
 @pytest.mark.parametrize(
     ("answers", "sentence"),
     [
         ({}, "/api/supervisor/status answered 404: Not Found"),
-        ({"/api/supervisor/status": b"<html>"}, "no JSON at /api/supervisor/status"),
-        ({"/api/supervisor/status": {"tree": {}}}, "did not answer as botvisor would: tree."),
+        ({"/api/supervisor/status": b"<html>"}, "/api/supervisor/status: unexpected response: not JSON"),
+        ({"/api/supervisor/status": {"tree": {}}}, "unexpected response: tree."),
     ],
 )
-async def test_another_program_on_our_port_is_told(
+async def test_another_program_on_the_port_is_reported(
     home: dict[str, str], answers: dict[str, object], sentence: str
 ):
-    """Whatever else answers there is not taken for botvisor."""
-    with site(answers) as url:
-        ended = await botvisor(home, "tree", "--url", url)
-    assert ended.code == 1
-    assert sentence in ended.err
-    assert ended.err.count("\n") == 1
+    """In one sentence."""
+    with fake_instance(answers) as url:
+        result = await botvisor(home, "tree", "--url", url)
+    assert result.code == 1
+    assert sentence in result.err
+    assert result.err.count("\n") == 1

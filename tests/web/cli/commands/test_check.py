@@ -1,4 +1,4 @@
-"""`botvisor check`: whether everything that an instance needs is there."""
+"""`botvisor check`: tests everything that an instance needs."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from actors.services import PostgresServer, ValkeyServer, open_data_dir, write_i
 from runtime import Address
 from runtime.testing import run_actor
 
-from ..command import SECRET, botvisor, free_port, taken_port, written
-from ..site import ANSWERS, instance, site
+from ..fake_instance import RESPONSES, fake_instance, instance_info
+from ..process import SECRET, botvisor, free_port, taken_port, write_config
 
 
 async def checked(home: Mapping[str, str], *arguments: str) -> tuple[int, dict[str, tuple[str, str]]]:
-    ended = await botvisor(home, "check", "--json", *arguments)
-    report = json.loads(ended.out)
-    assert report["ok"] == (ended.code == 0)
-    assert SECRET not in ended.out + ended.err
-    return ended.code, {one["name"]: (one["state"], one["detail"]) for one in report["checks"]}
+    result = await botvisor(home, "check", "--json", *arguments)
+    report = json.loads(result.out)
+    assert report["ok"] == (result.code == 0)
+    assert SECRET not in result.out + result.err
+    return result.code, {one["name"]: (one["state"], one["detail"]) for one in report["checks"]}
 
 
 def free_ports() -> tuple[str, ...]:
     return ("--set", "web.port=0", "--set", "practice.port=0")
 
 
-async def test_check_passes_where_nothing_is_configured(home: dict[str, str]):
-    """What only `up` can start is waiting, and that is no failure; nothing is made."""
+async def test_check_passes_without_configuration(home: dict[str, str]):
+    """What `up` starts is waiting, which is no failure; no file is created."""
     path = Path(home["HOME"], "deep", "data")
     code, found = await checked(home, *free_ports(), "--data-dir", str(path))
     assert code == 0
@@ -40,19 +40,19 @@ async def test_check_passes_where_nothing_is_configured(home: dict[str, str]):
     assert not path.parent.exists()
 
 
-async def test_check_is_a_table_for_people(home: dict[str, str]):
-    """One line for each thing: its name, how it is, and what was found."""
-    ended = await botvisor(home, "check", *free_ports())
-    assert ended.code == 0
-    assert ended.err == ""
-    assert re.search(r"^database +waiting  embedded PostgreSQL", ended.out, re.MULTILINE)
-    assert re.search(r"^web port +ok +a free one is taken$", ended.out, re.MULTILINE)
+async def test_check_prints_a_table(home: dict[str, str]):
+    """One line per check: name, state and detail."""
+    result = await botvisor(home, "check", *free_ports())
+    assert result.code == 0
+    assert result.err == ""
+    assert re.search(r"^database +waiting  embedded PostgreSQL", result.out, re.MULTILINE)
+    assert re.search(r"^web port +ok +any free port$", result.out, re.MULTILINE)
 
 
-async def test_check_tells_every_failure(home: dict[str, str]):
-    """One thing that fails does not hide the next; no password is shown."""
-    file = written(home, "")
-    with taken_port() as port, site({}) as portal:
+async def test_check_reports_every_failure(home: dict[str, str]):
+    """Not only the first; no password is printed."""
+    file = write_config(home, "")
+    with taken_port() as port, fake_instance({}) as portal:
         code, found = await checked(
             home | {"DATABASE_URL": f"postgresql+asyncpg://u:{SECRET}@127.0.0.1:{free_port()}/d"},
             *("--data-dir", str(file / "sub")),
@@ -68,8 +68,10 @@ async def test_check_tells_every_failure(home: dict[str, str]):
         "practice port": "ok",
     }
     assert "Not a directory" in found["data directory"][1]
-    assert re.match(r"PostgreSQL at 127\.0\.0\.1:\d+ is away: Connection refused", found["database"][1])
-    assert re.match(r"Redis at 127\.0\.0\.1:\d+ is away: .*refused", found["redis"][1])
+    assert re.match(
+        r"PostgreSQL at 127\.0\.0\.1:\d+ is unavailable: Connection refused", found["database"][1]
+    )
+    assert re.match(r"Redis at 127\.0\.0\.1:\d+ is unavailable: .*refused", found["redis"][1])
     assert SECRET not in str(found)
     assert found["chromium"][1] == "browser.executable is /nowhere/chromium, which cannot be run"
     assert found["web port"][1] == f"127.0.0.1:{port}: Address already in use"
@@ -84,42 +86,44 @@ async def test_check_tells_every_failure(home: dict[str, str]):
         ("REDIS_URL", "redis://h/0?db=x&socket_timeout=never", "redis"),
     ],
 )
-async def test_check_tells_an_address_that_no_driver_takes(
-    home: dict[str, str], variable: str, value: str, name: str
-):
-    """The driver's own words could quote the password, so they are not repeated."""
+async def test_check_reports_an_invalid_url(home: dict[str, str], variable: str, value: str, name: str):
+    """Without the driver's message, which could contain the password."""
     code, found = await checked(home | {variable: value}, *free_ports())
     assert code == 1
     assert found[name][0] == "failed"
-    assert "is not one that" in found[name][1]
+    assert "invalid" in found[name][1]
 
 
-async def test_check_tells_a_portal_that_is_not_defined(home: dict[str, str]):
-    """The sentence names the file that is missing."""
+async def test_check_reports_a_missing_portal_definition(home: dict[str, str]):
+    """With its file name."""
     code, found = await checked(home, *free_ports(), "--set", "sessions.portal=mine/own.toml")
     assert code == 1
-    assert found["portal"] == ("failed", "mine/own.toml cannot be read: No such file or directory")
+    assert found["portal"] == ("failed", "mine/own.toml: cannot be read: No such file or directory")
 
 
-async def test_check_with_a_wrong_configuration_is_json_too(home: dict[str, str]):
-    """A program gets its answer in its form, and the exit code of a wrong configuration."""
-    ended = await botvisor(home, "check", "--json", "--set", "web.prot=1")
-    assert ended.code == 2
-    (only,) = json.loads(ended.out)["checks"]
+async def test_check_reports_an_invalid_configuration_as_json(home: dict[str, str]):
+    """With exit code 2."""
+    result = await botvisor(home, "check", "--json", "--set", "web.prot=1")
+    assert result.code == 2
+    (only,) = json.loads(result.out)["checks"]
     assert (only["name"], only["state"]) == ("configuration", "failed")
-    assert "did you mean web.port?" in ended.err
+    assert "did you mean web.port?" in result.err
 
 
-async def test_check_connects_to_what_a_running_instance_runs(home: dict[str, str]):
-    """While an instance runs, its embedded servers, its web server and its portal are asked for real."""
+async def test_check_connects_to_the_servers_of_a_running_instance(home: dict[str, str]):
+    """The embedded ones, the web server and the portal."""
     path = Path(home["HOME"], "data")
-    with open_data_dir(path) as data_dir, site(ANSWERS) as url, site({"/login": "here"}) as portal:
+    with (
+        open_data_dir(path) as data_dir,
+        fake_instance(RESPONSES) as url,
+        fake_instance({"/login": "here"}) as portal,
+    ):
         postgres, valkey = PostgresServer(data_dir), ValkeyServer(data_dir)
         async with (
             run_actor(lambda: postgres, Address("postgres")),
             run_actor(lambda: valkey, Address("valkey")),
         ):
-            running = instance(database=postgres.dsn, redis=valkey.url, web_url=url, practice_url=portal)
+            running = instance_info(database=postgres.dsn, redis=valkey.url, web_url=url, practice_url=portal)
             write_instance(data_dir, running)
             code, found = await checked(home, "--data-dir", str(path))
     assert code == 0

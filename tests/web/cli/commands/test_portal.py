@@ -1,4 +1,4 @@
-"""`botvisor portal check` on the practice portal: what a good definition shows, and each way to be wrong."""
+"""`botvisor portal check` on the practice portal, with a correct definition and each kind of error."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def check(
     )
 
 
-def refusal(done: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence that a failed check ends with."""
-    assert done.returncode == 1, done
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith("botvisor: ")
-    return done.stderr.strip().removeprefix("botvisor: ")
+def refusal(completed: subprocess.CompletedProcess[str]) -> str:
+    """The sentence of a failed check."""
+    assert completed.returncode == 1, completed
+    assert completed.stderr.count("\n") == 1, completed.stderr
+    assert completed.stderr.startswith("botvisor: ")
+    return completed.stderr.strip().removeprefix("botvisor: ")
 
 
 @pytest.fixture(scope="module")
@@ -57,29 +57,29 @@ def site(state: Path) -> Generator[PortalProcess, None, None]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_good_definition(site: PortalProcess, state: Path, engine: str, chromium: Path):
-    """Each selector says how often it is there and what it reads; the first rows are shown as jobs."""
+def test_a_correct_definition(site: PortalProcess, state: Path, engine: str, chromium: Path):
+    """Every selector has its count and text; the first rows are printed as jobs."""
     before = logins(state)
-    done = check(PRACTICE, url=site.url, engine=engine)
-    assert (done.returncode, done.stderr) == (0, ""), done
-    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    completed = check(PRACTICE, url=site.url, engine=engine)
+    assert (completed.returncode, completed.stderr) == (0, ""), completed
+    lines = [" ".join(line.split()) for line in completed.stdout.splitlines()]
     for line in (
         'login.path /login ok "Sign in · Practice portal"',
         'login.form form#login ok 1 "User name Password Sign in"',
-        "credentials ok signed in",
+        "credentials ok logged in",
         'jobs.fields.ref td.ref ok 4 "AZ-100001"',
         "outcomes open ok 4 means open",
         'accept.form form.accept ok 4 "Accept"',
-        "accept.done .flash.accepted waiting 0 shown only after a click; nothing is clicked here",
+        "accept.done .flash.accepted waiting 0 matches only after a decision; this check makes none",
         'results.lookup table#results ok 1 "RefStatusReasonWhen LanguageType"',
     ):
-        assert line in lines, done.stdout
+        assert line in lines, completed.stdout
     assert any(line.startswith("AZ-100001 ") and line.endswith(" open open") for line in lines)
     assert logins(state) == before + 1
 
 
-def test_for_programs(site: PortalProcess):
-    """The same as JSON, with every key of the definition that can be seen."""
+def test_json(site: PortalProcess):
+    """With a finding for every selector."""
     report = json.loads(check(PRACTICE, "--json", url=site.url).stdout)
     assert report["ok"] is True
     keys = {finding["key"] for finding in report["findings"]}
@@ -89,54 +89,54 @@ def test_for_programs(site: PortalProcess):
 
 
 def test_a_wrong_selector(site: PortalProcess, tmp_path: Path):
-    """The first thing that a session could not work with is the sentence; the table shows the rest."""
+    """The sentence has the first error; the table has all findings."""
     path = tmp_path / "mine.toml"
     path.write_text(PRACTICE.read_text().replace('table = "table#jobs"', 'table = "#jbs"'))
-    done = check(path, url=site.url)
-    said = f"a session could not work with {path}: jobs.table #jbs: nothing on /jobs matches it"
-    assert refusal(done) == said
-    assert "results.table" in done.stdout
+    completed = check(path, url=site.url)
+    sentence = f"{path} does not fit the portal: jobs.table #jbs: no element on /jobs matches"
+    assert refusal(completed) == sentence
+    assert "results.table" in completed.stdout
 
 
 def test_a_wrong_password_and_none(site: PortalProcess):
-    """The portal's own words are given; a variable that is not set is told before anything is asked."""
-    said = refusal(check(PRACTICE, "--password-env=MINE", url=site.url, MINE="hunter2"))
-    assert said.endswith("credentials: the portal refused the login: User name or password is wrong.")
-    assert "hunter2" not in said
-    said = refusal(check(PRACTICE, "--password-env=NOT_SET", url=site.url))
-    assert "credentials.password is 'env:NOT_SET', expected a variable of the environment that is set" in said
+    """The portal's message is repeated; an unset variable is reported before any request."""
+    sentence = refusal(check(PRACTICE, "--password-env=MINE", url=site.url, MINE="hunter2"))
+    assert sentence.endswith("credentials: login refused by the portal: User name or password is wrong.")
+    assert "hunter2" not in sentence
+    sentence = refusal(check(PRACTICE, "--password-env=NOT_SET", url=site.url))
+    assert "credentials.password = 'env:NOT_SET', expected an environment variable that is set" in sentence
 
 
-def test_a_definition_that_is_none(tmp_path: Path):
-    """What is wrong with the file is said before anything is asked."""
+def test_an_invalid_definition(tmp_path: Path):
+    """It is reported before any request."""
     path = tmp_path / "mine.toml"
     path.write_text(PRACTICE.read_text().replace("[jobs]", "[job]"))
-    assert refusal(check(path)) == f'{path}: job is an unknown key, did you mean "jobs"?'
+    assert refusal(check(path)) == f"{path}: unknown key job; did you mean jobs?"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_portal_that_is_down(engine: str, chromium: Path):
-    """Nobody there says nothing about the definition."""
-    said = refusal(check(PRACTICE, url="http://127.0.0.1:1", engine=engine))
-    assert said.startswith("the portal is unavailable: ")
+    """It is unavailable; the definition is not blamed."""
+    sentence = refusal(check(PRACTICE, url="http://127.0.0.1:1", engine=engine))
+    assert sentence.startswith("portal unavailable: ")
 
 
 def test_a_portal_outside_its_hours(site: PortalProcess, tmp_path: Path):
-    """It is not asked, by nobody."""
+    """No request is sent."""
     path = tmp_path / "mine.toml"
     path.write_text(PRACTICE.read_text().replace('working_hours = ""', f'working_hours = "{closed()}"'))
-    said = refusal(check(path, url=site.url))
-    assert said.startswith("the portal is unavailable: outside its working hours, until ")
+    sentence = refusal(check(path, url=site.url))
+    assert sentence.startswith("portal unavailable: outside its working hours, until ")
 
 
 def closed() -> str:
-    """Hours that are not now, whenever that is."""
+    """Working hours that do not include now."""
     return f"{datetime.now(UTC) + timedelta(days=3):%a} 08:00-09:00"
 
 
 @contextmanager
-def nonsense() -> Generator[str, None, None]:
-    """A site whose every page is the same tangle of tags."""
+def broken_html() -> Generator[str, None, None]:
+    """A site that serves invalid HTML on every path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -161,15 +161,15 @@ def nonsense() -> Generator[str, None, None]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_page_of_nonsense(engine: str, chromium: Path):
-    """Whatever there is on it, it is not what was looked for."""
-    with nonsense() as url:
-        said = refusal(check(PRACTICE, url=url, engine=engine))
-    assert said.endswith("login.form form#login: nothing on /login matches it")
+def test_a_page_of_broken_html(engine: str, chromium: Path):
+    """The form is not found."""
+    with broken_html() as url:
+        sentence = refusal(check(PRACTICE, url=url, engine=engine))
+    assert sentence.endswith("login.form form#login: no element on /login matches")
 
 
 def test_nothing_was_clicked(site: PortalProcess, state: Path):
-    """After all of these checks every job is as it was."""
+    """After all these checks every job is unchanged."""
     report = json.loads(check(PRACTICE, "--json", url=site.url).stdout)
     outcomes = {one["value"]: one["count"] for one in report["findings"] if one["key"] == "outcomes"}
     assert outcomes == {"open": 4}

@@ -1,20 +1,20 @@
-"""`botvisor status`: an instance in a few lines."""
+"""`botvisor status`: a summary of the instance."""
 
 from __future__ import annotations
 
 import json
 
-from ..command import botvisor
-from ..site import ANSWERS, BOT, site
+from ..fake_instance import BOT, RESPONSES, fake_instance
+from ..process import botvisor
 
 
-async def test_status_sums_up(home: dict[str, str]):
-    """The bot, how many actors are well, and which are not."""
-    with site(ANSWERS) as url:
-        ended = await botvisor(home, "status", "--url", url)
+async def test_status(home: dict[str, str]):
+    """The bot, actor states, and failed actors."""
+    with fake_instance(RESPONSES) as url:
+        result = await botvisor(home, "status", "--url", url)
         parsed = json.loads((await botvisor(home, "status", "--url", url, "--json")).out)
-    assert ended.code == 0
-    assert [line.split(maxsplit=1) for line in ended.out.splitlines()] == [
+    assert result.code == 0
+    assert [line.split(maxsplit=1) for line in result.out.splitlines()] == [
         ["instance", f"running at {url}, up 1h 2m"],
         ["session", "running Session_1, login success"],
         ["jobs", "12 checks, 3 accepted, 2 rejected"],

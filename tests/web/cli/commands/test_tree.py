@@ -1,4 +1,4 @@
-"""`botvisor tree`: an instance's actors, for people and for programs."""
+"""`botvisor tree`: the supervisor tree as text and as JSON."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import json
 from rich.console import Console
 
 from web.cli.client.snapshot import MailboxJson, NodeJson
-from web.cli.commands.tree import drawn
+from web.cli.commands.tree import render_tree
 
-from ..command import botvisor
-from ..site import ANSWERS, site
+from ..fake_instance import RESPONSES, fake_instance
+from ..process import botvisor
 
 
-async def test_tree_in_a_pipe_is_plain_whole_lines(home: dict[str, str]):
-    """One line for each actor, without colour, wrapping, or what could steer a terminal."""
-    with site(ANSWERS) as url:
-        ended = await botvisor(home, "tree", "--url", url)
-    assert (ended.code, ended.err) == (0, "")
-    root, child = ended.out.splitlines()
+async def test_tree_in_a_pipe_is_plain(home: dict[str, str]):
+    """One line per actor, without colour, wrapping or control characters."""
+    with fake_instance(RESPONSES) as url:
+        result = await botvisor(home, "tree", "--url", url)
+    assert (result.code, result.err) == (0, "")
+    root, child = result.out.splitlines()
     assert root == "botvisor  running  up 1h 2m"
     assert child.startswith(
-        "└── db_writer  backoff  restarts 3  mailbox 7/1000  engine=browser  starts again at "
+        "└── db_writer  backoff  restarts 3  mailbox 7/1000  engine=browser  restarts at "
     )
     assert child.endswith("  last error: connection refused \N{REPLACEMENT CHARACTER}[31m[bold]")
 
 
-async def test_tree_as_json_is_what_the_instance_said(home: dict[str, str]):
-    """--json is for programs: nothing is left out or made up."""
-    with site(ANSWERS) as url:
-        ended = await botvisor(home, "tree", "--json", "--url", f"{url}/")
-    assert json.loads(ended.out) == ANSWERS["/api/supervisor/status"]
+async def test_tree_as_json_is_the_response_of_the_instance(home: dict[str, str]):
+    """Unchanged."""
+    with fake_instance(RESPONSES) as url:
+        result = await botvisor(home, "tree", "--json", "--url", f"{url}/")
+    assert json.loads(result.out) == RESPONSES["/api/supervisor/status"]
 
 
-def test_a_terminal_gets_colour_by_state():
-    """States are told apart at a glance, and text from elsewhere is never markup."""
+def test_a_terminal_gets_colours_by_state():
+    """Untrusted text is never markup."""
     node = NodeJson(
         id="[red]x",
         path="x",
@@ -45,7 +45,7 @@ def test_a_terminal_gets_colour_by_state():
     )
     console = Console(force_terminal=True, color_system="standard", no_color=False, width=80)
     with console.capture() as captured:
-        console.print(drawn(node))
+        console.print(render_tree(node))
     assert "[red]x" in captured.get()
     assert "\x1b[1;31mfailed" in captured.get()
     assert "\x1b[1;31m  mailbox 5/5" in captured.get()

@@ -1,4 +1,4 @@
-"""`botvisor watch`: one line for each event, over as many connections as it takes."""
+"""`botvisor watch`: one line per event, reconnecting as needed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pathlib import Path
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
-from ..command import SECRET, botvisor
-from ..site import site
+from ..fake_instance import fake_instance
+from ..process import SECRET, botvisor
 
 
 class Events:
-    """A WebSocket server that sends one event on each connection and then does as told."""
+    """A WebSocket server that sends one event per connection, and then closes or keeps it."""
 
     def __init__(self, *, code: int = 1001, token: str = "", ends: int = 1) -> None:
         self.connections = 0
@@ -41,15 +41,15 @@ class Events:
         with suppress(ConnectionClosed):
             await socket.send_message(self._event())
             if self.connections > self._ends:
-                await self._hold(socket)
+                await self._keep_open(socket)
             await socket.aclose(code=self._code)
 
-    async def _hold(self, socket: WebSocketConnection) -> None:
+    async def _keep_open(self, socket: WebSocketConnection) -> None:
         with trio.move_on_after(30):
             await socket.get_message()
 
     def _event(self) -> str:
-        data = {"cycle": self.connections, "stats": {"total_checks": 4}, "message": "all well\n"}
+        data = {"cycle": self.connections, "stats": {"total_checks": 4}, "message": "all done\n"}
         now = datetime.now(UTC).isoformat()
         event = {
             "type": "cycle_complete",
@@ -95,7 +95,7 @@ async def read_lines(stream: trio.abc.ReceiveStream | None, count: int) -> list[
     text = b""
     while text.count(b"\n") < count:
         chunk = await stream.receive_some()
-        assert chunk, f"it ended after {text!r}"
+        assert chunk, f"it result after {text!r}"
         text += chunk
     return text.decode().splitlines()
 
@@ -106,21 +106,21 @@ async def read_all(stream: trio.abc.ReceiveStream | None) -> str:
 
 
 async def test_watch_as_json_is_one_line_for_each_event(home: dict[str, str]):
-    """Each event is one line as it came, over as many connections as it takes; Ctrl-C ends it with 0."""
+    """Across reconnections; Ctrl-C ends it with 0."""
     events = Events()
     async with serving(events) as url, watching(home, "--json", "--url", url) as process:
         first, second = [json.loads(line) for line in await read_lines(process.stdout, 2)]
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
-        said = await read_all(process.stderr)
+        errors = await read_all(process.stderr)
     assert (first["seq"], second["seq"]) == (1, 2)
     assert events.paths == ["/ws", "/ws?since=e%3A1"]
-    assert first["data"]["message"] == "all well\n"
-    assert said == "botvisor: the instance is stopping; trying again in 0.5 s\n"
+    assert first["data"]["message"] == "all done\n"
+    assert errors == "botvisor: the instance is stopping; retrying in 0.5 s\n"
 
 
 async def test_watch_of_a_session_subscribes_to_it(home: dict[str, str]):
-    """Also when it comes back, together with where it was."""
+    """Also after a reconnection, with the position to resume from."""
     events = Events()
     session = ["--session", "00000000-0000-0000-0000-000000000007"]
     async with serving(events) as url, watching(home, "--json", "--url", url, *session) as process:
@@ -129,20 +129,20 @@ async def test_watch_of_a_session_subscribes_to_it(home: dict[str, str]):
     assert events.paths == [f"/ws?{query}", f"/ws?{query}&since=e%3A1"]
 
 
-async def test_watch_keeps_nothing_of_the_connections_that_ended(home: dict[str, str]):
-    """A server that closes first again and again costs a watcher no descriptor."""
+async def test_watch_leaks_no_connections(home: dict[str, str]):
+    """Each ended connection is closed."""
     async with serving(Events(ends=5)) as url, watching(home, "--json", "--url", url) as process:
-        held: list[int] = []
+        counts: list[int] = []
         for _ in range(6):
             await read_lines(process.stdout, 1)
-            held.append(sockets_of(process.pid))
-    assert max(held) <= min(held) + 1  # the one that is open, or not any more
+            counts.append(sockets_of(process.pid))
+    assert max(counts) <= min(counts) + 1  # the current connection may be closed
 
 
 def sockets_of(pid: int) -> int:
     count = 0
     for file in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed since it was listed
+        with suppress(FileNotFoundError):  # closed meanwhile
             count += os.readlink(file).startswith("socket:")
     return count
 
@@ -151,12 +151,12 @@ async def test_watch_is_readable_in_a_pipe(home: dict[str, str]):
     """Time, type and the data as key=value, on one line."""
     async with serving(Events()) as url, watching(home, "--url", url) as process:
         (line,) = await read_lines(process.stdout, 1)
-    pattern = r'\d\d:\d\d:\d\d cycle_complete +cycle=1 stats\.total_checks=4 message="all well"'
+    pattern = r'\d\d:\d\d:\d\d cycle_complete +cycle=1 stats\.total_checks=4 message="all done"'
     assert re.fullmatch(pattern, line)
 
 
 async def test_watch_ends_with_its_reader(home: dict[str, str]):
-    """Somebody who has seen enough (`| head`) gets no traceback."""
+    """Without a traceback, as in `| head`."""
     async with serving(Events()) as url, watching(home, "--json", "--url", url) as process:
         await read_lines(process.stdout, 1)
         assert process.stdout
@@ -165,8 +165,8 @@ async def test_watch_ends_with_its_reader(home: dict[str, str]):
         assert "Traceback" not in await read_all(process.stderr)
 
 
-async def test_watch_tells_a_refused_token(home: dict[str, str]):
-    """A refused token is no reason to try again."""
+async def test_watch_reports_a_refused_token(home: dict[str, str]):
+    """Without retrying."""
     async with serving(Events(token=SECRET)) as url:
         wrong = await botvisor(home, "watch", "--url", url)
         async with watching(home | {"BOTVISOR__WEB__TOKEN": SECRET}, "--url", url) as process:
@@ -175,8 +175,8 @@ async def test_watch_tells_a_refused_token(home: dict[str, str]):
     assert wrong.err.startswith(f"botvisor: {url} refuses the token: ")
 
 
-async def test_watch_of_another_program_is_told(home: dict[str, str]):
-    """A web server without our WebSocket is not taken for botvisor."""
-    with site({}) as url:
-        ended = await botvisor(home, "watch", "--url", url)
-    assert (ended.code, ended.err) == (1, f"botvisor: {url}/ws answered 404\n")
+async def test_watch_reports_another_program(home: dict[str, str]):
+    """A web server without `/ws`."""
+    with fake_instance({}) as url:
+        result = await botvisor(home, "watch", "--url", url)
+    assert (result.code, result.err) == (1, f"botvisor: {url}/ws answered 404\n")
