@@ -1,10 +1,9 @@
-"""Computes a service's status and its next check time from past checks. Pure."""
+"""Computes a service's status from past checks. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from random import Random
 
 from runtime import Backoff
 
@@ -65,18 +64,3 @@ class HealthHistory:
         if self.latest is None or now - self.latest.at > stale_after:
             return ServiceStatus.UNKNOWN
         return self.latest.status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckSchedule:
-    """When to check again: at an interval, and earlier for a few retries after a failed check."""
-
-    interval: float
-    max_retries: int
-    backoff: Backoff
-
-    def delay(self, history: HealthHistory, random: Random) -> float:
-        """Seconds until the next check."""
-        if history.retry_count == 0 or history.backoff_step > self.max_retries:
-            return self.interval
-        return min(self.interval, self.backoff.delay(history.backoff_step, random))

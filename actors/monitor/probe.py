@@ -13,8 +13,9 @@ import trio
 from runtime import Actor, Address, Bus, ChildFailed, ChildStarted, Deferred, MailboxFull
 
 from ..settings import mask_url
+from .check_schedule import CheckSchedule
 from .checks.health_check import HealthCheck, unhealthy
-from .health_history import CheckSchedule, HealthHistory, Observation
+from .health_history import HealthHistory, Observation
 from .messages import CheckNow, MonitorMessage, ReportHealth
 from .status import ServiceName
 

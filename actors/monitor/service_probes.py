@@ -11,13 +11,13 @@ from runtime import Address, Backoff, Bus, SupervisorMessage
 from ..database.messages import Query
 from ..sessions.messages import ControllerMessage
 from ..settings import Settings
+from .check_schedule import CheckSchedule
 from .checks.bots import BotsCheck
 from .checks.database import DatabaseCheck
 from .checks.health_check import HealthCheck
 from .checks.portals import PortalsCheck
 from .checks.redis import RedisCheck
 from .checks.websocket import WebSocketCheck
-from .health_history import CheckSchedule
 from .health_registry import HealthRegistry
 from .messages import CheckNow, MonitorMessage
 from .probe import Probe, Triggers

@@ -1,4 +1,4 @@
-"""Where sessions are on record: who writes, reads and keeps there, and how to insist on an answer."""
+"""Addresses of the database actors that sessions use, and a request that retries until answered."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..database.messages import Query, Write
 R = TypeVar("R")
 
 ASK_TIMEOUT: Final = 10.0
-INSIST_PAUSE: Final = 0.2
-"""Seconds until what got no answer is sent again."""
+RETRY_PAUSE: Final = 0.2
+"""Seconds before an unanswered request is sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseActors:
-    """Where the record is written and read."""
+    """Addresses of the actors that write, read and append to the database."""
 
     writer: Address[Write]
     reader: Address[Query]
@@ -33,12 +33,15 @@ class DatabaseActors:
 async def ask_until_answered(
     address: Address[Write] | Address[Query] | Address[JournalMessage],
     request: Request[R],
-    trouble: Callable[[Exception], object],
+    on_error: Callable[[Exception], object],
 ) -> R:
-    """Ask for as long as nobody answers, saying each time what the trouble is."""
+    """Repeat a request until the actor answers; call `on_error` after each failed attempt.
+
+    Retries on :class:`AskFailed`, :class:`MailboxFull` and :class:`DatabaseOutage`; other errors propagate.
+    """
     while True:
         try:
             return await address.ask(request, timeout=ASK_TIMEOUT)
         except (AskFailed, MailboxFull, DatabaseOutage) as error:
-            trouble(error)
-            await trio.sleep(INSIST_PAUSE)
+            on_error(error)
+            await trio.sleep(RETRY_PAUSE)

@@ -1,4 +1,4 @@
-"""Facts of bot sessions, published after they were kept: in the journal, or on record already."""
+"""Events of bot sessions. Each is published after the journal or the database has stored it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .messages import SessionView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEvent:
-    """Something happened in a session."""
+    """Base class of the events of one session."""
 
     session_id: UUID
     timestamp: datetime
@@ -20,14 +20,14 @@ class SessionEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionChanged(SessionEvent):
-    """Its state or counters changed; ``session`` is how it stands now."""
+    """The state or the counters of a session changed; ``session`` is its current view."""
 
     session: SessionView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEventRecorded(SessionEvent):
-    """An event was kept for ``bot_events`` (bot_started, login_success, job_accepted, ...)."""
+    """An event was stored for ``bot_events`` (bot_started, login_success, job_accepted, ...)."""
 
     id: UUID
     type: str
@@ -36,15 +36,15 @@ class SessionEventRecorded(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProcessed(SessionEvent):
-    """One job of a cycle has its outcome."""
+    """One job of a check cycle has its outcome."""
 
     cycle: int
     job_number: int
-    """Its place in the cycle, from 1."""
+    """Its position in the cycle, from 1."""
     total_jobs: int
-    """Jobs that this cycle found."""
+    """Number of jobs that this cycle found."""
     accepted: int
-    """So far in this cycle, as ``rejected`` and ``skipped``."""
+    """Count so far in this cycle; likewise ``rejected`` and ``skipped``."""
     rejected: int
     skipped: int
     job_ref: str
@@ -57,18 +57,18 @@ class JobProcessed(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStarted(SessionEvent):
-    """The portal is about to be read."""
+    """A check of the portal begins."""
 
     cycle: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleCompleted(SessionEvent):
-    """One look at the portal is over."""
+    """One check of the portal has finished."""
 
     cycle: int
     total_jobs: int
-    """Jobs that it found, of which so many were accepted, rejected and skipped by it."""
+    """Number of jobs that the check found; the next three fields count what it did with them."""
     accepted: int
     rejected: int
     skipped: int
@@ -80,10 +80,10 @@ class CycleCompleted(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultsReported(SessionEvent):
-    """What a session did since its last report."""
+    """Counts of a session since its last results report."""
 
     seconds: float
-    """How long that was."""
+    """Length of the reported period."""
     checks: int
     accepted: int
     rejected: int
@@ -94,19 +94,19 @@ class ResultsReported(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedReported(SessionEvent):
-    """The jobs that a session turned down in a period."""
+    """The jobs that a session rejected in one period."""
 
     period_start: datetime
     period_end: datetime
     rejected: int
     reasons: dict[str, int]
-    """How often each was given."""
+    """Number of rejected jobs by reason."""
     jobs: tuple[tuple[str, str], ...]
-    """The latest of them, each ref with its reason."""
+    """The latest rejected jobs, as (ref, reason)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDegraded(SessionEvent):
-    """Something keeps the session from its work; it goes on trying."""
+    """An error keeps the session from working; it keeps retrying."""
 
     message: str

@@ -1,4 +1,4 @@
-"""What can be asked of the session_controller, and what it shows of a session."""
+"""Requests to the session controller, and the view of a session that it returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .states import SessionStatus as SessionStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """A session as it stands now, from memory."""
+    """The current state of a session, from memory."""
 
     id: UUID
     session_name: str
@@ -33,46 +33,46 @@ class SessionView:
     created_at: datetime
     updated_at: datetime
     message: str | None
-    """What it waits for or what went wrong last, in a sentence; None when all is well."""
+    """What the session waits for, or its latest error, as a sentence; None without either."""
     config_id: UUID | None = None
-    """The configuration that it works by; None for the active one, whichever that is."""
+    """The configuration that the session uses; None for the active one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsView:
-    """All sessions that are on duty in this instance, the longest-serving first."""
+    """All sessions that run in this instance, the longest-running first."""
 
     sessions: tuple[SessionView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsViewQuery(Request[SessionsView]):
-    """Who is on duty. Answered from memory, also while the record is away."""
+    """List the sessions that run here. Answered from memory, also while the database is unavailable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartSession(Request[SessionView]):
-    """Open a new session, which runs until somebody stops it, whatever crashes.
+    """Create and start a session. It survives crashes and runs until a stop command.
 
     Refused with :class:`AlreadyRunning`, :class:`TooManySessions`, ``NoSuchPortal``
-    or ``NoSuchConfiguration``. Fails with the writer's error when the record
-    cannot take it: nothing was started then.
+    or ``NoSuchConfiguration``. Fails with the writer's error when the
+    database cannot commit it; then nothing was started.
     """
 
     session_name: str | None = None
     config_id: UUID | None = None
-    """None works by the active configuration, whichever that is."""
+    """None uses the active configuration."""
     portal: str | None = None
-    """The name of a definition; None means the one of the settings."""
+    """The name of a portal definition; None uses the portal of the settings."""
     alone: bool = False
-    """Only if no session is on duty here."""
+    """Start only if no session runs here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopSession(Request[SessionView]):
-    """End a session; one that has ended is answered as it is.
+    """Stop a session; a stopped one is returned unchanged.
 
-    One that runs in another instance ends there within seconds. Refused with ``NoSuchSession``.
+    A session that runs in another instance ends there within seconds. Refused with ``NoSuchSession``.
     """
 
     session_id: UUID
@@ -80,12 +80,12 @@ class StopSession(Request[SessionView]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopSessions(Request[tuple[SessionView, ...]]):
-    """End every session that is on duty here. Refused with :class:`NoActiveSession`."""
+    """Stop every session that runs here. Refused with :class:`NoActiveSession`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeSession(Request[SessionView]):
-    """Let a session that was stopped run again, with its id and its counters; one that runs is left alone.
+    """Start a stopped session again, with its id and counters; a running one is returned unchanged.
 
     Refused with :class:`TooManySessions`, ``NoSuchPortal`` or ``NoSuchSession``.
     """
@@ -95,7 +95,7 @@ class ResumeSession(Request[SessionView]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetSession(Request[SessionView]):
-    """End a session and forget its log-in: the next start signs in anew. What it counted stays on record.
+    """Stop a session and delete its saved log-in; the next start signs in again. Counters are kept.
 
     Refused with ``NoSuchSession``.
     """
@@ -105,15 +105,15 @@ class ResetSession(Request[SessionView]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetSessions(Request[tuple[SessionView, ...]]):
-    """Reset every session that is on duty here; none is fine, too."""
+    """Reset every session that runs here. Without any, the result is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchCommand(Request[CommandResult]):
-    """Have a session on duty carry out an order between two looks.
+    """Have a session execute a command between two checks of the portal.
 
-    Without an id it goes to the longest-serving. Refused with
-    :class:`SessionNotRunningHere`, or as the order is.
+    Without an id the longest-running session executes it. Refused with
+    :class:`SessionNotRunningHere`, or with the refusal of the command itself.
     """
 
     command: SessionCommand
@@ -121,23 +121,23 @@ class DispatchCommand(Request[CommandResult]):
 
 
 class AlreadyRunning(Refusal):
-    """A session runs already."""
+    """A session is already running."""
 
 
 class NoActiveSession(Refusal):
-    """There is no session to stop."""
+    """No session runs here, so there is none to stop."""
 
 
 class SessionNotRunningHere(Refusal):
-    """The session does not run in this instance now."""
+    """The session does not run in this instance."""
 
 
 class TooManySessions(Refusal):
-    """As many sessions run as the settings allow."""
+    """The instance already runs ``sessions.max_sessions`` sessions."""
 
 
 class NoSuchPortal(Refusal):
-    """There is no definition for this portal here, or it cannot be used."""
+    """This instance has no definition of the portal, or the definition is invalid."""
 
 
 ControllerMessage: TypeAlias = (

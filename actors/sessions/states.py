@@ -5,7 +5,7 @@
                  start                       begins its work
     stopped ──────────────────────> starting ──────────────> running
        ▲                             │  ▲  │ <──────────────  │  ▲  │
-       │ its end is on record   stop │  │  │     crashes      │  │  │ stop
+       │ the end is committed   stop │  │  │     crashes      │  │  │ stop
        │                             │  │  │                  │  │  │
     stopping <───────────────────────┘  │  └───> failed <─────┘  │  │
        ▲ ▲                              └──────── │ │ ───────────┘  │
@@ -14,8 +14,8 @@
 
     not_started ──> attempting ──> success | failed ──> attempting | not_started
 
-A session that is stopped was never started, or has ended. One that has failed
-is still on duty: it is tried again, and runs once that succeeds.
+A stopped session was never started, or has ended. A failed session keeps its
+actor and retries; it runs again after the first success.
 """
 
 from __future__ import annotations
@@ -26,17 +26,21 @@ from typing import Final, TypeVar
 
 
 class SessionStatus(StrEnum):
+    """The states of a session."""
+
     STARTING = "starting"
-    """Wanted, and not at work yet; also while its actor waits to be started again."""
+    """Desired, and not working yet; also while its actor waits for a restart."""
     RUNNING = "running"
     STOPPING = "stopping"
-    """Not wanted any more; a click under way may end."""
+    """No longer desired; a click in progress may finish."""
     STOPPED = "stopped"
     FAILED = "failed"
-    """Wanted, but something keeps it from its work that only a person can change; it is tried again."""
+    """Desired, but blocked by an error that usually needs an operator; the session keeps retrying."""
 
 
 class LoginStatus(StrEnum):
+    """The states of a session's log-in."""
+
     NOT_STARTED = "not_started"
     ATTEMPTING = "attempting"
     SUCCESS = "success"
@@ -44,7 +48,7 @@ class LoginStatus(StrEnum):
 
 
 class ForbiddenStep(Exception):
-    """No way leads from the one state to the other; who asks for it has lost track."""
+    """The state machine has no transition between these two states; the caller has a bug."""
 
 
 S = TypeVar("S", SessionStatus, LoginStatus)
@@ -65,24 +69,24 @@ LOGIN_STEPS: Final[Mapping[LoginStatus, frozenset[LoginStatus]]] = {
 
 
 def step(now: SessionStatus, to: SessionStatus) -> SessionStatus:
-    """The next state of a session; staying where it is is no step, and always allowed.
+    """Return the next state of a session. Staying in the same state is always allowed.
 
     Raises:
-        ForbiddenStep: `STEPS` has no way from here to there.
+        ForbiddenStep: `STEPS` has no transition from `now` to `to`.
     """
     return _checked(now, to, STEPS[now])
 
 
 def login_step(now: LoginStatus, to: LoginStatus) -> LoginStatus:
-    """The next state of a log-in, likewise.
+    """Return the next state of a log-in. Staying in the same state is always allowed.
 
     Raises:
-        ForbiddenStep: `LOGIN_STEPS` has no way from here to there.
+        ForbiddenStep: `LOGIN_STEPS` has no transition from `now` to `to`.
     """
     return _checked(now, to, LOGIN_STEPS[now])
 
 
 def _checked(now: S, to: S, steps: frozenset[S]) -> S:
     if to is not now and to not in steps:
-        raise ForbiddenStep(f"what is {now} cannot become {to}, only {', '.join(sorted(steps))}")
+        raise ForbiddenStep(f"no transition from {now} to {to}; allowed: {', '.join(sorted(steps))}")
     return to

@@ -117,7 +117,7 @@ async def test_the_rules_are_followed_with_every_fault(tmp_path: Path, engine: s
                 assert source in {"answer", "portal"}
             else:
                 # Taken by others: neither accepted nor rejected.
-                assert (status, source, reason) == ("failed", "portal", "taken by somebody else")
+                assert (status, source, reason) == ("failed", "portal", "taken by another interpreter")
         # Some responses were lost, so some outcomes were read from the portal afterwards.
         assert {"answer", "portal"} == {source for ref, (_, _, source, _) in recorded.items() if ref in ours}
         application.check_consistency()

@@ -105,7 +105,7 @@ class _Job(Generic[T]):
     ) -> None:
         self._connection = connection
         self._work = work
-        self._patience = grace
+        self._grace = grace
         self._ended = threading.Event()
         # Held while the work is being interrupted, so that a late cancel
         # request cannot hit the next statement on the connection.
@@ -125,7 +125,7 @@ class _Job(Generic[T]):
 
         def abort(_: Callable[[], None]) -> trio.lowlevel.Abort:
             self.interrupted = True
-            interrupt = partial(self._interrupt, self._patience())
+            interrupt = partial(self._interrupt, self._grace())
             trio.lowlevel.start_thread_soon(interrupt, _ignore, name="database: interrupt")
             return trio.lowlevel.Abort.FAILED
 

@@ -37,7 +37,7 @@ RECORD_TIMEOUT: Final = 10.0
 RETRY_PAUSE: Final = 0.2
 """Seconds until a batch without a reply is sent again."""
 STOP_SECONDS: Final = 1.0
-"""Seconds to record waiting entries when the actor stops; the next incarnation records the rest."""
+"""Seconds to record waiting entries when the actor stops; the rest is recorded after the next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

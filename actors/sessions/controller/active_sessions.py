@@ -1,4 +1,4 @@
-"""The sessions that are on duty in this instance: their actors in the fleet, and how each stands."""
+"""The sessions that run in this instance: their actors in the fleet, and their current views."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_cont
 
 ASK_TIMEOUT: Final = 5.0
 STOP_TIMEOUT: Final = 15.0
-NO_LOCAL_SESSION: Final = "no bot session is on duty here"
+NO_LOCAL_SESSION: Final = "no bot session runs here"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _PREFIX: Final = "session."
 
 
 @dataclass(slots=True, kw_only=True)
 class ActiveSession:
-    """One session on duty."""
+    """One session that runs here."""
 
     view: SessionView
     address: Address[SessionCommand] | None = None
     """None until its actor was started."""
-    told_at: datetime = NEVER
-    """When it was last told, here or by the session; what was told before arrives too late."""
+    published_at: datetime = NEVER
+    """Time of the latest published view, by this class or by the session; older ones are ignored."""
 
 
 class ActiveSessions:
-    """Starts and ends the sessions' actors, and follows what happens to them.
+    """Starts and stops the sessions' actors, and follows their state.
 
-    The gate is open while anybody is there who could take an order.
+    The gate is open while at least one session accepts commands.
     """
 
     def __init__(
@@ -76,52 +76,56 @@ class ActiveSessions:
         self._fleet = fleet
         self._gate = gate
         self._publish = publish
-        self._posts: dict[UUID, ActiveSession] = {}
-        self._turn_gate()
+        self._entries: dict[UUID, ActiveSession] = {}
+        self._update_gate()
 
     @property
     def views(self) -> tuple[SessionView, ...]:
-        """The longest-serving first."""
-        return tuple(post.view for post in self._posts.values())
+        """The views, the longest-running session first."""
+        return tuple(entry.view for entry in self._entries.values())
 
     def view(self, session: UUID) -> SessionView | None:
-        """How a session stands; None where it is not on duty here."""
-        post = self._posts.get(session)
-        return None if post is None else post.view
+        """Return the current view of a session; None if it does not run here."""
+        entry = self._entries.get(session)
+        return None if entry is None else entry.view
 
     def address(self, session: UUID | None) -> Address[SessionCommand]:
-        """Whom to give an order: this session, or the longest-serving.
+        """Return the actor to send a command to: that of this session, or of the longest-running.
 
         Raises:
-            NotOnDuty: none is here that takes orders, or this one is not.
+            SessionNotRunningHere: no session accepts commands here, or this one does not.
         """
-        for post in self._posts.values():
-            if session in (None, post.view.id) and post.address is not None and _takes_orders(post.view):
-                return post.address
+        for entry in self._entries.values():
+            if (
+                session in (None, entry.view.id)
+                and entry.address is not None
+                and _accepts_commands(entry.view)
+            ):
+                return entry.address
         raise SessionNotRunningHere(
-            NO_LOCAL_SESSION if session is None else f"session {session} is not on duty here"
+            NO_LOCAL_SESSION if session is None else f"session {session} does not run here"
         )
 
     async def alive(self) -> frozenset[UUID]:
-        """Those that have an actor, also one that waits to be started again."""
+        """Return the sessions that have an actor, also one that waits for a restart."""
         fleet = await self._fleet.ask(TreeQuery(), timeout=ASK_TIMEOUT)
         return frozenset(
             UUID(child.id.removeprefix(_PREFIX)) for child in fleet.children if child.id.startswith(_PREFIX)
         )
 
     async def start(self, row: SessionRow) -> SessionView:
-        """Start a session's actor, or find the one that outlived the session_controller's own restart.
+        """Start a session's actor, or adopt one that survived a restart of the controller.
 
         Raises:
-            NoSuchPortal: it cannot be worked here.
+            NoSuchPortal: this instance cannot use the session's portal.
             TooManySessions: the fleet is full.
             Refusal, AskFailed: the fleet did not start it.
         """
         spec = await self._make_spec(row)
         row = replace(row, end_time=None)
         view = view_of(row, engine=self._engine, status=SessionStatus.STARTING, login=LoginStatus.NOT_STARTED)
-        post = self._posts[row.id] = ActiveSession(view=view)
-        self._tell(post)
+        entry = self._entries[row.id] = ActiveSession(view=view)
+        self._publish_view(entry)
         try:
             await self._fleet.ask(StartChild(spec=spec), timeout=ASK_TIMEOUT)
         except AlreadyStarted:
@@ -129,78 +133,86 @@ class ActiveSessions:
             if isinstance(found, ChildSpec):
                 spec = found
         except MaxChildren as error:
-            del self._posts[row.id]
-            raise TooManySessions(f"as many sessions run as may: {error}") from error
+            del self._entries[row.id]
+            raise TooManySessions(f"the fleet is full: {error}") from error
         except (Refusal, AskFailed):
-            # Still wanted: the next comparison tries again.
-            del self._posts[row.id]
+            # Still desired: the next reconciliation retries.
+            del self._entries[row.id]
             raise
-        post.address = spec.address
-        self._turn_gate()
+        entry.address = spec.address
+        self._update_gate()
         LOGGER.info("session_started", session=row.session_name, engine=self._engine)
-        return post.view
+        return entry.view
 
     async def stop(self, session: UUID) -> SessionView | None:
-        """End a session's actor, and tell how it stood last; None where it was not on duty."""
-        post = self._posts.get(session)
-        if post is not None:
-            status, now = step(post.view.status, SessionStatus.STOPPING), datetime.now(UTC)
-            post.view = replace(post.view, status=status, updated_at=now)
-            self._tell(post)
-            self._turn_gate()
+        """Stop a session's actor and return its last view; None if it did not run here."""
+        entry = self._entries.get(session)
+        if entry is not None:
+            status, now = step(entry.view.status, SessionStatus.STOPPING), datetime.now(UTC)
+            entry.view = replace(entry.view, status=status, updated_at=now)
+            self._publish_view(entry)
+            self._update_gate()
         with suppress(NotFound):
             await self._fleet.ask(TerminateChild(id=child_name(session)), timeout=STOP_TIMEOUT)
-        self._posts.pop(session, None)
-        self._turn_gate()
-        return None if post is None else post.view
+        self._entries.pop(session, None)
+        self._update_gate()
+        return None if entry is None else entry.view
 
-    # What happens meanwhile
+    # Events
 
     def follow(self, change: SessionChanged) -> None:
-        """A session told how it stands."""
-        post = self._posts.get(change.session_id)
-        # What it still tells while it ends does not make it run again.
-        if post is None or post.view.status is SessionStatus.STOPPING or change.timestamp < post.told_at:
+        """Apply a state that the session published, unless it is outdated or the session is stopping."""
+        entry = self._entries.get(change.session_id)
+        # Events of a session that is stopping must not show it as running again.
+        if (
+            entry is None
+            or entry.view.status is SessionStatus.STOPPING
+            or change.timestamp < entry.published_at
+        ):
             return
-        post.view, post.told_at = change.session, change.timestamp
+        entry.view, entry.published_at = change.session, change.timestamp
 
     def fail(self, event: ChildFailed) -> SessionView | None:
-        """An actor failed; the view of a session that nobody starts again by itself, else None."""
+        """Apply an actor's failure; return the view if its supervisor gave up, None if it restarts it."""
         name = event.path.rpartition("/")[2]
         if not name.startswith(_PREFIX):
             return None
-        post = self._posts.get(UUID(name.removeprefix(_PREFIX)))
-        if post is None or post.view.status is SessionStatus.STOPPING:
+        entry = self._entries.get(UUID(name.removeprefix(_PREFIX)))
+        if entry is None or entry.view.status is SessionStatus.STOPPING:
             return None
         if event.delay is not None:
-            sentence = f"{describe(event.error)}; it starts again in {event.delay:.1f} s"
-            self._change(post, SessionStatus.STARTING, sentence)
+            message = f"{describe(event.error)}; restart in {event.delay:.1f} s"
+            self._change(entry, SessionStatus.STARTING, message)
             return None
-        sentence = f"it failed too often, last by {describe(event.error)}; it is tried again"
-        self._change(post, SessionStatus.FAILED, sentence)
-        return post.view
+        message = f"too many crashes, last: {describe(event.error)}; the session is retried"
+        self._change(entry, SessionStatus.FAILED, message)
+        return entry.view
 
-    def _change(self, post: ActiveSession, status: SessionStatus, message: str) -> None:
-        post.view = replace(
-            post.view, status=step(post.view.status, status), message=message, updated_at=datetime.now(UTC)
+    def _change(self, entry: ActiveSession, status: SessionStatus, message: str) -> None:
+        entry.view = replace(
+            entry.view, status=step(entry.view.status, status), message=message, updated_at=datetime.now(UTC)
         )
-        self._tell(post)
+        self._publish_view(entry)
 
-    def _tell(self, post: ActiveSession) -> None:
-        post.told_at = datetime.now(UTC)
-        self._publish(SessionChanged(session_id=post.view.id, timestamp=post.told_at, session=post.view))
+    def _publish_view(self, entry: ActiveSession) -> None:
+        entry.published_at = datetime.now(UTC)
+        self._publish(
+            SessionChanged(session_id=entry.view.id, timestamp=entry.published_at, session=entry.view)
+        )
 
-    def _turn_gate(self) -> None:
-        if any(post.address is not None and _takes_orders(post.view) for post in self._posts.values()):
+    def _update_gate(self) -> None:
+        if any(
+            entry.address is not None and _accepts_commands(entry.view) for entry in self._entries.values()
+        ):
             self._gate.open()
         else:
             self._gate.close(NO_LOCAL_SESSION)
 
 
-def _takes_orders(view: SessionView) -> bool:
+def _accepts_commands(view: SessionView) -> bool:
     return view.status is not SessionStatus.STOPPING
 
 
 def child_name(session: UUID) -> str:
-    """The id of a session's actor."""
+    """Return the child id of a session's actor."""
     return f"{_PREFIX}{session}"

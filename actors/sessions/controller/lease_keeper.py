@@ -1,4 +1,4 @@
-"""Who is on duty here by the record: leases, ends and failures, each with its event."""
+"""Leases of this instance's sessions in the database, and the records of their stops and failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...database.sessions.messages import LeaseSessions
 from ..database_actors import DatabaseActors
 from ..events import SessionChanged, SessionEventRecorded
 from ..messages import LoginStatus, SessionStatus, SessionView
-from ..session.session_state import new_fact
+from ..session.session_state import new_event_entry
 from .active_sessions import ActiveSessions
 from .leases import Leases
 from .sessions_config import SessionsConfig
@@ -29,11 +29,14 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_cont
 
 ASK_TIMEOUT: Final = 5.0
 COMMIT_TIMEOUT: Final = 2.0
-"""Seconds until a command that cannot be kept is refused: an operator should not wait for PostgreSQL."""
+"""Seconds until a command that cannot be committed fails: an operator should not wait for PostgreSQL."""
 
 
 class LeaseKeeper:
-    """Takes sessions by lease, takes them off duty and records that; the session_controller says when."""
+    """Acquires, renews and releases session leases, stops sessions and records the stop.
+
+    The controller decides when; only :meth:`watch_leases` acts by itself.
+    """
 
     def __init__(
         self,
@@ -46,16 +49,22 @@ class LeaseKeeper:
         self._active = active
         self._database = database
         self._publish = publish
-        self._leases = Leases(seconds=config.lease_seconds, leave=config.leave, shared=config.shared)
+        self._leases = Leases(
+            seconds=config.lease_seconds, stop_timeout=config.stop_timeout, shared=config.shared
+        )
 
-    def has(self, sessions: Iterable[UUID], *, asked: float) -> None:
-        """These came with their lease, by an answer to what was asked then."""
-        self._leases.keep(sessions, asked=asked)
+    def add_leased(self, sessions: Iterable[UUID], *, asked: float) -> None:
+        """Register leases that came with newly created sessions, requested at `asked`."""
+        self._leases.add(sessions, asked=asked)
 
-    # Off duty
+    # Stopping
 
-    async def take_all_off(self, views: tuple[SessionView, ...]) -> tuple[SessionView, ...]:
-        """All at once, as each may take its time; one that cannot be ended or recorded keeps no other."""
+    async def stop_all(self, views: tuple[SessionView, ...]) -> tuple[SessionView, ...]:
+        """Stop sessions concurrently. An error in one does not keep the others from stopping.
+
+        Raises:
+            Refusal, AskFailed, MailboxFull: the first error, after all others have ended.
+        """
         ended: dict[UUID, SessionView] = {}
         errors: list[Exception] = []
 
@@ -73,16 +82,16 @@ class LeaseKeeper:
         return tuple(ended[view.id] for view in views)
 
     async def stop(self, view: SessionView) -> SessionView:
-        """End a session's actor, and record the end."""
+        """Stop a session's actor and record the stop."""
         latest = await self._active.stop(view.id)
         return await self.record_end(view if latest is None else latest)
 
     async def record_end(self, latest: SessionRow | SessionView) -> SessionView:
-        """Record the end of a session whose actor has ended."""
-        # Else what the session told last might be recorded after its end.
+        """Record the stop of a session whose actor has ended, release its lease and publish both."""
+        # Flush first: otherwise the session's last events could be recorded after its stop.
         await self._database.journal.ask(FlushJournal(), timeout=ASK_TIMEOUT)
         now = datetime.now(UTC)
-        fact = SessionEventEntry(
+        event = SessionEventEntry(
             type="bot_stopped", data={"session_name": latest.session_name}, timestamp=now
         )
         row = await self._database.writer.ask(
@@ -92,77 +101,80 @@ class LeaseKeeper:
                 login_status=LoginStatus.NOT_STARTED,
                 total_checks=latest.total_checks,
                 end_time=now,
-                events=(fact,),
+                events=(event,),
                 owner=self._config.owner,
             ),
             timeout=ASK_TIMEOUT,
         )
-        self._leases.drop(row.id)
+        self._leases.remove(row.id)
         stopped = view_of(
             row, engine=self._config.engine, status=SessionStatus.STOPPED, login=LoginStatus.NOT_STARTED
         )
-        self._tell(fact, row.id)
+        self._publish_event(event, row.id)
         self._publish(SessionChanged(session_id=row.id, timestamp=now, session=stopped))
         LOGGER.info("session_stopped", session=row.session_name)
         return stopped
 
-    def _tell(self, fact: SessionEventEntry, session: UUID) -> None:
+    def _publish_event(self, event: SessionEventEntry, session: UUID) -> None:
         self._publish(
             SessionEventRecorded(
-                session_id=session, timestamp=fact.timestamp, id=fact.id, type=fact.type, data=fact.data
+                session_id=session, timestamp=event.timestamp, id=event.id, type=event.type, data=event.data
             )
         )
 
-    # Whose they are
+    # Leases
 
-    async def lease(self, wanted: list[UUID], *, room: int | None = None) -> list[SessionRow]:
-        """Keep what we have, take of these what nobody has, and let go of what somebody else has by now."""
+    async def lease(self, candidates: list[UUID], *, room: int | None = None) -> list[SessionRow]:
+        """Renew the held leases, acquire free ones of these sessions, and stop sessions whose lease was lost.
+
+        Returns the sessions among `candidates` whose lease this instance now holds.
+        """
         kept, asked = self._leases.held, trio.current_time()
         free = self._config.max_sessions - len(self._active.views)
         request = LeaseSessions(
             owner=self._config.owner,
             keep=kept,
-            take=tuple(session for session in wanted if session not in kept),
+            take=tuple(session for session in candidates if session not in kept),
             limit=free if room is None else room,
             seconds=self._config.lease_seconds,
         )
         rows = await self._database.writer.ask(request, timeout=COMMIT_TIMEOUT)
-        self._leases.keep((row.id for row in rows), asked=asked)
+        self._leases.add((row.id for row in rows), asked=asked)
         for session in self._leases.lost(kept, (row.id for row in rows)):
-            await self.release(session, "another instance has it")
-        return [row for row in rows if row.id in wanted]
+            await self.release(session, "another instance holds its lease")
+        return [row for row in rows if row.id in candidates]
 
     async def watch_leases(self) -> None:
-        """End sessions whose lease could not be renewed, in time for whoever begins them next."""
+        """Stop sessions whose lease could not be renewed, before another instance may start them."""
         while True:
             now = trio.current_time()
-            for session in self._leases.out(now):
+            for session in self._leases.expired(now):
                 await self.release(session, "its lease could not be renewed in time")
-            # One that is taken meanwhile does not end before this.
-            soonest = now + max(0.1, self._config.lease_seconds - self._config.leave)
-            await trio.sleep_until(min(soonest, max(self._leases.next_end, now + 0.05)))
+            # A lease that is acquired meanwhile does not expire before this.
+            soonest = now + max(0.1, self._config.lease_seconds - self._config.stop_timeout)
+            await trio.sleep_until(min(soonest, max(self._leases.next_expiry, now + 0.05)))
 
     async def release(self, session: UUID, reason: str) -> None:
-        """End a session that is not ours any more, and record nothing: it is another's to say."""
-        self._leases.drop(session)
+        """Stop a session whose lease was lost. Records nothing: that is up to the next lease holder."""
+        self._leases.remove(session)
         view = self._active.view(session)
         if view is None:
             return
-        LOGGER.warning("session_let_go", session=view.session_name, reason=reason)
+        LOGGER.warning("session_lease_lost", session=view.session_name, reason=reason)
         try:
             await self._active.stop(session)
         except AskFailed as error:
-            LOGGER.warning("session_not_ended", session=view.session_name, reason=str(error))
+            LOGGER.warning("session_stop_failed", session=view.session_name, reason=str(error))
 
     async def record_failure(self, view: SessionView) -> None:
-        """Keep that a session's supervisor gave it up."""
-        fact = new_fact("bot_error", message=view.message)
+        """Append to the journal that a session's supervisor gave up restarting it."""
+        event = new_event_entry("bot_error", message=view.message)
         state = RecordSession(
             id=view.id,
             status=view.status,
             login_status=view.login_status,
             total_checks=view.total_checks,
-            events=(fact,),
+            events=(event,),
             owner=self._config.owner,
         )
         try:
@@ -170,4 +182,4 @@ class LeaseKeeper:
         except (AskFailed, MailboxFull, WriteRefused) as error:
             LOGGER.warning("failure_not_recorded", session=view.session_name, reason=str(error))
         else:
-            self._tell(fact, view.id)
+            self._publish_event(event, view.id)

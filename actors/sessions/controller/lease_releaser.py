@@ -1,4 +1,4 @@
-"""Gives the sessions back at an orderly stop, so that another instance need not wait for their leases."""
+"""Releases the session leases at an orderly stop, so that other instances need not wait for expiry."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ...database.sessions.messages import ReleaseSessions
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 ASK_TIMEOUT: Final = 0.8
-"""Less than a supervisor gives for last words."""
+"""Less than the shutdown time that the supervisor allows."""
 
 
 class LeaseReleaser(Actor[Never]):
-    """Stands above the fleet in the tree, so that it is stopped when no session runs any more."""
+    """Starts before the fleet of sessions, so that it stops after the last session has ended."""
 
     def __init__(self, owner: str, writer: Address[Write]) -> None:
         self._owner = owner
@@ -30,4 +30,4 @@ class LeaseReleaser(Actor[Never]):
         try:
             await self._writer.ask(ReleaseSessions(owner=self._owner), timeout=ASK_TIMEOUT)
         except (AskFailed, MailboxFull, Refusal) as error:
-            LOGGER.info("leases_run_out", reason=str(error))
+            LOGGER.info("lease_release_failed", reason=str(error))

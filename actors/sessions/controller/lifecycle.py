@@ -1,4 +1,4 @@
-"""What operators ask of sessions, each committed before it is done."""
+"""Start, stop, resume and reset of sessions; each is committed before it is executed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_cont
 
 
 class SessionLifecycle:
-    """Starts, stops, resumes and resets; one at a time, and the session_controller sees to that."""
+    """Executes the operators' commands. The session controller calls one at a time."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class SessionLifecycle:
         *,
         make_spec: Callable[[SessionRow], Awaitable[ChildSpec]],
         delete_saved_login: Callable[[UUID], Awaitable[None]],
-        opened: Callable[[UUID], None],
-        dismissed: Callable[[Iterable[UUID]], Awaitable[None]],
+        on_started: Callable[[UUID], None],
+        before_stop: Callable[[Iterable[UUID]], Awaitable[None]],
     ) -> None:
         self._config = config
         self._active = active
@@ -56,117 +56,117 @@ class SessionLifecycle:
         self._database = database
         self._make_spec = make_spec
         self._delete_saved_login = delete_saved_login
-        self._opened = opened
-        self._dismissed = dismissed
-        self.away_at = -math.inf
-        """When the record last left us without an answer."""
+        self._on_started = on_started
+        self._before_stop = before_stop
+        self.unavailable_at = -math.inf
+        """Time of the latest request that the database left unanswered."""
 
-    async def start(self, wanted: StartSession) -> SessionView:
-        """Begin a session, recorded before it is begun."""
-        if wanted.alone and self._active.views:
+    async def start(self, request: StartSession) -> SessionView:
+        """Create a session in the database, then start it."""
+        if request.alone and self._active.views:
             raise AlreadyRunning("Bot is already running")
         self._require_room()
-        if wanted.config_id is not None:
-            query = ConfigurationQuery(config_id=wanted.config_id)
+        if request.config_id is not None:
+            query = ConfigurationQuery(config_id=request.config_id)
             await self._database.reader.ask(query, timeout=COMMIT_TIMEOUT)
         now, asked = datetime.now(UTC), trio.current_time()
-        name = wanted.session_name or self._config.session_name or f"Session_{now:%Y%m%d_%H%M%S}"
+        name = request.session_name or self._config.session_name or f"Session_{now:%Y%m%d_%H%M%S}"
         command = CreateSession(
             id=uuid4(),
             session_name=name,
-            portal=wanted.portal or self._config.portal,
+            portal=request.portal or self._config.portal,
             start_time=now,
-            config_id=wanted.config_id,
+            config_id=request.config_id,
             owner=self._config.owner,
             lease_seconds=self._config.lease_seconds,
         )
-        # A portal that is not there is told before anything is wanted on record.
-        await self._make_spec(_unrecorded(command))
+        # Refuse an unknown portal before anything is committed.
+        await self._make_spec(_row_to_insert(command))
         row = await self._commit(command)
-        self._lease_keeper.has([row.id], asked=asked)
+        self._lease_keeper.add_leased([row.id], asked=asked)
         return await self._open(row)
 
     async def resume(self, session: UUID) -> SessionView:
-        """Let a session run again, with its id and counters."""
+        """Start a stopped session again, with its id and counters."""
         view = self._active.view(session)
         if view is not None:
             return view
         self._require_room()
-        await self._make_spec(await self.recorded(session))
+        await self._make_spec(await self.read_row(session))
         row = await self._commit(SetDesiredState(id=session, desired=Desired.RUNNING))
         rows = await self._lease_keeper.lease([row.id])
         if not rows:
-            return recorded_view(row, engine=self._config.engine)  # another instance has it
+            return recorded_view(row, engine=self._config.engine)  # another instance holds its lease
         return await self._open(rows[0])
 
     async def stop(self, session: UUID) -> SessionView:
-        """End a session; one that has ended answers as it is."""
+        """Stop a session; a stopped one is returned unchanged."""
         row = await self._commit(SetDesiredState(id=session, desired=Desired.STOPPED))
-        await self._dismissed([session])
+        await self._before_stop([session])
         view = self._active.view(session)
         if view is not None:
             return await self._lease_keeper.stop(view)
         return recorded_view(row, engine=self._config.engine)
 
     async def stop_all(self) -> tuple[SessionView, ...]:
-        """End all that are on duty here."""
+        """Stop all sessions that run here."""
         views = self._active.views
         if not views:
             raise NoActiveSession("No active bot session found")
-        return await self._take_all_off(views)
+        return await self._stop_all(views)
 
     async def reset(self, session: UUID) -> SessionView:
-        """End a session and forget its log-in."""
+        """Stop a session and delete its saved log-in."""
         view = await self.stop(session)
-        await self._forget(session)
+        await self._delete_login(session)
         return view
 
     async def reset_all(self) -> tuple[SessionView, ...]:
-        """End all that are on duty here and forget their log-ins."""
-        ended = await self._take_all_off(self._active.views)
-        for view in ended:
-            await self._forget(view.id)
-        return ended
+        """Stop all sessions that run here and delete their saved log-ins."""
+        stopped = await self._stop_all(self._active.views)
+        for view in stopped:
+            await self._delete_login(view.id)
+        return stopped
 
-    async def _take_all_off(self, views: tuple[SessionView, ...]) -> tuple[SessionView, ...]:
+    async def _stop_all(self, views: tuple[SessionView, ...]) -> tuple[SessionView, ...]:
         for view in views:
             await self._commit(SetDesiredState(id=view.id, desired=Desired.STOPPED))
-        # While they are still there to take orders: a task that finds nobody fails.
-        await self._dismissed([view.id for view in views])
-        return await self._lease_keeper.take_all_off(views)
+        # Before the sessions stop: a task that finds its session stopped fails.
+        await self._before_stop([view.id for view in views])
+        return await self._lease_keeper.stop_all(views)
 
-    async def _forget(self, session: UUID) -> None:
+    async def _delete_login(self, session: UUID) -> None:
         try:
             await self._delete_saved_login(session)
         except OSError as error:
-            # What is kept may be of use for the next log-in, or not; the portal knows.
-            LOGGER.warning("login_not_forgotten", session=str(session), reason=str(error))
+            # The next start then tries the saved log-in first.
+            LOGGER.warning("saved_login_not_deleted", session=str(session), reason=str(error))
 
     def _require_room(self) -> None:
         if len(self._active.views) >= self._config.max_sessions:
             raise TooManySessions(
-                f"{len(self._active.views)} sessions run here, which is the most (sessions.max_sessions)"
+                f"{len(self._active.views)} sessions run here, the limit of sessions.max_sessions"
             )
 
     async def _commit(self, command: CreateSession | SetDesiredState) -> SessionRow:
         try:
             return await self._database.writer.ask(command, timeout=COMMIT_TIMEOUT)
         except (AskFailed, MailboxFull) as error:
-            self.away_at = trio.current_time()
-            raise DatabaseOutage(f"the record is away, so this cannot be kept: {error}") from error
+            self.unavailable_at = trio.current_time()
+            raise DatabaseOutage(f"Database unavailable; nothing was saved: {error}") from error
 
-    async def recorded(self, session: UUID) -> SessionRow:
-        """Return a session as it is on record."""
+    async def read_row(self, session: UUID) -> SessionRow:
+        """Return the row of a session."""
         return await self._database.reader.ask(SessionQuery(id=session), timeout=COMMIT_TIMEOUT)
 
     async def _open(self, row: SessionRow) -> SessionView:
         view = await self._active.start(row)
-        self._opened(row.id)
+        self._on_started(row.id)
         return view
 
 
-def _unrecorded(command: CreateSession) -> SessionRow:
-    """The row that a command will make, as far as it matters for employing somebody."""
+def _row_to_insert(command: CreateSession) -> SessionRow:
+    """Return the row that a command will insert, as far as `make_spec` needs it."""
     return SessionRow(
         id=command.id,
         session_name=command.session_name,

@@ -1,4 +1,4 @@
-"""Compares who should run, by the record, with who does, and makes it so."""
+"""Reconciles running sessions with their desired state in the database."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ from .lease_keeper import COMMIT_TIMEOUT, LeaseKeeper
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
-MOST_SESSIONS: Final = 1000
+MAX_SESSIONS: Final = 1000
+"""Rows read at a time."""
 
 
 class Reconciler:
-    """One at a time, and not while a command is carried out."""
+    """Starts, stops and releases sessions until they match the database.
+
+    The controller runs one reconciliation at a time, and none during a command.
+    """
 
     def __init__(
         self,
@@ -36,47 +40,49 @@ class Reconciler:
         self._active = active
         self._lease_keeper = lease_keeper
         self._database = database
-        self._left_alone: dict[UUID, str] = {}
-        """Sessions that cannot be worked here, and why, as it was told last."""
+        self._skipped: dict[UUID, str] = {}
+        """Sessions whose portal this instance cannot use, with the reason logged last."""
         self._not_started: dict[UUID, str] = {}
-        """Sessions that could be worked but did not start, and why, as it was told last."""
+        """Sessions that failed to start, with the reason logged last."""
 
-    async def make(self) -> None:
-        """Make the fleet what the record wants, and end what was cut off while it was being stopped.
+    async def reconcile(self) -> None:
+        """Start and stop sessions as desired, and complete stops that a crash interrupted.
 
         Raises:
-            Refusal, AskFailed, MailboxFull: the record or the fleet is away; what was not done is done later.
+            Refusal, AskFailed, MailboxFull: the database or the fleet is unavailable; the next run retries.
         """
-        query = SessionsQuery(desired=Desired.RUNNING, limit=MOST_SESSIONS)
-        wanted = (await self._workable(await self._query(query)))[::-1]
-        ours = {row.id: row for row in await self._lease_keeper.lease([row.id for row in wanted])}
+        query = SessionsQuery(desired=Desired.RUNNING, limit=MAX_SESSIONS)
+        startable = (await self._startable(await self._query(query)))[::-1]
+        ours = {row.id: row for row in await self._lease_keeper.lease([row.id for row in startable])}
         alive = await self._active.alive()
-        for row in wanted:
+        for row in startable:
             if row.id in ours and (row.id not in alive or self._active.view(row.id) is None):
-                await self._put_back_on(ours[row.id])
+                await self._start(ours[row.id])
             else:
                 self._not_started.pop(row.id, None)
-        still_wanted = {row.id for row in wanted}
-        self._not_started = {one: why for one, why in self._not_started.items() if one in still_wanted}
+        desired = {row.id for row in startable}
+        self._not_started = {
+            session: reason for session, reason in self._not_started.items() if session in desired
+        }
         for view in self._active.views:
-            if view.id not in still_wanted:
+            if view.id not in desired:
                 await self._lease_keeper.stop(view)
             elif view.id not in ours:
-                await self._lease_keeper.release(view.id, "it was to be let go before, and did not end")
-        for row in await self._query(UnfinishedStopsQuery(limit=MOST_SESSIONS)):
-            # Unless another instance is just about to.
+                await self._lease_keeper.release(view.id, "an earlier attempt to stop it failed")
+        for row in await self._query(UnfinishedStopsQuery(limit=MAX_SESSIONS)):
+            # The lease keeps another instance from completing the same stop.
             if self._active.view(row.id) is None and await self._lease_keeper.lease([row.id], room=1):
                 await self._lease_keeper.record_end(row)
 
     async def is_first_start(self) -> bool:
-        """Whether no session was ever recorded."""
+        """Return whether the database contains no session."""
         return not await self._query(SessionsQuery(limit=1))
 
-    async def _put_back_on(self, row: SessionRow) -> None:
+    async def _start(self, row: SessionRow) -> None:
         try:
             await self._active.start(row)
         except (Refusal, AskFailed) as error:
-            # It is still wanted, and tried again; the others need not wait for that.
+            # Still desired: the next run retries; the other sessions do not wait for it.
             reason = str(error)
             if self._not_started.get(row.id) != reason:
                 LOGGER.warning("session_not_started", session=row.session_name, reason=reason)
@@ -84,22 +90,22 @@ class Reconciler:
         else:
             self._not_started.pop(row.id, None)
 
-    async def _workable(self, rows: list[SessionRow]) -> list[SessionRow]:
-        """Those that can be worked here; of the others it is told once, and when the reason changes."""
-        by_portal: dict[str, str | None] = {}
+    async def _startable(self, rows: list[SessionRow]) -> list[SessionRow]:
+        """Return the sessions whose portal is usable here; log the others once for each reason."""
+        errors: dict[str, str | None] = {}
         for row in rows:
-            if row.portal not in by_portal:
-                by_portal[row.portal] = await self._why_not(row)
-        before, self._left_alone = self._left_alone, {}
+            if row.portal not in errors:
+                errors[row.portal] = await self._portal_error(row)
+        before, self._skipped = self._skipped, {}
         for row in rows:
-            reason = by_portal[row.portal]
+            reason = errors[row.portal]
             if reason is not None:
-                self._left_alone[row.id] = reason
+                self._skipped[row.id] = reason
                 if before.get(row.id) != reason:
-                    LOGGER.warning("session_left_alone", session=row.session_name, reason=reason)
-        return [row for row in rows if row.id not in self._left_alone]
+                    LOGGER.warning("session_skipped", session=row.session_name, reason=reason)
+        return [row for row in rows if row.id not in self._skipped]
 
-    async def _why_not(self, row: SessionRow) -> str | None:
+    async def _portal_error(self, row: SessionRow) -> str | None:
         try:
             await self._make_spec(row)
         except NoSuchPortal as error:
@@ -107,5 +113,5 @@ class Reconciler:
         return None
 
     async def _query(self, query: SessionsQuery | UnfinishedStopsQuery) -> list[SessionRow]:
-        # Commands wait for a comparison to end.
+        # Commands wait for a reconciliation to end.
         return await self._database.reader.ask(query, timeout=COMMIT_TIMEOUT)

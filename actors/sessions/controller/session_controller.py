@@ -1,4 +1,4 @@
-"""Who is on duty: starts and stops sessions, and brings back those that should run."""
+"""The session controller: starts and stops sessions, and reconciles them with the database."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ from .startup_tasks import StartupTasks
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 RECONCILE_PERIOD: Final = 5.0
-"""Seconds between two comparisons of who should run with who does; a third of a lease, if that is less."""
+"""Seconds between two reconciliations; a third of a lease, if that is less."""
 
 
 class SessionController(Actor[ControllerMessage]):
-    """Keeps the sessions that are wanted on record running under the fleet's supervisor.
+    """Keeps the sessions whose desired state is *running* alive under the fleet's supervisor.
 
-    What the operator wants is committed before anything is started or stopped,
-    so that it outlives every crash. Starts and stops happen one at a time. Of
-    several instances on one record each takes the sessions that nobody has, by
-    a lease; one that loses a lease ends the session before anybody else may begin it.
+    A command is committed before a session is started or stopped, so that it
+    survives every crash. Starts and stops run one at a time. Several instances
+    on one database share the sessions by leases; an instance that loses a lease
+    stops the session before another instance may start it.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class SessionController(Actor[ControllerMessage]):
         self._startup_tasks = None if queue is None else StartupTasks(queue)
         self._gate = gate
         self._bus = bus
-        self._one_at_a_time = trio.Lock()
+        self._lock = trio.Lock()
         self._reconciled = False
         self._not_reconciled: str | None = None
-        """Why the last comparison failed, as it was told."""
+        """Why the last reconciliation failed, as logged; None after a success."""
         self._autostart = config.autostart
 
     async def started(self) -> None:
@@ -108,8 +108,8 @@ class SessionController(Actor[ControllerMessage]):
             self._database,
             make_spec=self._make_spec,
             delete_saved_login=self._delete_saved_login,
-            opened=self._opened,
-            dismissed=self._dismissed,
+            on_started=self._on_started,
+            before_stop=self._before_stop,
         )
         self._reconciler = Reconciler(self._make_spec, self._active, self._lease_keeper, self._database)
         await self.context.nursery.start(self._follow)
@@ -121,57 +121,57 @@ class SessionController(Actor[ControllerMessage]):
             case SessionsViewQuery():
                 return SessionsView(sessions=self._active.views)
             case DispatchCommand():
-                self.context.nursery.start_soon(self._assign, message, self.context.defer())
+                self.context.nursery.start_soon(self._dispatch, message, self.context.defer())
             case StartSession():
-                self._answer_later(partial(self._commands.start, message))
+                self._run_later(partial(self._commands.start, message))
             case StopSession(session_id=session):
-                self._answer_later(partial(self._commands.stop, session))
+                self._run_later(partial(self._commands.stop, session))
             case StopSessions():
-                self._answer_later(self._commands.stop_all)
+                self._run_later(self._commands.stop_all)
             case ResumeSession(session_id=session):
-                self._answer_later(partial(self._commands.resume, session))
+                self._run_later(partial(self._commands.resume, session))
             case ResetSession(session_id=session):
-                self._answer_later(partial(self._commands.reset, session))
+                self._run_later(partial(self._commands.reset, session))
             case ResetSessions():
-                self._answer_later(self._commands.reset_all)
+                self._run_later(self._commands.reset_all)
             case _:
                 assert_never(message)
         return None
 
-    def _answer_later(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Work in the background, so that the mailbox is read meanwhile."""
-        self.context.nursery.start_soon(self._answer, work, self.context.defer())
+    def _run_later(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Run a command in the background, so that the actor keeps reading its mailbox."""
+        self.context.nursery.start_soon(self._run, work, self.context.defer())
 
-    async def _answer(self, work: Callable[[], Awaitable[object]], deferred: Deferred[object]) -> None:
+    async def _run(self, work: Callable[[], Awaitable[object]], deferred: Deferred[object]) -> None:
         asked = trio.current_time()
         try:
-            async with self._one_at_a_time:
-                if self._commands.away_at >= asked:
-                    # Others waited for it long enough: the next one need not.
-                    raise DatabaseOutage("the record is away, so this cannot be kept: it gave no answer")
+            async with self._lock:
+                if self._commands.unavailable_at >= asked:
+                    # An earlier command already waited for the full timeout: fail this one at once.
+                    raise DatabaseOutage("Database unavailable; nothing was saved: it did not answer")
                 if not self._reconciled:
                     await self._reconcile()
                 deferred.set(await work())
         except (Refusal, AskFailed, MailboxFull) as error:
             deferred.fail(error)
 
-    async def _assign(self, message: DispatchCommand, deferred: Deferred[object]) -> None:
+    async def _dispatch(self, message: DispatchCommand, deferred: Deferred[object]) -> None:
         try:
             address = self._active.address(message.session_id)
             left = max(0.0, deferred.deadline - trio.current_time())
             result: CommandResult = await address.ask(message.command, timeout=left)
             deferred.set(result)
         except SessionNotRunningHere as refusal:
-            deferred.fail(await self._why_not(message.session_id, refusal))
+            deferred.fail(await self._resolve_refusal(message.session_id, refusal))
         except (Refusal, AskFailed, MailboxFull) as error:
             deferred.fail(error)
 
-    async def _why_not(self, session: UUID | None, refusal: SessionNotRunningHere) -> Refusal:
-        """Whether there is any point in asking again: it may be about to start, or run elsewhere."""
+    async def _resolve_refusal(self, session: UUID | None, refusal: SessionNotRunningHere) -> Refusal:
+        """Return a permanent refusal for a stopped or unknown session, else `refusal`."""
         if session is None:
             return refusal
         try:
-            row = await self._commands.recorded(session)
+            row = await self._commands.read_row(session)
         except NoSuchSession as missing:
             return CommandRefused(str(missing))
         except (AskFailed, Refusal):
@@ -180,23 +180,23 @@ class SessionController(Actor[ControllerMessage]):
             return refusal
         return CommandRefused(f"session {row.session_name} is stopped")
 
-    def _opened(self, session: UUID) -> None:
+    def _on_started(self, session: UUID) -> None:
         if self._startup_tasks is not None:
             self.context.nursery.start_soon(self._startup_tasks.add, session, datetime.now(UTC))
 
-    async def _dismissed(self, sessions: Iterable[UUID]) -> None:
+    async def _before_stop(self, sessions: Iterable[UUID]) -> None:
         if self._startup_tasks is not None:
             await self._startup_tasks.withdraw(sessions)
 
-    # What is wanted on record
+    # Reconciliation
 
     async def _reconcile_forever(self) -> None:
         while True:
             try:
-                async with self._one_at_a_time:
+                async with self._lock:
                     await self._reconcile()
             except (Refusal, AskFailed, MailboxFull) as error:
-                self._commands.away_at = trio.current_time()
+                self._commands.unavailable_at = trio.current_time()
                 reason = str(error)
                 if reason != self._not_reconciled:
                     LOGGER.warning("reconcile_failed", reason=reason)
@@ -204,14 +204,14 @@ class SessionController(Actor[ControllerMessage]):
             await trio.sleep(min(RECONCILE_PERIOD, self._config.lease_seconds / 3))
 
     async def _reconcile(self) -> None:
-        await self._reconciler.make()
+        await self._reconciler.reconcile()
         self._reconciled = True
         self._not_reconciled = None
         if self._autostart and await self._reconciler.is_first_start():
             await self._commands.start(StartSession())
         self._autostart = False
 
-    # What happens meanwhile
+    # Events
 
     async def _follow(self, *, task_status: trio.TaskStatus[None]) -> None:
         with self._bus.subscribe(SessionChanged, ChildFailed, capacity=1024) as events:

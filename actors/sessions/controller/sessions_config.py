@@ -1,4 +1,4 @@
-"""On what terms sessions are on duty in an instance."""
+"""Configuration of the sessions of an instance."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from typing import Final
 
 STOP_TIMEOUT_SECONDS: Final = 6.0
-"""Seconds that a session may take to end."""
+"""Seconds that a session may take to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsConfig:
-    """What the settings say of the sessions of this instance."""
+    """The settings of this instance's sessions."""
 
     portal: str
-    """Where a session works that names none."""
+    """The portal of sessions that name none."""
     engine: str
     autostart: bool
     session_name: str
     max_sessions: int
     owner: str
-    """This instance, also after its restart."""
+    """The id of this instance; the same after a restart."""
     lease_seconds: float
     shared: bool
-    """Whether other instances may work on the same record."""
-    leave: float = STOP_TIMEOUT_SECONDS
+    """Whether other instances may use the same database."""
+    stop_timeout: float = STOP_TIMEOUT_SECONDS
+    """Seconds reserved at the end of a lease for stopping the session."""

@@ -1,4 +1,4 @@
-"""The tasks with which a session's work begins, as clients of the Compatibility API see them."""
+"""The queue tasks that a session start adds, as clients of the Compatibility API see them."""
 
 from __future__ import annotations
 
@@ -29,41 +29,42 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_cont
 
 ASK_TIMEOUT: Final = 5.0
 WITHDRAWAL_SECONDS: Final = 2.0
-"""For which a stop waits for the queue, at most."""
+"""Seconds that a stop waits for the queue at most."""
 TASK_SECONDS: Final = 120.0
+"""Time limit of a startup task."""
 PRIORITIES: Final = {TaskType.LOGIN: 10, TaskType.JOB_CHECK: 5}
 """Higher comes first; clients of the Compatibility API see these numbers."""
 UNFINISHED: Final = (TaskState.DELAYED, TaskState.PENDING, TaskState.RUNNING)
-"""In the order in which a task goes through them, so that none slips by."""
+"""In the order of the task states, so that a task that changes its state meanwhile is still found."""
 
 
 class StartupTasks:
-    """Puts the tasks of a start into the queue, and takes back what a stop leaves of them.
+    """Adds the tasks of a session start to the queue, and cancels the unfinished ones at a stop.
 
-    Without a queue that answers the session signs in and looks by itself, so nothing is lost where it fails.
+    Failures are only logged: a session signs in and checks the portal by itself.
     """
 
     def __init__(self, queue: Address[QueueMessage]) -> None:
         self._queue = queue
-        # A stop may come while the start's tasks are still on their way.
-        self._one_at_a_time = trio.Lock()
+        # A stop may arrive before the tasks of the start were added.
+        self._lock = trio.Lock()
 
     async def add(self, session: UUID, now: datetime) -> None:
         """Add the tasks of a start. Never fails."""
-        async with self._one_at_a_time:
+        async with self._lock:
             try:
                 await self._queue.ask(AddTasks(tasks=startup_tasks(session, now)), timeout=ASK_TIMEOUT)
             except (AskFailed, MailboxFull, Refusal) as error:
-                LOGGER.info("opening_tasks_left_out", session=str(session), reason=str(error))
+                LOGGER.info("startup_tasks_not_added", session=str(session), reason=str(error))
 
     async def withdraw(self, sessions: Iterable[UUID]) -> None:
-        """Cancel what is not finished of these sessions' starts. Never fails, within two seconds."""
-        with trio.move_on_after(WITHDRAWAL_SECONDS) as patience:
-            async with self._one_at_a_time, trio.open_nursery() as nursery:
+        """Cancel the unfinished startup tasks of these sessions. Never fails; gives up after two seconds."""
+        with trio.move_on_after(WITHDRAWAL_SECONDS) as scope:
+            async with self._lock, trio.open_nursery() as nursery:
                 for session in sessions:
                     nursery.start_soon(self._withdraw, session)
-        if patience.cancelled_caught:
-            LOGGER.info("opening_tasks_left", reason="the queue took too long")
+        if scope.cancelled_caught:
+            LOGGER.info("startup_tasks_not_cancelled", reason="the queue did not answer in time")
 
     async def _withdraw(self, session: UUID) -> None:
         try:
@@ -72,16 +73,16 @@ class StartupTasks:
                 for task in (await self._queue.ask(query, timeout=ASK_TIMEOUT)).tasks:
                     await self._cancel(task.id)
         except (AskFailed, MailboxFull, Refusal) as error:
-            LOGGER.info("opening_tasks_left", session=str(session), reason=str(error))
+            LOGGER.info("startup_tasks_not_cancelled", session=str(session), reason=str(error))
 
     async def _cancel(self, task: UUID) -> None:
-        with suppress(NoSuchTask, InvalidTaskState):  # finished meanwhile
+        with suppress(NoSuchTask, InvalidTaskState):  # already finished
             cancel = CancelTask(id=task, reason="its session was stopped")
             await self._queue.ask(cancel, timeout=ASK_TIMEOUT)
 
 
 def startup_tasks(session: UUID, now: datetime) -> tuple[NewTask, ...]:
-    """A log-in and a first look; one of each for each start of a session."""
+    """Return a log-in and a job check; idempotency keys allow one of each per start of a session."""
     return tuple(
         NewTask(
             type=kind,
@@ -96,5 +97,5 @@ def startup_tasks(session: UUID, now: datetime) -> tuple[NewTask, ...]:
 
 
 def group_of(session: UUID) -> str:
-    """What the tasks of a session's starts have in common, and no others."""
+    """Return the task group of a session's startup tasks."""
     return f"start:{session}"

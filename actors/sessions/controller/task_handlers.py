@@ -1,4 +1,4 @@
-"""Who does the Compatibility API's tasks: each becomes an order for a session on duty in this instance."""
+"""Task handlers of the Compatibility API: each task becomes a command for a session that runs here."""
 
 from __future__ import annotations
 
@@ -23,52 +23,53 @@ from ..session.commands import (
     TakeScreenshot,
 )
 
-ORDER_TIMEOUT: Final = 120.0
-"""Seconds for an order to wait for its turn and be carried out; the task's own limit, if that is less."""
-ELSEWHERE_SECONDS: Final = 5.0
-"""Until a task for a session that is not on duty here is offered again."""
-LONGEST_TEXT: Final = 2000
+COMMAND_TIMEOUT: Final = 120.0
+"""Seconds for a command to wait and execute; the task's own time limit, if that is less."""
+SNOOZE_SECONDS: Final = 5.0
+"""Seconds until a task for a session that does not run here is offered again."""
+MAX_TEXT: Final = 2000
+"""Characters of a text in the data of a task."""
 
 Data = Mapping[str, Json]
 
 
 def session_handlers(session_controller: Address[ControllerMessage], local: Gate) -> dict[str, Handler]:
-    """Handlers for the Compatibility API's six types, open while a session is on duty here.
+    """Return the handlers of the Compatibility API's six task types, open while a session runs here.
 
-    ``data`` may name the ``session_id``; without one the longest-serving session does it.
+    ``data`` may name the ``session_id``; without one the longest-running session executes it.
     """
     return {
         kind: GatedHandler(
-            work=_OrderHandler(session_controller=session_controller, command=command), gate=local
+            work=_CommandHandler(session_controller=session_controller, command=command), gate=local
         )
         for kind, command in COMMANDS.items()
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _OrderHandler:
+class _CommandHandler:
     session_controller: Address[ControllerMessage]
     command: Callable[[Data], SessionCommand]
 
     async def __call__(self, attempt: TaskContext) -> Json:
         data = attempt.task.data
         session, command = session_of(data), self.command(data)
-        timeout = min(ORDER_TIMEOUT, attempt.task.timeout_seconds)
+        timeout = min(COMMAND_TIMEOUT, attempt.task.timeout_seconds)
         try:
             return await self.session_controller.ask(
                 DispatchCommand(session_id=session, command=command), timeout=timeout
             )
         except SessionNotRunningHere as refusal:
-            raise Snooze(str(refusal), seconds=ELSEWHERE_SECONDS) from refusal
+            raise Snooze(str(refusal), seconds=SNOOZE_SECONDS) from refusal
         except CommandRefused as refusal:
             raise PermanentFailure(str(refusal)) from refusal
 
 
 def session_of(data: Data) -> UUID | None:
-    """The session that a task names.
+    """Return the session that a task names, if any.
 
     Raises:
-        PermanentFailure: that is no id.
+        PermanentFailure: ``session_id`` is not a UUID.
     """
     named = data.get("session_id")
     if named is None:
@@ -83,7 +84,7 @@ def _sign_in(data: Data) -> SessionCommand:
     return SignIn(renew=data.get("renew") is True)
 
 
-def _look(_: Data) -> SessionCommand:
+def _check_jobs(_: Data) -> SessionCommand:
     return CheckJobs()
 
 
@@ -107,14 +108,14 @@ def _text(data: Data, name: str, default: str | None = None) -> str:
     value = data.get(name)
     if value is None and default is not None:
         return default
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT:
-        raise PermanentFailure(f"{name} must be a text of 1 to {LONGEST_TEXT} characters")
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
+        raise PermanentFailure(f"{name} must be a text of 1 to {MAX_TEXT} characters")
     return value.strip()
 
 
 COMMANDS: Final[Mapping[str, Callable[[Data], SessionCommand]]] = {
     TaskType.LOGIN: _sign_in,
-    TaskType.JOB_CHECK: _look,
+    TaskType.JOB_CHECK: _check_jobs,
     TaskType.JOB_ACCEPT: _accept,
     TaskType.JOB_REJECT: _reject,
     TaskType.NAVIGATION: _navigate,

@@ -1,4 +1,4 @@
-"""How a session is shown: its row with what only memory knows of it."""
+"""Builds session views from database rows and the state in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOGINS: Final = {status.value: status for status in LoginStatus}
 def view_of(
     row: SessionRow, *, engine: str, status: SessionStatus, login: LoginStatus, message: str | None = None
 ) -> SessionView:
-    """A session that stands so."""
+    """Build the view of a session from its row and its current state."""
     return SessionView(
         id=row.id,
         session_name=row.session_name,
@@ -36,7 +36,7 @@ def view_of(
 
 
 def recorded_view(row: SessionRow, *, engine: str) -> SessionView:
-    """A session as it is on record; a word there that we do not know counts as its end."""
+    """Build the view of a session from its row alone; an unknown status counts as stopped."""
     return view_of(
         row,
         engine=engine,

@@ -1,4 +1,4 @@
-"""What can be asked of the screenshot_store of screenshots."""
+"""Requests to the screenshot store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from runtime import Refusal, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screenshot:
-    """A picture in the screenshot_store."""
+    """A stored screenshot."""
 
     name: str
-    """Its file's name; a later one of the same session sorts behind it."""
+    """The file name; names of one session sort by time."""
     taken_at: datetime
     size: int
     """In bytes."""
@@ -23,17 +23,17 @@ class Screenshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveScreenshot(Request[Screenshot]):
-    """Put a picture into the screenshot_store. Refused with :class:`ScreenshotRefused`."""
+    """Save a screenshot. Refused with :class:`ScreenshotRefused`."""
 
     session_id: UUID
     label: str
-    """What it was taken for; of letters that fit into a file's name, the others are left out."""
+    """The purpose, as part of the file name; other characters than a-z, 0-9 and _ become hyphens."""
     png: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenshotsQuery(Request[tuple[Screenshot, ...]]):
-    """A session's pictures, newest first."""
+    """List a session's screenshots, newest first."""
 
     session_id: UUID
     limit: int = 100
@@ -41,7 +41,7 @@ class ScreenshotsQuery(Request[tuple[Screenshot, ...]]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenshotQuery(Request[bytes]):
-    """One picture as PNG. Refused with :class:`NoSuchScreenshot`."""
+    """Return one screenshot as PNG. Refused with :class:`NoSuchScreenshot`."""
 
     session_id: UUID
     name: str
@@ -49,15 +49,15 @@ class ScreenshotQuery(Request[bytes]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneScreenshots:
-    """The screenshot_store's word to itself: some may be too old by now."""
+    """The store's timer message to itself: delete screenshots that are too old."""
 
 
 class ScreenshotRefused(Refusal):
-    """It is no PNG, or too large to be kept."""
+    """The data is not a PNG, or too large."""
 
 
 class NoSuchScreenshot(Refusal):
-    """There is no picture of this name, or not any more."""
+    """No screenshot has this name; it may have been pruned."""
 
 
 ScreenshotMessage: TypeAlias = SaveScreenshot | ScreenshotsQuery | ScreenshotQuery | PruneScreenshots

@@ -1,4 +1,4 @@
-"""Keeps screenshots in the data directory, and forgets the oldest.
+"""Stores screenshots in the data directory and prunes the oldest.
 
 ::
 
@@ -34,16 +34,20 @@ from .messages import (
 
 T = TypeVar("T")
 
-LARGEST: Final = 16 * 1024 * 1024
-"""Bytes of a picture."""
-TIDY_PERIOD: Final = 600.0
+MAX_PNG_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of one screenshot."""
+PRUNE_PERIOD: Final = 600.0
+"""Seconds between two pruning passes."""
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _TIME: Final = "%Y%m%d-%H%M%S-%f"
 _NAME: Final = re.compile(r"([0-9]{8}-[0-9]{6}-[0-9]{6})-[a-z0-9_-]{1,40}\.png")
 
 
 class ScreenshotStore(Actor[ScreenshotMessage]):
-    """Of each session so many pictures stay, and none that is too old."""
+    """Keeps at most ``keep_count`` screenshots of each session, each for at most ``keep_hours``.
+
+    File access runs in one worker thread at a time.
+    """
 
     def __init__(self, folder: Path, *, keep_count: int, keep_hours: float) -> None:
         self._folder = folder
@@ -52,9 +56,9 @@ class ScreenshotStore(Actor[ScreenshotMessage]):
         self._limiter = trio.CapacityLimiter(1)
 
     async def started(self) -> None:
-        with suppress(OSError):  # whoever asks for them is told
-            await self._call(self._tidy)
-        self.context.tell_every(TIDY_PERIOD, PruneScreenshots())
+        with suppress(OSError):  # later requests report the error
+            await self._call(self._prune_all)
+        self.context.tell_every(PRUNE_PERIOD, PruneScreenshots())
 
     async def handle(self, message: ScreenshotMessage) -> object:
         match message:
@@ -66,29 +70,29 @@ class ScreenshotStore(Actor[ScreenshotMessage]):
             case ScreenshotQuery(session_id=session, name=name):
                 return await self._call(partial(self._read, session, name))
             case PruneScreenshots():
-                return await self._call(self._tidy)
+                return await self._call(self._prune_all)
             case _:
                 assert_never(message)
 
     async def _call(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(work, limiter=self._limiter)
 
-    # In a thread
+    # In a worker thread
 
     def _add(self, message: SaveScreenshot) -> Screenshot:
         png = message.png
-        if not png.startswith(_PNG) or len(png) > LARGEST:
-            raise ScreenshotRefused(f"{len(png)} bytes are no PNG of at most {LARGEST} bytes")
+        if not png.startswith(_PNG) or len(png) > MAX_PNG_BYTES:
+            raise ScreenshotRefused(f"{len(png)} bytes are not a PNG of at most {MAX_PNG_BYTES} bytes")
         now = datetime.now(UTC)
         label = re.sub(r"[^a-z0-9_]+", "-", message.label.lower()).strip("-")[:40] or "screenshot"
         path = self._folder / str(message.session_id) / f"{now:{_TIME}}-{label}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o700)
-        # Whole or not at all: a reader never sees half of it.
-        half = path.with_suffix(".half")
-        half.write_bytes(png)
-        half.chmod(0o600)
-        os.replace(half, path)
+        # Write and rename, so that a reader never sees a partial file.
+        partial_file = path.with_suffix(".half")
+        partial_file.write_bytes(png)
+        partial_file.chmod(0o600)
+        os.replace(partial_file, path)
         self._prune(message.session_id, now)
         return Screenshot(name=path.name, taken_at=now, size=len(png))
 
@@ -112,16 +116,16 @@ class ScreenshotStore(Actor[ScreenshotMessage]):
 
     def _read(self, session: UUID, name: str) -> bytes:
         missing = NoSuchScreenshot(f"session {session} has no screenshot {name[:100]!r}")
-        # Nothing but what we named ourselves: no path leads out of the folder.
+        # Only names that this store generates: no path leads out of the folder.
         if _NAME.fullmatch(name) is None:
             raise missing
         try:
             with (self._folder / str(session) / name).open("rb") as file:
-                return file.read(LARGEST)
+                return file.read(MAX_PNG_BYTES)
         except FileNotFoundError:
             raise missing from None
 
-    def _tidy(self) -> None:
+    def _prune_all(self) -> None:
         now = datetime.now(UTC)
         try:
             folders = os.listdir(self._folder)
@@ -132,10 +136,10 @@ class ScreenshotStore(Actor[ScreenshotMessage]):
                 self._prune(UUID(folder), now)
 
     def _prune(self, session: UUID, now: datetime) -> None:
-        pictures = self._list(session)
-        surplus = len(pictures) - self._keep_count
-        for place, picture in enumerate(pictures):
-            if place < surplus or picture.taken_at < now - self._keep:
-                (self._folder / str(session) / picture.name).unlink(missing_ok=True)
+        screenshots = self._list(session)
+        surplus = len(screenshots) - self._keep_count
+        for index, screenshot in enumerate(screenshots):
+            if index < surplus or screenshot.taken_at < now - self._keep:
+                (self._folder / str(session) / screenshot.name).unlink(missing_ok=True)
         with suppress(OSError):  # not empty, or not there
             (self._folder / str(session)).rmdir()

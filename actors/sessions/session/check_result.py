@@ -1,4 +1,4 @@
-"""One look at a portal: what it found, and what became of each job."""
+"""The result of one check of a portal, and of each of its jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...database.rows import JobStatus, OutcomeSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """How a job ended."""
+    """The outcome of a job: its status, how that is known, and the reason."""
 
     status: JobStatus
     outcome_source: OutcomeSource
@@ -18,19 +18,19 @@ class JobResult:
 
 @dataclass(slots=True)
 class CheckResult:
-    """What one look has come to so far."""
+    """Counts the results of one check while it runs."""
 
     cycle: int
     total: int
     number: int = 0
-    """The job in hand, from 1."""
+    """The current job, from 1."""
     accepted: int = 0
     rejected: int = 0
     skipped: int = 0
 
-    def count(self, ending: JobResult | None) -> None:
-        """Take one job's ending into account; None for one that was left alone."""
-        match ending:
+    def count(self, result: JobResult | None) -> None:
+        """Count the result of one job; None counts as skipped."""
+        match result:
             case JobResult(status=JobStatus.ACCEPTED):
                 self.accepted += 1
             case JobResult(status=JobStatus.REJECTED):

@@ -1,4 +1,4 @@
-"""Lets the looks of all sessions of a house begin one after the other."""
+"""Throttles the checks of all sessions of this process: they start one after the other."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import trio
 
 
 class CheckThrottle:
-    """Lets one look begin with each round of the event loop, first come, first served.
+    """Starts one check per iteration of the event loop, in FIFO order.
 
-    However many sessions are due at once, everybody else in the house waits
-    for the work of a few of them at most. While there is little to do a round
-    takes next to no time, and so does the way through.
+    However many sessions are due at once, other tasks of the process wait for
+    the work of a few of them at most. An idle event loop iterates at once, so
+    the throttle then costs next to nothing.
     """
 
     def __init__(self) -> None:
         self._lock = trio.Lock()
 
     async def pass_through(self) -> None:
-        """Wait for our turn. A checkpoint."""
+        """Wait until this check may start. A checkpoint."""
         async with self._lock:
             await trio.lowlevel.checkpoint()

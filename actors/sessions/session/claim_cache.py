@@ -1,35 +1,35 @@
-"""Which jobs are in whose hands, as far as the sessions of one house have heard. Pure."""
+"""Cache of the job claims known in this process. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 from uuid import UUID
 
-MOST: Final = 10_000
-"""Jobs that are remembered; of more, the first are forgotten."""
+MAX_CLAIMS: Final = 10_000
+"""Maximum number of cached claims; beyond it, the oldest are evicted."""
 
 
 class ClaimCache:
-    """Remembers claims that are on record, so that not every session has to ask for every job.
+    """Caches claims that are in the database, so that not every session queries every job.
 
-    Only the record decides: what is not known here is asked there. What a
-    session has claimed is forgotten with the session, as anybody may have it then.
+    Only the database decides: a job that is not cached is queried there. The
+    claims of a session are evicted when it ends, as another session may then claim its jobs.
     """
 
     def __init__(self) -> None:
         self._holders: dict[tuple[str, str], UUID] = {}
 
-    def note(self, portal: str, ref: str, holder: UUID) -> None:
-        """The record says whose job this is."""
+    def remember(self, portal: str, ref: str, holder: UUID) -> None:
+        """Cache a claim that is in the database."""
         self._holders[portal, ref] = holder
-        if len(self._holders) > MOST:
+        if len(self._holders) > MAX_CLAIMS:
             del self._holders[next(iter(self._holders))]
 
-    def is_anothers(self, portal: str, ref: str, session: UUID) -> bool:
-        """Whether somebody else at work in this house has claimed it."""
+    def is_claimed_by_other(self, portal: str, ref: str, session: UUID) -> bool:
+        """Whether another session of this process has claimed the job."""
         return self._holders.get((portal, ref), session) != session
 
     def forget(self, holder: UUID) -> None:
-        """A session has ended."""
-        for job in [job for job, whose in self._holders.items() if whose == holder]:
+        """Evict the claims of a session that has ended."""
+        for job in [job for job, claimed_by in self._holders.items() if claimed_by == holder]:
             del self._holders[job]

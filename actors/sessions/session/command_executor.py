@@ -1,4 +1,4 @@
-"""Carries out orders, one at a time, between the looks of the session's own task."""
+"""Executes session commands, one at a time, between two checks of the session's own task."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ from .commands import (
 from .portal_session import PortalSession
 from .rules import Rules, Verdict
 
-KEEP_TIMEOUT = 10.0
+SAVE_TIMEOUT = 10.0
+"""Seconds until a screenshot that could not be saved fails the command."""
 
 _WANTED = {Decision.ACCEPT: JobStatus.ACCEPTED, Decision.REJECT: JobStatus.REJECTED}
 
 
 class CommandExecutor:
-    """What orders come to at the portal that is visited."""
+    """Executes commands in one portal session."""
 
     def __init__(
         self, portal_session: PortalSession, session: UUID, screenshot_store: Address[ScreenshotMessage]
@@ -51,12 +52,12 @@ class CommandExecutor:
         self._session = session
         self._screenshot_store = screenshot_store
 
-    async def carry_out(self, command: SessionCommand, rules: Rules) -> CommandResult:
-        """Do it, signing in anew where the portal has forgotten us.
+    async def execute(self, command: SessionCommand, rules: Rules) -> CommandResult:
+        """Execute a command; if the portal's login has expired, sign in and execute it again.
 
         Raises:
-            OrderRefused: no further try would help.
-            OrderFailed: another try may.
+            CommandRefused: a retry would not help.
+            SessionCommandFailed: a retry may succeed.
         """
         try:
             try:
@@ -82,29 +83,31 @@ class CommandExecutor:
                     await portal_session.sign_in()
                 return {"login_status": portal_session.state.login.value, "renewed": renewed}
             case CheckJobs():
-                await self._be_signed_in()
-                look = await portal_session.look(rules)
+                await self._ensure_signed_in()
+                check = await portal_session.check(rules)
                 return {
-                    "cycle": look.cycle,
-                    "total_jobs": look.total,
-                    "accepted": look.accepted,
-                    "rejected": look.rejected,
-                    "skipped": look.skipped,
+                    "cycle": check.cycle,
+                    "total_jobs": check.total,
+                    "accepted": check.accepted,
+                    "rejected": check.rejected,
+                    "skipped": check.skipped,
                 }
             case AcceptJob(job_ref=ref):
-                return await self._decide(ref, Verdict(decision=Decision.ACCEPT, reason="ordered"))
+                return await self._decide(
+                    ref, Verdict(decision=Decision.ACCEPT, reason="accepted on request")
+                )
             case RejectJob(job_ref=ref, reason=reason):
                 return await self._decide(ref, Verdict(decision=Decision.REJECT, reason=reason))
             case Navigate(path=path):
-                await self._be_signed_in()
+                await self._ensure_signed_in()
                 return {"page": await portal_session.portal.navigate(path)}
             case TakeScreenshot(label=label):
-                # As it is: also of the page that keeps us from signing in.
+                # Without signing in first: the screenshot may be of the page that prevents it.
                 png = await portal_session.portal.screenshot()
-                keep = SaveScreenshot(session_id=self._session, label=label, png=png)
-                kept = await self._screenshot_store.ask(keep, timeout=KEEP_TIMEOUT)
-                path = f"/api/sessions/{self._session}/screenshots/{kept.name}"
-                return {"name": kept.name, "bytes": kept.size, "path": path}
+                save = SaveScreenshot(session_id=self._session, label=label, png=png)
+                saved = await self._screenshot_store.ask(save, timeout=SAVE_TIMEOUT)
+                path = f"/api/sessions/{self._session}/screenshots/{saved.name}"
+                return {"name": saved.name, "bytes": saved.size, "path": path}
             case _:
                 assert_never(command)
 
@@ -112,49 +115,47 @@ class CommandExecutor:
         executor, state = self._portal_session.executor, self._portal_session.state
         assert verdict.decision is not None
         wanted = _WANTED[verdict.decision]
-        if (ending := executor.ending(ref) or await self._recorded(ref)) is not None:
-            return _result(ref, ending, wanted)
-        await self._be_signed_in()
+        if (result := executor.result_of(ref) or await self._recorded(ref)) is not None:
+            return _reply_of(ref, result, wanted)
+        await self._ensure_signed_in()
         job = next((job for job in await self._portal_session.portal.jobs() if job.ref == ref), None)
         if job is None:
-            ending = await executor.settle(ref) if executor.is_open(ref) else None
-            if ending is None:
+            result = await executor.resolve(ref) if executor.is_open(ref) else None
+            if result is None:
                 raise CommandRefused(f"job {ref} is not on the portal's table")
-            return _result(ref, ending, wanted)
-        executor.command(ref, verdict)
-        ending = await executor.see_through(job, verdict)
-        if ending is not None:
-            look = CheckResult(self._portal_session.cycle, total=1, number=1)
-            look.count(ending)
-            state.publisher.processed(job, ending, look)
-            return _result(ref, ending, wanted)
-        if (ending := await self._recorded(ref)) is not None:
-            return _result(ref, ending, wanted)
+            return _reply_of(ref, result, wanted)
+        executor.override(ref, verdict)
+        result = await executor.execute(job, verdict)
+        if result is not None:
+            check = CheckResult(self._portal_session.cycle, total=1, number=1)
+            check.count(result)
+            state.publisher.job_processed(job, result, check)
+            return _reply_of(ref, result, wanted)
+        if (result := await self._recorded(ref)) is not None:
+            return _reply_of(ref, result, wanted)
         if not executor.is_open(ref):
-            raise CommandRefused(f"job {ref} is another session's, or the record cannot hold it")
-        raise SessionCommandFailed(
-            f"the portal has not confirmed job {ref} yet; it is tried again at the next look"
-        )
+            raise CommandRefused(f"job {ref} is claimed by another session, or the database rejected it")
+        raise SessionCommandFailed(f"the portal has not confirmed job {ref} yet; the next check retries it")
 
     async def _recorded(self, ref: str) -> JobResult | None:
-        """How the job ended, whoever saw to it; None where it has not."""
+        """The outcome of the job in the database, from any session; None if it has none."""
         job = await self._portal_session.intents.recorded(ref)
         if job is None or job.outcome_source is None:
             return None
         return JobResult(status=job.status, outcome_source=job.outcome_source, reason=job.rejection_reason)
 
-    async def _be_signed_in(self) -> None:
+    async def _ensure_signed_in(self) -> None:
         if not self._portal_session.signed_in:
             await self._portal_session.sign_in()
 
 
-def _result(ref: str, ending: JobResult, wanted: JobStatus) -> CommandResult:
-    if ending.status is not wanted:
-        why = f": {ending.reason}" if ending.reason else ""
-        raise CommandRefused(f"job {ref} is {ending.status.value} already{why}")
+def _reply_of(ref: str, result: JobResult, wanted: JobStatus) -> CommandResult:
+    if result.status is not wanted:
+        why = f": {result.reason}" if result.reason else ""
+        raise CommandRefused(f"job {ref} is {result.status.value} already{why}")
     return {
         "job_ref": ref,
-        "status": ending.status.value,
-        "settled": ending.outcome_source.value,
-        "reason": ending.reason,
+        "status": result.status.value,
+        "outcome_source": result.outcome_source.value,
+        "reason": result.reason,
     }

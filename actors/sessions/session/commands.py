@@ -1,4 +1,4 @@
-"""What a session can be told to do between two looks, and how that can end."""
+"""The commands that a session executes between two checks, and their errors."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from runtime import Refusal, Request
 from ...queue.messages import Json
 
 CommandResult: TypeAlias = dict[str, Json]
-"""What came of it."""
+"""The result of a command, as JSON; each command lists its keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn(Request[CommandResult]):
-    """Sign in at the portal, where that is not done already. Result: ``login_status``, ``renewed``."""
+    """Sign in at the portal, unless signed in. Result: ``login_status``, ``renewed``."""
 
     renew: bool = False
-    """Sign in again, too, where it is."""
+    """Sign in again even if signed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckJobs(Request[CommandResult]):
-    """One cycle, now. Result: ``cycle``, ``total_jobs``, ``accepted``, ``rejected``, ``skipped``."""
+    """Run one check now. Result: ``cycle``, ``total_jobs``, ``accepted``, ``rejected``, ``skipped``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptJob(Request[CommandResult]):
-    """Accept a job, whatever the rules say. Result: ``job_ref``, ``status``, ``outcome_source``, ``reason``.
+    """Accept a job, overriding the rules. Result: ``job_ref``, ``status``, ``outcome_source``, ``reason``.
 
-    A job that has its outcome already keeps it, and that is the result. Refused
-    with :class:`CommandRefused` where the job is not to be had.
+    ``outcome_source`` is the source of the outcome. A job that is accepted already
+    returns its outcome. Refused with :class:`CommandRefused` if the job has another
+    outcome, is not on the portal's table or belongs to another session.
     """
 
     job_ref: str
@@ -39,7 +40,7 @@ class AcceptJob(Request[CommandResult]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectJob(Request[CommandResult]):
-    """Turn a job down, whatever the rules say; otherwise as :class:`AcceptJob`."""
+    """Reject a job, overriding the rules; otherwise as :class:`AcceptJob`."""
 
     job_ref: str
     reason: str
@@ -47,7 +48,7 @@ class RejectJob(Request[CommandResult]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Navigate(Request[CommandResult]):
-    """Go to a page of the portal. Result: ``page``, its title and where it was found in the end."""
+    """Navigate to a page of the portal. Result: ``page``, its title and its final address."""
 
     path: str
     """A path, or a full address on the portal's own host."""
@@ -55,21 +56,22 @@ class Navigate(Request[CommandResult]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeScreenshot(Request[CommandResult]):
-    """Keep a picture of the page that is shown. Result: ``name``, ``bytes``, ``path`` (of the API).
+    """Save a screenshot of the current page. Result: ``name``, ``bytes``, ``path`` (of the API).
 
-    Refused with :class:`CommandRefused` by an engine that has no pictures.
+    Refused with :class:`CommandRefused` by an engine without screenshots.
     """
 
     label: str = "screenshot"
-    """A part of its file's name: what it was taken for."""
+    """The purpose of the screenshot, a part of its file name."""
 
 
 SessionCommand: TypeAlias = SignIn | CheckJobs | AcceptJob | RejectJob | Navigate | TakeScreenshot
+"""Every message of a session."""
 
 
 class SessionCommandFailed(Refusal):
-    """It could not be carried out now, as when the portal is away; another try may succeed."""
+    """The command failed, for example because the portal is unavailable; a retry may succeed."""
 
 
 class CommandRefused(SessionCommandFailed):
-    """It cannot be carried out, and no further try would help."""
+    """The command cannot be executed; a retry would not help."""

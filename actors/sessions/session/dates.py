@@ -1,4 +1,4 @@
-"""Dates and times as portals write them, day first where it is not ISO."""
+"""Parses the dates and times of portals: ISO, or day first."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ TIMES: Final = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I %p")
 
 
 def parse_date(text: str) -> date | None:
-    """The date that the text names; None where it names none."""
+    """Parse a date; None if the text is none."""
     parsed = _first(text, DATES)
     return None if parsed is None else parsed.date()
 
 
 def parse_time(text: str) -> time | None:
-    """The time of day that the text names; None where it names none."""
+    """Parse a time of day; None if the text is none."""
     parsed = _first(text, TIMES)
     return None if parsed is None else parsed.time()
 
 
 def parse_moment(text: str) -> datetime | None:
-    """The date and time that the text names, taken as UTC where it says no zone."""
+    """Parse a date and time, in UTC unless the text has a zone; None if the text is neither."""
     text = " ".join(text.split())
     try:
         parsed: datetime | None = datetime.fromisoformat(text)

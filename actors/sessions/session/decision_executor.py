@@ -1,4 +1,4 @@
-"""Sees decisions through: claim, click, outcome. Nothing is clicked that is not ours on record first."""
+"""Executes decisions: claim, click, outcome. A click needs a claim in the database first."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from .intents import Intents, OpenJob
 from .rules import Rules, Verdict, decide
 from .session_state import SessionState
 
-SETTLE_LOOKS: Final = 3
-"""Times that an open job is read again after a lost answer, a second apart: the click may be under way."""
-CLICK_SECONDS: Final = 300.0
-"""Longest that a click, its settling and its record may take: ten pages of a slow portal, each with its turn
-there, take less. What takes longer is settled by reading at the next look."""
-MOST_DONE: Final = 10_000
-"""Refs that are remembered as done, so that the record is not asked about them at each look."""
+OUTCOME_READS: Final = 3
+"""Reads of an open job after a lost answer, a second apart: the portal may still process the click."""
+CLICK_TIMEOUT: Final = 300.0
+"""Seconds until a click times out, with reading and recording its outcome: ten pages of a slow portal, each
+with its wait for the throttle, need less. After a timeout the next check reads the outcome."""
+MAX_FINISHED_JOBS: Final = 10_000
+"""Maximum number of cached results of finished jobs, which save a database query at each check."""
 
-ENDINGS: Final = {
+RESULTS_BY_OUTCOME: Final = {
     JobOutcome.ACCEPTED: JobResult(status=JobStatus.ACCEPTED, outcome_source=OutcomeSource.PORTAL),
     JobOutcome.REJECTED: JobResult(status=JobStatus.REJECTED, outcome_source=OutcomeSource.PORTAL),
     JobOutcome.TAKEN: JobResult(
-        status=JobStatus.FAILED, outcome_source=OutcomeSource.PORTAL, reason="taken by somebody else"
+        status=JobStatus.FAILED, outcome_source=OutcomeSource.PORTAL, reason="taken by another interpreter"
     ),
     JobOutcome.UNKNOWN: JobResult(
         status=JobStatus.FAILED,
         outcome_source=OutcomeSource.PORTAL,
-        reason="the portal does not know the job any more",
+        reason="the portal no longer lists the job",
     ),
 }
 
 
 class DecisionExecutor:
-    """Every job that this session decided on, in one life of its actor.
+    """Executes the decisions of one incarnation of a session and tracks their open jobs.
 
-    No outcome is guessed: a click whose answer was lost is settled by reading
-    the portal. So the session may be killed at any point, and its next life
-    carries on with what the record says is open.
+    No outcome is guessed: after a click whose answer was lost, the outcome is
+    read from the portal. So the session may be killed at any point, and its next
+    incarnation continues with the jobs that are open in the database.
     """
 
     def __init__(
@@ -60,89 +60,91 @@ class DecisionExecutor:
         self._intents = intents
         self._open = open_jobs
         self._sign_in = sign_in
-        self._ordered: dict[str, Verdict] = {}
+        self._overrides: dict[str, Verdict] = {}
         self._done: dict[str, JobResult | None] = {}
         self._deadline = math.inf
-        """When the session stops."""
+        """When the grace of a stopping session ends."""
         self._click = trio.CancelScope()
 
     def limit(self, seconds: float) -> None:
-        """The session is to stop: a click under way, or just about to begin, gets so long."""
+        """The session is stopping: all its clicks, current and later, have ``seconds`` from now in total."""
         self._deadline = trio.current_time() + seconds
         self._click.deadline = min(self._click.deadline, self._deadline)
 
-    def command(self, ref: str, verdict: Verdict) -> None:
-        """Somebody decided instead of the rules; that stands until the job has its outcome."""
-        self._ordered[ref] = verdict
+    def override(self, ref: str, verdict: Verdict) -> None:
+        """Decide on a job instead of the rules, until it has its outcome."""
+        self._overrides[ref] = verdict
 
-    def ending(self, ref: str) -> JobResult | None:
-        """How a job of this life ended."""
+    def result_of(self, ref: str) -> JobResult | None:
+        """The cached result of a job that this incarnation finished; None if there is none."""
         return self._done.get(ref)
 
     def is_open(self, ref: str) -> bool:
-        """Whether it was decided and has no outcome yet."""
+        """Whether the job was decided and has no outcome yet."""
         return ref in self._open
 
     async def decide(self, job: Job, rules: Rules, *, accepted: int) -> JobResult | None:
-        """Decide on a job and see it through; None when it is left for another look, or to others."""
+        """Decide on a job and execute the decision; None if a later check or another session handles it."""
         if job.ref in self._done:
             return None
-        verdict = self._ordered.get(job.ref) or decide(job, rules, accepted=accepted)
-        return await self.see_through(job, verdict)
+        verdict = self._overrides.get(job.ref) or decide(job, rules, accepted=accepted)
+        return await self.execute(job, verdict)
 
-    async def see_through(self, job: Job, verdict: Verdict) -> JobResult | None:
-        """Claim a job and click.
+    async def execute(self, job: Job, verdict: Verdict) -> JobResult | None:
+        """Claim a job, click and record the outcome; None if the job is still open or not ours.
+
+        A cancellation does not interrupt the click; see `limit`.
 
         Raises:
-            DatabaseOutage: it may be claimed or not; nothing was clicked.
+            DatabaseOutage: the job may be claimed or not; nothing was clicked.
         """
         if verdict.decision is None:
             return None
-        intent = self._intents.of(job, verdict.decision, verdict.reason)
-        # Noted first: an intent whose answer is lost may stand on record.
+        intent = self._intents.intent_for(job, verdict.decision, verdict.reason)
+        # Stored before the claim: an intent whose reply is lost may be in the database.
         self._open[job.ref] = OpenJob(intent=intent, ours=False)
         if not await self._claim(job.ref):
             return None
-        # A stop that came together with the claim's answer has not been felt yet.
+        # A stop that arrived together with the claim's reply has not been delivered yet.
         await trio.lowlevel.checkpoint_if_cancelled()
-        # A click that is cut off is the one thing whose outcome nobody knows. So it
-        # may finish although the session is to stop; but see `limit`.
-        deadline = min(self._deadline, trio.current_time() + CLICK_SECONDS)
+        # The outcome of an interrupted click is unknown. So the click may finish
+        # although the session is stopping, within the deadline of `limit`.
+        deadline = min(self._deadline, trio.current_time() + CLICK_TIMEOUT)
         with trio.CancelScope(shield=True, deadline=deadline) as self._click:
             try:
                 if verdict.decision is Decision.ACCEPT:
                     await self._portal.accept(job.ref)
-                    ending = JobResult(status=JobStatus.ACCEPTED, outcome_source=OutcomeSource.ANSWER)
+                    result = JobResult(status=JobStatus.ACCEPTED, outcome_source=OutcomeSource.ANSWER)
                 else:
                     reason = verdict.reason or ""
                     await self._portal.reject(job.ref, reason)
-                    ending = JobResult(
+                    result = JobResult(
                         status=JobStatus.REJECTED, outcome_source=OutcomeSource.ANSWER, reason=reason
                     )
             except (JobTaken, OutcomeUnknown) as error:
-                self._state.publisher.uncertain(job.ref, error)
-                return await self._settle(job.ref, looks=SETTLE_LOOKS)
-            await self._end(job.ref, ending)
-            return ending
-        self._state.publisher.uncertain(job.ref, OutcomeUnknown(job.ref, "it was cut off"))
+                self._state.publisher.outcome_unknown(job.ref, error)
+                return await self._resolve(job.ref, reads=OUTCOME_READS)
+            await self._finish(job.ref, result)
+            return result
+        self._state.publisher.outcome_unknown(job.ref, OutcomeUnknown(job.ref, "the click was interrupted"))
         return None
 
-    async def settle_missing(self, visible: Container[str]) -> None:
-        """Find out what became of open jobs that are not on the table any more.
+    async def resolve_missing(self, visible: Container[str]) -> None:
+        """Resolve the outcomes of open jobs that are no longer on the table.
 
         Raises:
-            DatabaseOutage: of one it is not known whether it is ours.
+            DatabaseOutage: whether this session owns a job is unknown.
         """
         for ref in [ref for ref in self._open if ref not in visible]:
-            await self.settle(ref)
+            await self.resolve(ref)
 
-    async def settle(self, ref: str) -> JobResult | None:
-        """Find out what became of an open job; None while it is open, or where it is not ours."""
-        # Without this, of two sessions that read the same portal both would tell of an outcome that
-        # counts once; and one whose intent never reached the record would tell what is not on record.
+    async def resolve(self, ref: str) -> JobResult | None:
+        """Resolve the outcome of an open job; None while it is open, or if another session owns it."""
+        # Without this claim, two sessions that read the same portal would both publish an outcome that
+        # counts once, and a session whose intent never reached the database would publish what is not there.
         if not self._open[ref].ours and not await self._claim(ref):
             return None
-        return await self._settle(ref, looks=1)
+        return await self._resolve(ref, reads=1)
 
     async def _claim(self, ref: str) -> bool:
         intent = self._open[ref].intent
@@ -152,15 +154,15 @@ class DecisionExecutor:
         self._open[ref] = OpenJob(intent=intent, ours=True)
         return True
 
-    async def _settle(self, ref: str, *, looks: int) -> JobResult | None:
-        """Find out by reading what became of a job, and record it; None while it is open."""
-        for look in range(looks):
-            if look:
+    async def _resolve(self, ref: str, *, reads: int) -> JobResult | None:
+        """Read the outcome of a job from the portal and record it; None while the job is open."""
+        for attempt in range(reads):
+            if attempt:
                 await trio.sleep(1)
-            ending = ENDINGS.get(await self._outcome(ref))
-            if ending is not None:
-                await self._end(ref, ending)
-                return ending
+            result = RESULTS_BY_OUTCOME.get(await self._outcome(ref))
+            if result is not None:
+                await self._finish(ref, result)
+                return result
         return None
 
     async def _outcome(self, ref: str) -> JobOutcome:
@@ -170,13 +172,13 @@ class DecisionExecutor:
             await self._sign_in()
             return await self._portal.outcome(ref)
 
-    async def _end(self, ref: str, ending: JobResult) -> None:
-        await self._state.record_ending(ref, ending)
-        self._forget(ref, ending)
+    async def _finish(self, ref: str, result: JobResult) -> None:
+        await self._state.record_result(ref, result)
+        self._forget(ref, result)
 
-    def _forget(self, ref: str, ending: JobResult | None) -> None:
+    def _forget(self, ref: str, result: JobResult | None) -> None:
         self._open.pop(ref, None)
-        self._ordered.pop(ref, None)
-        self._done[ref] = ending
-        if len(self._done) > MOST_DONE:
+        self._overrides.pop(ref, None)
+        self._done[ref] = result
+        if len(self._done) > MAX_FINISHED_JOBS:
             del self._done[next(iter(self._done))]

@@ -1,4 +1,4 @@
-"""What a session is about to do, on record before it does it: every job that it decided on."""
+"""Claims jobs: records the intent of each decision in the database before the click."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from .dates import parse_date, parse_moment, parse_time
 from .session_state import SessionState
 
 CLAIM_TIMEOUT: Final = 2.0
-"""Seconds until a decision that could not be committed is left for the next look."""
+"""Seconds until a decision that could not be committed is left for the next check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenJob:
-    """A job that was decided and has no outcome yet."""
+    """A job with a decision and without an outcome."""
 
     intent: RecordIntent
     ours: bool
-    """Whether it is known to be on record as this session's; what is not must be claimed first."""
+    """Whether the database has the claim of this session; otherwise the job must be claimed first."""
 
 
 class Intents:
-    """Claims jobs for a session, and knows which of them have no outcome yet.
+    """Claims jobs for a session, and reads which of them have no outcome yet.
 
-    What is about to happen needs PostgreSQL: a job that cannot be claimed is
-    left for later.
+    A claim needs PostgreSQL: a job that cannot be claimed is left for a later check.
     """
 
     def __init__(
@@ -46,48 +45,55 @@ class Intents:
         self._database = database
         self._claims = claims
 
-    async def unsettled(self) -> dict[str, OpenJob]:
-        """What was decided, here or by a session that is gone, and has no outcome yet."""
-        # What an earlier life clicked may be in the journal only, and would be taken for open.
-        await ask_until_answered(self._database.journal, FlushJournal(), self._state.trouble)
+    async def unresolved(self) -> dict[str, OpenJob]:
+        """Read the open jobs of this session and of sessions that have ended.
+
+        Retries until the database replies.
+        """
+        # Outcomes of an earlier incarnation may be in the journal only; those jobs would appear open.
+        await ask_until_answered(self._database.journal, FlushJournal(), self._state.report_degraded)
         row = self._state.row
         query = OpenIntentsQuery(session_id=row.id, portal=row.portal)
-        jobs = await ask_until_answered(self._database.reader, query, self._state.trouble)
-        return {job.job_ref: OpenJob(intent=self._again(job), ours=job.session_id == row.id) for job in jobs}
+        jobs = await ask_until_answered(self._database.reader, query, self._state.report_degraded)
+        return {
+            job.job_ref: OpenJob(intent=self._intent_from_row(job), ours=job.session_id == row.id)
+            for job in jobs
+        }
 
     async def recorded(self, ref: str) -> JobRow | None:
-        """What is on record of a job.
+        """Read a job from the database; None if it is not there.
 
         Raises:
-            DatabaseOutage: the record did not answer, so that nothing is known of it.
+            DatabaseOutage: the database did not reply, so the state of the job is unknown.
         """
         try:
             query = JobQuery(portal=self._state.row.portal, job_ref=ref)
             return await self._database.reader.ask(query, timeout=CLAIM_TIMEOUT)
         except AskFailed as error:
-            raise DatabaseOutage(f"the record cannot be read: {error}") from error
+            raise DatabaseOutage(f"Database unavailable; the job cannot be read: {error}") from error
 
     async def claim(self, intent: RecordIntent) -> Claim | None:
-        """Record what will be clicked; None where the record cannot hold what the portal shows.
+        """Record an intent before its click; None if the database rejects the job's data.
 
         Raises:
-            DatabaseOutage: it may be on record or not; do not click, and decide again at the next look.
+            DatabaseOutage: the intent may be in the database or not; do not click, decide again at the
+                next check.
         """
-        if self._claims.is_anothers(intent.portal, intent.job_ref, intent.session_id):
+        if self._claims.is_claimed_by_other(intent.portal, intent.job_ref, intent.session_id):
             return Claim.TAKEN
         try:
             claim = await self._database.writer.ask(intent, timeout=CLAIM_TIMEOUT)
         except WriteRefused as refusal:
-            self._state.publisher.unrecordable(intent.job_ref, str(refusal))
+            self._state.publisher.insert_rejected(intent.job_ref, str(refusal))
             return None
         except (AskFailed, MailboxFull) as error:
-            raise DatabaseOutage(f"nothing is clicked that cannot be recorded first: {error}") from error
+            raise DatabaseOutage(f"Database unavailable; the job was not clicked: {error}") from error
         if claim is Claim.OURS:
-            self._claims.note(intent.portal, intent.job_ref, intent.session_id)
+            self._claims.remember(intent.portal, intent.job_ref, intent.session_id)
         return claim
 
-    def of(self, job: Job, decision: Decision, reason: str | None) -> RecordIntent:
-        """What to claim for a row of the portal's table."""
+    def intent_for(self, job: Job, decision: Decision, reason: str | None) -> RecordIntent:
+        """Create the intent for a row of the portal's table."""
         return RecordIntent(
             session_id=self._state.row.id,
             portal=self._state.row.portal,
@@ -104,7 +110,7 @@ class Intents:
             owner=self._owner,
         )
 
-    def _again(self, job: JobRow) -> RecordIntent:
+    def _intent_from_row(self, job: JobRow) -> RecordIntent:
         return RecordIntent(
             session_id=self._state.row.id,
             portal=job.portal,

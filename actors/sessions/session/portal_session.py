@@ -1,4 +1,4 @@
-"""A session's time at its portal: signing in, and looking."""
+"""A signed-in session at one portal: signs in and checks the table of jobs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .check_result import CheckResult
 from .decision_executor import DecisionExecutor
 from .intents import Intents, OpenJob
 from .rules import Rules
-from .session_state import SessionState, new_fact
+from .session_state import SessionState, new_event_entry
 
 
 class PortalSession:
-    """One opened portal, and what was done there. For one task at a time."""
+    """Signs in at one opened portal and checks it. For one task at a time."""
 
     def __init__(
         self, portal: Portal, state: SessionState, intents: Intents, open_jobs: dict[str, OpenJob]
@@ -30,45 +30,47 @@ class PortalSession:
 
     @property
     def signed_in(self) -> bool:
+        """Whether the last login succeeded and has not expired since."""
         return self.state.login is LoginStatus.SUCCESS
 
     async def sign_in(self) -> None:
-        """Sign in, and keep that on record.
+        """Sign in, and record the login.
 
         Raises:
-            LoginRefused, and whatever else the portal does.
+            LoginRefused: the portal refused the login; that is recorded, too.
+            PortalError: any other error of the portal.
         """
-        await self.state.show(login=LoginStatus.ATTEMPTING)
+        await self.state.update(login=LoginStatus.ATTEMPTING)
         try:
             await self.portal.login()
         except LoginRefused as error:
-            fact = new_fact("login_failed", message=str(error))
-            await self.state.show(login=LoginStatus.FAILED, fact=fact)
+            event = new_event_entry("login_failed", message=str(error))
+            await self.state.update(login=LoginStatus.FAILED, event=event)
             raise
-        await self.state.show(login=LoginStatus.SUCCESS, fact=new_fact("login_success"))
+        await self.state.update(login=LoginStatus.SUCCESS, event=new_event_entry("login_success"))
 
     def signed_out(self) -> None:
-        """The portal does not know us any more."""
+        """Mark the login as expired."""
         self.state.login = LoginStatus.NOT_STARTED
 
-    async def look(self, rules: Rules) -> CheckResult:
-        """One cycle: read the table, settle what is open, decide and click."""
+    async def check(self, rules: Rules) -> CheckResult:
+        """Run one check: read the table, resolve open jobs, decide and click."""
         self.cycle += 1
-        self.state.publisher.looking(self.cycle)
+        self.state.publisher.check_started(self.cycle)
         jobs = await self.portal.jobs()
-        await self.state.show(looked=True)
-        look = CheckResult(self.cycle, total=len(jobs))
+        await self.state.update(checked=True)
+        check = CheckResult(self.cycle, total=len(jobs))
         self._seen = {job.ref for job in jobs}
-        await self.executor.settle_missing(self._seen)
-        for look.number, job in enumerate(jobs, 1):
-            ending = await self.executor.decide(job, rules, accepted=look.accepted)
-            look.count(ending)
-            if ending is not None:
-                self.state.publisher.processed(job, ending, look)
-        self._skipped += look.skipped
-        self.state.publisher.completed(look, self.state.row, skipped=self._skipped)
-        return look
+        await self.executor.resolve_missing(self._seen)
+        for check.number, job in enumerate(jobs, 1):
+            result = await self.executor.decide(job, rules, accepted=check.accepted)
+            check.count(result)
+            if result is not None:
+                self.state.publisher.job_processed(job, result, check)
+        self._skipped += check.skipped
+        self.state.publisher.cycle_completed(check, self.state.row, skipped=self._skipped)
+        return check
 
-    async def glance(self) -> bool:
-        """Only read the table; True where it shows a job that the last look did not."""
+    async def quick_check(self) -> bool:
+        """Only read the table; True if it has a job that the last check did not see."""
         return any(job.ref not in self._seen for job in await self.portal.jobs())

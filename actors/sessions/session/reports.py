@@ -1,4 +1,4 @@
-"""A session's regular reports: what it did, and which jobs it turned down."""
+"""Periodic reports of a session: its results, and the jobs that it rejected."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from .rules import Rules
 from .session_state import SessionState
 
 ASK_TIMEOUT: Final = 10.0
-MOST_JOBS: Final = 1000
-"""Of a period, so many of the latest are counted."""
-SHOWN: Final = 20
+"""Seconds until a query of the database times out."""
+MAX_JOBS: Final = 1000
+"""Maximum number of jobs counted in one period, the latest first."""
+MAX_LISTED_JOBS: Final = 20
+"""Maximum number of jobs listed in a report."""
 
 
 class Reports:
-    """Makes each report when it is due, whatever the session is busy with.
+    """Publishes each report when it is due, whatever else the session is doing.
 
-    Results are reported at the rules' interval, as an event; where there were
-    any, also as a line in the log. Jobs that were turned down are reported at
-    fixed times, counted from the session's start, so that a restart begins no
-    new period; a report that fell due while the session did not run is not made up for.
+    Results are published as an event at the interval of the rules, and also
+    logged if there are any. Rejected jobs are reported at fixed times, counted
+    from the session's start, so that a restart starts no new period. A report
+    that was due while the session did not run is skipped.
     """
 
     def __init__(self, state: SessionState, reader: Address[Query]) -> None:
@@ -41,13 +43,13 @@ class Reports:
         self._changed = trio.Event()
 
     def follow(self, rules: Rules) -> None:
-        """The rules are these now."""
+        """Use the intervals of these rules from now on."""
         if rules != self._rules:
             self._rules = rules
             self._changed.set()
 
     async def run(self) -> None:
-        """Report for ever."""
+        """Publish reports until cancelled."""
         before, since = self._state.row, trio.current_time()
         while True:
             self._changed = trio.Event()
@@ -80,7 +82,7 @@ class Reports:
         )
         self._state.publisher.publish(report)
         if report.accepted or report.rejected:
-            self._state.publisher.note(
+            self._state.publisher.add_log_line(
                 f"results of {report.seconds:.0f} s: {report.checks} checks, {report.accepted} accepted,"
                 f" {report.rejected} rejected; in all {report.total_checks}, {report.total_accepted},"
                 f" {report.total_rejected}"
@@ -88,21 +90,23 @@ class Reports:
 
     async def _report_rejected(self, start: datetime, end: datetime) -> None:
         row = self._state.row
-        query = JobsQuery(session_id=row.id, status=JobStatus.REJECTED, since=start, limit=MOST_JOBS)
+        query = JobsQuery(session_id=row.id, status=JobStatus.REJECTED, since=start, limit=MAX_JOBS)
         try:
             jobs = await self._reader.ask(query, timeout=ASK_TIMEOUT)
         except (AskFailed, Refusal) as error:
-            self._state.publisher.note(f"no report of rejected jobs: {error}", level="warning")
+            self._state.publisher.add_log_line(f"report of rejected jobs failed: {error}", level="warning")
             return
         report = rejected_report(row, [job for job in jobs if job.created_at < end], start, end)
         self._state.publisher.publish(report)
         listed = "; ".join(f"{count} x {reason}" for reason, count in report.reasons.items())
         since = f"since {start:%Y-%m-%d %H:%M:%S} UTC"
-        self._state.publisher.note(f"{report.rejected} jobs rejected {since}{': ' if listed else ''}{listed}")
+        self._state.publisher.add_log_line(
+            f"{report.rejected} jobs rejected {since}{': ' if listed else ''}{listed}"
+        )
 
 
 def next_boundary(start: datetime, interval: float, now: datetime) -> datetime:
-    """The first end of a period after ``now``, when periods follow each other from the start on."""
+    """The end of the current period, with periods of ``interval`` seconds from ``start`` on."""
     periods = math.floor((now - start).total_seconds() / interval) + 1
     return start + timedelta(seconds=periods * interval)
 
@@ -110,7 +114,7 @@ def next_boundary(start: datetime, interval: float, now: datetime) -> datetime:
 def rejected_report(
     row: SessionRow, jobs: Sequence[JobRow], start: datetime, end: datetime
 ) -> RejectedReported:
-    """What to report of these jobs, newest first."""
+    """Create the report of these jobs, newest first."""
     reasons = Counter(job.rejection_reason or "no reason given" for job in jobs)
     return RejectedReported(
         session_id=row.id,
@@ -119,5 +123,7 @@ def rejected_report(
         period_end=end,
         rejected=len(jobs),
         reasons=dict(reasons.most_common()),
-        jobs=tuple((job.job_ref, job.rejection_reason or "no reason given") for job in jobs[:SHOWN]),
+        jobs=tuple(
+            (job.job_ref, job.rejection_reason or "no reason given") for job in jobs[:MAX_LISTED_JOBS]
+        ),
     )

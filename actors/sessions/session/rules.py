@@ -1,4 +1,4 @@
-"""Which jobs a session takes: a pure decision from a job and the rules."""
+"""Decides which jobs a session accepts, from the job and the rules. Pure."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from ...database.rows import ConfigurationRow, Decision
 from ...portals.portal import Job
 
 REQUIRED: Final = ("ref", "submitted", "appt_date", "appt_time", "duration", "language", "status")
-"""Fields without which a job cannot be judged, named as the portal definition names them."""
+"""Fields that a decision needs, with the names of the portal definition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a session looks for."""
+    """The configuration of a session: which jobs it accepts, and its intervals."""
 
     job_type_filter: str
     """Accept only types that contain this text, in any case; "" accepts all."""
     exclude_types: tuple[str, ...]
-    """Reject types that contain one of these, in any case and however they are hyphenated."""
+    """Reject types that contain one of these, ignoring case and hyphens."""
     max_accept_per_run: int
-    """Accept at most so many in one look at the portal; the rest is left for the next."""
+    """Maximum number of jobs accepted in one check; further jobs are left for the next check."""
     check_interval: float
-    """Seconds between two looks."""
+    """Seconds between two checks."""
     quick_check_interval: float | None = None
-    """Seconds after which the table alone is read between two looks; None does not."""
+    """Seconds between two quick checks, which only read the table; None disables them."""
     results_interval: float | None = None
-    """Seconds between two reports of what was done; None makes none."""
+    """Seconds between two reports of results; None disables them."""
     rejected_interval: float | None = None
-    """Seconds between two reports of the jobs that were turned down; None makes none."""
+    """Seconds between two reports of rejected jobs; None disables them."""
 
     @classmethod
     def of(cls, row: ConfigurationRow) -> Rules:
+        """The rules of a configuration in the database."""
         return cls(
             job_type_filter=row.job_type_filter,
             exclude_types=row.exclude_types,
@@ -46,14 +47,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What to do about a job; None means to leave it for the next look."""
+    """The decision on a job and its reason; None leaves the job for the next check."""
 
     decision: Decision | None
     reason: str | None = None
 
 
 def decide(job: Job, rules: Rules, *, accepted: int) -> Verdict:
-    """Judge a job, when ``accepted`` jobs were accepted in this look already."""
+    """Decide on a job, given the number of jobs accepted in this check so far."""
     missing = [name for name in REQUIRED if not getattr(job, name)]
     if missing:
         return Verdict(decision=Decision.REJECT, reason=f"required field missing: {', '.join(missing)}")
@@ -65,7 +66,7 @@ def decide(job: Job, rules: Rules, *, accepted: int) -> Verdict:
         shown = job.job_type or "unknown"
         return Verdict(decision=Decision.REJECT, reason=f"type is {shown}, not {rules.job_type_filter}")
     if accepted >= rules.max_accept_per_run:
-        return Verdict(decision=None, reason=f"{accepted} accepted in this run, which is the most")
+        return Verdict(decision=None, reason=f"{accepted} accepted in this run, which is the limit")
     return Verdict(decision=Decision.ACCEPT)
 
 

@@ -1,8 +1,8 @@
-"""One bot session: signs in at a portal, looks for jobs, decides, and sees every decision through.
+"""The session actor: signs in at a portal, checks its jobs, decides, and executes every decision.
 
-Nothing is clicked before the intent is on record, and no outcome is guessed: a
-click whose answer was lost is settled by reading the portal. So a session may
-be killed at any point and its next incarnation carries on.
+It records the intent in the database before it clicks, and guesses no outcome:
+after a click whose answer was lost, it reads the outcome from the portal. So a
+session may be killed at any point, and its next incarnation continues.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ from .rules import Rules
 from .rules_loader import RulesLoader
 from .session_log import SessionLog
 from .session_publisher import SessionPublisher
-from .session_state import SessionState, new_fact
+from .session_state import SessionState, new_event_entry
 
 RULES_PERIOD: Final = 30.0
 """Seconds between two readings of the configuration, as clients of the Compatibility API expect."""
-TROUBLES: Final = 3
-"""Looks that may fail in a row before the supervisor is left to wait for the portal."""
+MAX_FAILED_CHECKS: Final = 3
+"""Failed checks in a row after which the session fails, and its supervisor restarts it with backoff."""
 CLICK_GRACE: Final = 4.0
-"""Seconds that a click and its record may take once the session is to stop."""
-PARKED: Final = 30.0
-"""Seconds until the next try where only a person can help: wrong credentials, a changed page."""
-LONGEST_REST: Final = 60.0
-"""Seconds until a portal that is to be left alone is asked whether that still holds."""
+"""Seconds that a stopping session has left for the current click and for recording its outcome."""
+INTERVENTION_PAUSE: Final = 30.0
+"""Seconds until the next attempt if an operator must help: wrong credentials, a changed page."""
+MAX_PAUSE: Final = 60.0
+"""Maximum seconds until a closed or paused portal is checked again."""
 MAX_COMMANDS: Final = 100
-"""Orders that wait at once."""
+"""Maximum number of queued commands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionContext:
-    """What one session is to do, and with what."""
+    """The row, portal and collaborators of one session."""
 
     row: SessionRow
     engine: str
@@ -71,102 +71,108 @@ class SessionContext:
     database: DatabaseActors
     screenshot_store: Address[ScreenshotMessage]
     bus: Bus
-    """Where changes of the configuration are heard of."""
+    """Publishes changes of the configuration."""
     owner: str | None = None
-    """The instance that has the session."""
+    """The instance that runs the session."""
     claims: ClaimCache = field(default_factory=ClaimCache)
-    """What is known of all claims in this house."""
+    """The claims of all sessions of this process."""
     throttle: CheckThrottle = field(default_factory=CheckThrottle)
-    """What all looks of this house go through."""
+    """The throttle of all checks of this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An order that waits for its turn."""
+class PendingCommand:
+    """A queued command and its deferred reply."""
 
     command: SessionCommand
     deferred: Deferred[object]
 
 
 class Session(Actor[SessionCommand]):
-    """Works one session until it is stopped, and carries out orders between its looks."""
+    """Runs one session until it is stopped, and executes commands between its checks."""
 
     dependency_errors = (PortalUnavailable,)
 
-    def __init__(self, assignment: SessionContext) -> None:
-        self._assignment = assignment
-        self._commands: deque[Pending] = deque()
+    def __init__(self, session_context: SessionContext) -> None:
+        self._session_context = session_context
+        self._commands: deque[PendingCommand] = deque()
         self._stale = False
-        """Whether the rules have to be read anew."""
-        self._bell = trio.Event()
+        """Whether the rules must be read again."""
+        self._wakeup = trio.Event()
         self._rules_at = -math.inf
         self._executor: DecisionExecutor | None = None
 
     async def started(self) -> None:
-        given, nursery = self._assignment, self.context.nursery
-        session_log = SessionLog(given.row.id, given.database.writer)
-        publisher = SessionPublisher(given.row, given.engine, self.context, session_log)
-        self._state = SessionState(given.row, given.owner, given.database, publisher)
-        self._intents = Intents(self._state, given.owner, given.database, given.claims)
-        self._rule_source = RulesLoader(self._state, given.database.reader)
-        self._reports = Reports(self._state, given.database.reader)
+        session_context, nursery = self._session_context, self.context.nursery
+        session_log = SessionLog(session_context.row.id, session_context.database.writer)
+        publisher = SessionPublisher(session_context.row, session_context.engine, self.context, session_log)
+        self._state = SessionState(
+            session_context.row, session_context.owner, session_context.database, publisher
+        )
+        self._intents = Intents(
+            self._state, session_context.owner, session_context.database, session_context.claims
+        )
+        self._rules_loader = RulesLoader(self._state, session_context.database.reader)
+        self._reports = Reports(self._state, session_context.database.reader)
         await nursery.start(self._follow_configuration)
         nursery.start_soon(session_log.write_forever)
         nursery.start_soon(self._work)
         nursery.start_soon(self._limit_clicks_at_stop)
 
     async def stopped(self, reason: Exit) -> None:
-        self._assignment.claims.forget(self._assignment.row.id)
+        self._session_context.claims.forget(self._session_context.row.id)
 
     async def handle(self, message: SessionCommand) -> None:
         if len(self._commands) >= MAX_COMMANDS:
-            raise SessionCommandFailed(f"{MAX_COMMANDS} orders wait already")
-        self._commands.append(Pending(command=message, deferred=self.context.defer()))
-        self._bell.set()
+            raise SessionCommandFailed(
+                f"the session has {MAX_COMMANDS} queued commands, which is the limit; retry later"
+            )
+        self._commands.append(PendingCommand(command=message, deferred=self.context.defer()))
+        self._wakeup.set()
 
-    # The work
+    # Checks
 
     async def _work(self) -> None:
         state = self._state
         rules = await self._read_rules(None)
-        open_jobs = await self._intents.unsettled()
-        await state.begin(new_fact("bot_started", engine=self._assignment.engine))
-        state.publisher.note(f"session {state.row.session_name} is at work")
+        open_jobs = await self._intents.unresolved()
+        await state.begin(new_event_entry("bot_started", engine=self._session_context.engine))
+        state.publisher.add_log_line(f"session {state.row.session_name} is running")
         self.context.nursery.start_soon(self._reports.run)
-        troubles = 0
-        async with self._assignment.open_portal() as portal:
+        failed_checks = 0
+        async with self._session_context.open_portal() as portal:
             portal_session = PortalSession(portal, state, self._intents, open_jobs)
-            executor = CommandExecutor(portal_session, state.row.id, self._assignment.screenshot_store)
+            executor = CommandExecutor(portal_session, state.row.id, self._session_context.screenshot_store)
             self._executor = portal_session.executor
             while True:
-                await self._assignment.throttle.pass_through()
+                await self._session_context.throttle.pass_through()
                 began, pause = trio.current_time(), None
                 rules = await self._fresh_rules(rules)
                 try:
                     if not portal_session.signed_in:
                         await portal_session.sign_in()
-                    await portal_session.look(rules)
-                    troubles = 0
+                    await portal_session.check(rules)
+                    failed_checks = 0
                 except SessionExpired:
                     portal_session.signed_out()
                     pause = 0.0
                 except (PortalClosed, PortalPaused) as error:
-                    state.trouble(error)
-                    pause = rest(error)
+                    state.report_degraded(error)
+                    pause = pause_seconds(error)
                 except PortalUnavailable as error:
-                    troubles += 1
-                    state.trouble(error)
-                    if troubles >= TROUBLES:
+                    failed_checks += 1
+                    state.report_degraded(error)
+                    if failed_checks >= MAX_FAILED_CHECKS:
                         raise
                 except DatabaseOutage as error:
-                    # The rest of the look would fare no better. Looking goes on, since it needs no record.
-                    state.trouble(error)
+                    # Other jobs of this check would fail, too. The next check runs: it can read the portal.
+                    state.report_degraded(error)
                 except (LoginRefused, PageChanged) as error:
                     await state.fail(error)
-                    pause = PARKED
-                rules = await self._until_the_next_look(portal_session, executor, rules, began, pause)
+                    pause = INTERVENTION_PAUSE
+                rules = await self._wait_for_next_check(portal_session, executor, rules, began, pause)
 
-    async def _until_the_next_look(
+    async def _wait_for_next_check(
         self,
         portal_session: PortalSession,
         executor: CommandExecutor,
@@ -174,37 +180,37 @@ class Session(Actor[SessionCommand]):
         began: float,
         pause: float | None,
     ) -> Rules:
-        """Carry out orders, take new rules, glance at the table; return the rules at the end."""
-        glanced = began
+        """Execute commands, reload rules and run quick checks until the next check; return the rules."""
+        last_quick_check = began
         while True:
             end = began + (rules.check_interval if pause is None else pause)
             quick = math.inf
             if pause is None and rules.quick_check_interval is not None:
-                quick = glanced + rules.quick_check_interval
-            await self._await_news(min(end, quick))
+                quick = last_quick_check + rules.quick_check_interval
+            await self._wait_for_work(min(end, quick))
             if self._commands:
-                await self._serve(executor, self._commands.popleft(), rules)
+                await self._execute_command(executor, self._commands.popleft(), rules)
             elif self._stale:
                 rules = await self._fresh_rules(rules)
             elif trio.current_time() >= end:
                 return rules
             elif trio.current_time() >= quick:
-                glanced = trio.current_time()
-                if await self._glance(portal_session):
+                last_quick_check = trio.current_time()
+                if await self._quick_check(portal_session):
                     return rules
 
-    async def _await_news(self, until: float) -> None:
-        # Passes at least one checkpoint: no interval is so short that others get no turn.
+    async def _wait_for_work(self, until: float) -> None:
+        # At least one checkpoint: even with the shortest interval, other tasks run.
         await trio.lowlevel.checkpoint()
         with trio.move_on_at(until):
             while not self._commands and not self._stale:
-                self._bell = trio.Event()
-                await self._bell.wait()
+                self._wakeup = trio.Event()
+                await self._wakeup.wait()
 
-    async def _glance(self, portal_session: PortalSession) -> bool:
-        """Read the table alone; True where a look is worth it, or has to see what is wrong."""
+    async def _quick_check(self, portal_session: PortalSession) -> bool:
+        """Only read the table; True if a check has a new job to handle or an error to report."""
         try:
-            return await portal_session.glance()
+            return await portal_session.quick_check()
         except SessionExpired:
             portal_session.signed_out()
             return True
@@ -213,45 +219,49 @@ class Session(Actor[SessionCommand]):
         except PortalUnavailable:
             return False
 
-    # Orders
+    # Commands
 
-    async def _serve(self, executor: CommandExecutor, pending: Pending, rules: Rules) -> None:
+    async def _execute_command(
+        self, executor: CommandExecutor, pending: PendingCommand, rules: Rules
+    ) -> None:
         deferred = pending.deferred
-        # One whose asker has given up was answered by its deadline, and is not begun.
+        # The caller timed out: the deadline has answered the command, so it is not started.
         if deferred.done:
             return
         with trio.move_on_at(deferred.deadline):
             try:
-                result = await executor.carry_out(pending.command, rules)
+                result = await executor.execute(pending.command, rules)
             except SessionCommandFailed as refusal:
                 deferred.fail(refusal)
-                self._state.publisher.note(f"{_name(pending)} was not done: {refusal}", level="warning")
+                self._state.publisher.add_log_line(f"{_name(pending)} failed: {refusal}", level="warning")
             else:
                 deferred.set(result)
-                self._state.publisher.note(f"{_name(pending)} was done")
+                self._state.publisher.add_log_line(f"{_name(pending)} finished")
 
     # Rules
 
     async def _follow_configuration(self, *, task_status: trio.TaskStatus[None]) -> None:
         kinds = (ConfigurationChanged, ConfigurationRefreshRequested)
-        with self._assignment.bus.subscribe(*kinds, capacity=16) as changes:
+        with self._session_context.bus.subscribe(*kinds, capacity=16) as changes:
             task_status.started()
             async for _ in changes:
-                # Whose it is, the record knows best: the active one may be another by now.
+                # Every change: only the database knows which configuration is active now.
                 self._stale = True
-                self._bell.set()
+                self._wakeup.set()
 
     async def _fresh_rules(self, rules: Rules) -> Rules:
         if not self._stale and trio.current_time() < self._rules_at + RULES_PERIOD:
             return rules
         return await self._read_rules(rules)
 
-    async def _read_rules(self, kept: Rules | None) -> Rules:
+    async def _read_rules(self, current: Rules | None) -> Rules:
         self._stale, self._rules_at = False, trio.current_time()
-        rules = await self._rule_source.read(kept)
+        rules = await self._rules_loader.read(current)
         self._reports.follow(rules)
-        if kept is not None and rules != kept:
-            self._state.publisher.note("the configuration has changed, and is followed from now on")
+        if current is not None and rules != current:
+            self._state.publisher.add_log_line(
+                "the configuration has changed; the session uses it from now on"
+            )
         return rules
 
     async def _limit_clicks_at_stop(self) -> None:
@@ -262,14 +272,14 @@ class Session(Actor[SessionCommand]):
                 self._executor.limit(CLICK_GRACE)
 
 
-def rest(error: PortalClosed | PortalPaused) -> float:
-    """Seconds for which a portal is to be left alone."""
+def pause_seconds(error: PortalClosed | PortalPaused) -> float:
+    """Seconds until a closed or paused portal is checked again."""
     if isinstance(error, PortalPaused):
         seconds = error.seconds
     else:
         seconds = (error.until - datetime.now(UTC)).total_seconds()
-    return min(LONGEST_REST, max(1.0, seconds))
+    return min(MAX_PAUSE, max(1.0, seconds))
 
 
-def _name(pending: Pending) -> str:
-    return f"order {type(pending.command).__name__}"
+def _name(pending: PendingCommand) -> str:
+    return f"command {type(pending.command).__name__}"

@@ -1,4 +1,4 @@
-"""A session's lines in ``system_logs``: for people, kept as far as the record takes them."""
+"""Writes a session's log lines to the table ``system_logs``, best effort."""
 
 from __future__ import annotations
 
@@ -16,53 +16,56 @@ from ...database.messages import Write
 from ...database.sessions.messages import RecordLog
 
 COMPONENT: Final = "session"
-MOST_WAITING: Final = 200
-"""Lines that wait for the record; of more, the oldest are left out."""
+MAX_WAITING_LINES: Final = 200
+"""Maximum number of buffered lines; beyond it, the oldest are dropped."""
 ASK_TIMEOUT: Final = 10.0
-PAUSE: Final = 1.0
-LONGEST: Final = 2000
-"""Characters of a line."""
+"""Seconds until a write times out."""
+RETRY_PAUSE: Final = 1.0
+"""Seconds between two attempts to write a line."""
+MAX_LINE_LENGTH: Final = 2000
+"""Maximum length of a line, in characters; the excess is cut."""
 
 
 class SessionLog:
-    """Takes lines at any time, and writes them in their order.
+    """Buffers lines and writes them in order.
 
-    They are no facts, which have their own way to the record: while that is
-    away only the latest of them wait, and those that wait end with the session.
+    Log lines are no session events, which go through the journal: while the
+    database is unavailable only the latest lines are buffered, and the buffer is
+    lost when the session ends.
     """
 
     def __init__(self, session: UUID, writer: Address[Write]) -> None:
         self._session = session
         self._writer = writer
-        self._waiting: deque[RecordLog] = deque(maxlen=MOST_WAITING)
-        self._news = trio.Event()
+        self._waiting: deque[RecordLog] = deque(maxlen=MAX_WAITING_LINES)
+        self._line_added = trio.Event()
 
-    def note(self, message: str, *, level: str = "info") -> None:
-        """Add a line. Never waits."""
+    def add(self, message: str, *, level: str = "info") -> None:
+        """Append a line to the buffer. Never blocks."""
         self._waiting.append(
             RecordLog(
                 session_id=self._session,
                 log_level=level,
-                message=message[:LONGEST].replace("\0", ""),
+                message=message[:MAX_LINE_LENGTH].replace("\0", ""),
                 component=COMPONENT,
                 created_at=datetime.now(UTC),
             )
         )
-        self._news.set()
+        self._line_added.set()
 
     async def write_forever(self) -> None:
-        """Bring the lines to the record."""
+        """Write the buffered lines to the database until cancelled."""
         while True:
-            await self._news.wait()
-            self._news = trio.Event()
+            await self._line_added.wait()
+            self._line_added = trio.Event()
             while self._waiting:
                 line = self._waiting[0]
                 try:
                     await self._writer.ask(line, timeout=ASK_TIMEOUT)
                 except (AskFailed, MailboxFull, DatabaseOutage):
-                    await trio.sleep(PAUSE)
+                    await trio.sleep(RETRY_PAUSE)
                     continue
                 except WriteRefused:
-                    pass  # no other try would help
+                    pass  # a retry would not help
                 if self._waiting and self._waiting[0] is line:
                     self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""Tells the house what a session does, and keeps what it says of itself."""
+"""Publishes the events of a session on the bus and writes its log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("sessions")
 
 
 class SessionPublisher:
-    """Publishes events on the bus, and writes for people what they would want to read later."""
+    """Publishes events on the bus, and writes log lines for operators."""
 
     def __init__(self, row: SessionRow, engine: str, context: Context, session_log: SessionLog) -> None:
         self._id: UUID = row.id
@@ -42,104 +42,104 @@ class SessionPublisher:
 
     # The session itself
 
-    def view(self, row: SessionRow, status: SessionStatus, login: LoginStatus) -> None:
-        """How it stands now."""
+    def session_changed(self, row: SessionRow, status: SessionStatus, login: LoginStatus) -> None:
+        """Publish the current state of the session."""
         self._context.detail.update(engine=self._engine, login=login.value, accepted=row.total_accepted)
         view = view_of(row, engine=self._engine, status=status, login=login, message=self._message)
         self._context.publish(SessionChanged(session_id=self._id, timestamp=datetime.now(UTC), session=view))
 
-    def well(self) -> None:
-        """Nothing is in its way any more."""
+    def recovered(self) -> None:
+        """Clear the message: the session works again."""
         self._message = None
 
-    def trouble(self, error: Exception | str) -> bool:
-        """Say what keeps the session from its work; False where that is no news."""
+    def report_degraded(self, error: Exception | str) -> bool:
+        """Report what prevents the session from working; False if that is already the message."""
         if self._message == str(error):
             return False
         self._message = str(error)
-        self._log.warning("session_troubled", reason=self._message)
-        self._session_log.note(self._message, level="warning")
+        self._log.warning("session_degraded", reason=self._message)
+        self._session_log.add(self._message, level="warning")
         self._context.publish(
             SessionDegraded(session_id=self._id, timestamp=datetime.now(UTC), message=self._message)
         )
         return True
 
-    def note(self, message: str, *, level: str = "info") -> None:
-        """Keep a line for people."""
-        self._session_log.note(message, level=level)
+    def add_log_line(self, message: str, *, level: str = "info") -> None:
+        """Append a line to the session's log."""
+        self._session_log.add(message, level=level)
 
-    # Facts and jobs
+    # Session events and jobs
 
-    def fact(self, fact: SessionEventEntry | None) -> None:
-        """A fact is kept."""
-        if fact is not None:
+    def session_event(self, event: SessionEventEntry | None) -> None:
+        """Publish a session event that is in the journal; None publishes nothing."""
+        if event is not None:
             self._context.publish(
                 SessionEventRecorded(
                     session_id=self._id,
-                    timestamp=fact.timestamp,
-                    id=fact.id,
-                    type=fact.type,
-                    data=fact.data,
+                    timestamp=event.timestamp,
+                    id=event.id,
+                    type=event.type,
+                    data=event.data,
                 )
             )
 
-    def ended(self, fact: SessionEventEntry, ref: str, ending: JobResult) -> None:
-        """A job has its outcome, and that is kept."""
-        self.fact(fact)
-        self._log.info(fact.type, ref=ref, reason=ending.reason, outcome_source=ending.outcome_source.value)
+    def job_finished(self, event: SessionEventEntry, ref: str, result: JobResult) -> None:
+        """Publish and log the outcome of a job, once it is in the journal."""
+        self.session_event(event)
+        self._log.info(event.type, ref=ref, reason=result.reason, outcome_source=result.outcome_source.value)
 
-    def uncertain(self, ref: str, error: Exception) -> None:
-        """An answer was lost, and the portal will be read instead."""
-        self._log.info("outcome_uncertain", ref=ref, reason=str(error))
-        self._session_log.note(f"the outcome of job {ref} is read from the portal: {error}", level="warning")
+    def outcome_unknown(self, ref: str, error: Exception) -> None:
+        """Log that the answer to a click was lost, so the outcome is read from the portal."""
+        self._log.info("outcome_unknown", ref=ref, reason=str(error))
+        self._session_log.add(f"the outcome of job {ref} is read from the portal: {error}", level="warning")
 
-    def unrecordable(self, ref: str, reason: str) -> None:
-        """The record cannot hold what the portal shows."""
-        self._log.warning("job_unrecordable", ref=ref, reason=reason)
-        self._session_log.note(f"job {ref} is left alone: {reason}", level="warning")
+    def insert_rejected(self, ref: str, reason: str) -> None:
+        """Log that the database rejected the data of a job."""
+        self._log.warning("job_insert_rejected", ref=ref, reason=reason)
+        self._session_log.add(f"job {ref} is skipped; the database rejected it: {reason}", level="warning")
 
-    def rules_kept(self, reason: str) -> None:
-        """The configuration could not be read."""
-        self._log.info("rules_kept", reason=reason)
+    def configuration_read_failed(self, reason: str) -> None:
+        """Log that the configuration could not be read; the session continues with its current rules."""
+        self._log.info("configuration_read_failed", reason=reason)
 
-    # Looks
+    # Checks
 
-    def looking(self, cycle: int) -> None:
-        """A look begins."""
+    def check_started(self, cycle: int) -> None:
+        """Publish that a check starts."""
         self._context.publish(CheckStarted(session_id=self._id, timestamp=datetime.now(UTC), cycle=cycle))
 
-    def processed(self, job: Job, ending: JobResult, look: CheckResult) -> None:
-        """One job of a look has its ending."""
+    def job_processed(self, job: Job, result: JobResult, check: CheckResult) -> None:
+        """Publish the result of one job of a check."""
         self._context.publish(
             JobProcessed(
                 session_id=self._id,
                 timestamp=datetime.now(UTC),
-                cycle=look.cycle,
-                job_number=look.number,
-                total_jobs=look.total,
-                accepted=look.accepted,
-                rejected=look.rejected,
-                skipped=look.skipped,
+                cycle=check.cycle,
+                job_number=check.number,
+                total_jobs=check.total,
+                accepted=check.accepted,
+                rejected=check.rejected,
+                skipped=check.skipped,
                 job_ref=job.ref,
                 language=job.language,
                 job_type=job.job_type,
                 duration=job.duration,
-                status=ending.status,
-                reason=ending.reason,
+                status=result.status,
+                reason=result.reason,
             )
         )
 
-    def completed(self, look: CheckResult, row: SessionRow, *, skipped: int) -> None:
-        """A look is over; ``skipped`` counts those of all looks."""
+    def cycle_completed(self, check: CheckResult, row: SessionRow, *, skipped: int) -> None:
+        """Publish that a check is complete; ``skipped`` counts the jobs skipped in all checks."""
         self._context.publish(
             CycleCompleted(
                 session_id=self._id,
                 timestamp=datetime.now(UTC),
-                cycle=look.cycle,
-                total_jobs=look.total,
-                accepted=look.accepted,
-                rejected=look.rejected,
-                skipped=look.skipped,
+                cycle=check.cycle,
+                total_jobs=check.total,
+                accepted=check.accepted,
+                rejected=check.rejected,
+                skipped=check.skipped,
                 total_checks=row.total_checks,
                 total_accepted=row.total_accepted,
                 total_rejected=row.total_rejected,
@@ -148,5 +148,5 @@ class SessionPublisher:
         )
 
     def publish(self, event: object) -> None:
-        """Any other event."""
+        """Publish any other event."""
         self._context.publish(event)

@@ -1,4 +1,4 @@
-"""What a session has on record of itself: its row, and the facts of its life."""
+"""The state of a session: its database row, and its events."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from ..states import LoginStatus, SessionStatus, login_step, step
 from .check_result import JobResult
 from .session_publisher import SessionPublisher
 
-FACTS: Final = {
+EVENT_TYPES: Final = {
     JobStatus.ACCEPTED: "job_accepted",
     JobStatus.REJECTED: "job_rejected",
     JobStatus.FAILED: "job_failed",
 }
+"""The type of the session event for each job status."""
 
 
 class SessionState:
-    """Keeps a session's row, and publishes each fact once it is kept in the journal.
+    """Holds a session's row, and publishes each event once it is in the journal.
 
-    What happened is never dropped, whether PostgreSQL is there or not; so the
-    row here is ahead of the one on record by what still waits in the journal.
+    Events are never dropped, even while PostgreSQL is unavailable; so the row
+    here is ahead of the database by the entries that are still in the journal.
     """
 
     def __init__(
@@ -43,25 +44,31 @@ class SessionState:
         self._owner = owner
         self._database = database
 
-    async def begin(self, fact: SessionEventEntry) -> None:
-        """Record that the session runs, and take its counters from the record."""
+    async def begin(self, event: SessionEventEntry) -> None:
+        """Record that the session runs, and read its counters from the database."""
         self.status = step(self.status, SessionStatus.RUNNING)
-        recorded = await ask_until_answered(self._database.writer, self._state(0, fact), self.trouble)
+        recorded = await ask_until_answered(
+            self._database.writer, self._record(0, event), self.report_degraded
+        )
         self.row = replace(recorded, config_id=self.row.config_id)
-        self.publisher.fact(fact)
-        self._show_view()
+        self.publisher.session_event(event)
+        self._publish_view()
 
-    async def show(
-        self, *, login: LoginStatus | None = None, looked: bool = False, fact: SessionEventEntry | None = None
+    async def update(
+        self,
+        *,
+        login: LoginStatus | None = None,
+        checked: bool = False,
+        event: SessionEventEntry | None = None,
     ) -> None:
-        """Keep how the session stands, and one look more when it ``looked``; then tell everybody."""
+        """Append the state to the journal, with one more check if ``checked``; then publish it."""
         if login is not None:
             self.login = login_step(self.login, login)
-        if looked:
+        if checked:
             self.status = step(self.status, SessionStatus.RUNNING)
-            self.publisher.well()
-        state = self._state(looked, fact)
-        await self._keep(state)
+            self.publisher.recovered()
+        state = self._record(checked, event)
+        await self._append(state)
         self.row = replace(
             self.row,
             status=state.status,
@@ -70,69 +77,69 @@ class SessionState:
             end_time=None,
             updated_at=max(self.row.updated_at, state.at),
         )
-        self.publisher.fact(fact)
-        self._show_view()
+        self.publisher.session_event(event)
+        self._publish_view()
 
-    def lose_configuration(self) -> None:
-        """The session's own was deleted, so on record it has none any more."""
+    def drop_configuration(self) -> None:
+        """Use the active configuration: the session's own was deleted from the database."""
         self.row = replace(self.row, config_id=None)
 
     async def fail(self, error: Exception) -> None:
-        """Keep that only a person can help, and with what."""
+        """Record a failure that needs an operator: retries alone would not help."""
         was, self.status = self.status, step(self.status, SessionStatus.FAILED)
-        news = self.publisher.trouble(error)
-        if news or was is not self.status:
-            await self.show(fact=new_fact("bot_error", message=str(error)))
+        changed = self.publisher.report_degraded(error)
+        if changed or was is not self.status:
+            await self.update(event=new_event_entry("bot_error", message=str(error)))
 
-    def trouble(self, error: Exception) -> None:
-        """Say what keeps the session from its work, for now."""
-        if self.publisher.trouble(error):
-            self._show_view()
+    def report_degraded(self, error: Exception) -> None:
+        """Publish what prevents the session from working; publish it once."""
+        if self.publisher.report_degraded(error):
+            self._publish_view()
 
-    async def record_ending(self, ref: str, ending: JobResult) -> None:
-        """Keep how a job of ours ended, with its event and the session's totals."""
-        fact = new_fact(
-            FACTS[ending.status],
+    async def record_result(self, ref: str, result: JobResult) -> None:
+        """Record the outcome of a job of this session, with its event and the session's totals."""
+        event = new_event_entry(
+            EVENT_TYPES[result.status],
             job_ref=ref,
-            reason=ending.reason,
-            outcome_source=ending.outcome_source.value,
+            reason=result.reason,
+            outcome_source=result.outcome_source.value,
         )
         outcome = RecordOutcome(
             session_id=self.row.id,
             portal=self.row.portal,
             job_ref=ref,
-            status=ending.status,
-            outcome_source=ending.outcome_source,
-            reason=ending.reason,
-            events=(fact,),
+            status=result.status,
+            outcome_source=result.outcome_source,
+            reason=result.reason,
+            events=(event,),
         )
-        await self._keep(outcome)
+        await self._append(outcome)
         self.row = replace(
             self.row,
-            total_accepted=self.row.total_accepted + (ending.status is JobStatus.ACCEPTED),
-            total_rejected=self.row.total_rejected + (ending.status is JobStatus.REJECTED),
+            total_accepted=self.row.total_accepted + (result.status is JobStatus.ACCEPTED),
+            total_rejected=self.row.total_rejected + (result.status is JobStatus.REJECTED),
             updated_at=max(self.row.updated_at, outcome.at),
         )
-        self.publisher.ended(fact, ref, ending)
-        self._show_view()
+        self.publisher.job_finished(event, ref, result)
+        self._publish_view()
 
-    def _state(self, looks: int, fact: SessionEventEntry | None) -> RecordSession:
+    def _record(self, checks: int, event: SessionEventEntry | None) -> RecordSession:
         return RecordSession(
             id=self.row.id,
             status=self.status,
             login_status=self.login,
-            total_checks=self.row.total_checks + looks,
-            events=() if fact is None else (fact,),
+            total_checks=self.row.total_checks + checks,
+            events=() if event is None else (event,),
             owner=self._owner,
         )
 
-    def _show_view(self) -> None:
-        self.publisher.view(self.row, self.status, self.login)
+    def _publish_view(self) -> None:
+        self.publisher.session_changed(self.row, self.status, self.login)
 
-    async def _keep(self, fact: JournalEntry) -> None:
-        await ask_until_answered(self._database.journal, AppendEvent(entry=fact), self.trouble)
+    async def _append(self, entry: JournalEntry) -> None:
+        await ask_until_answered(self._database.journal, AppendEvent(entry=entry), self.report_degraded)
 
 
-def new_fact(kind: str, **data: object) -> SessionEventEntry:
-    """An event of a session, as of now."""
+def new_event_entry(kind: str, **data: object) -> SessionEventEntry:
+    """Create a session event with the current time."""
     return SessionEventEntry(type=kind, data=data, timestamp=datetime.now(UTC))

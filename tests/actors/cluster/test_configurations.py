@@ -118,13 +118,13 @@ async def test_a_session_follows_a_change_of_another_instance(database: str) -> 
         instance(database) as here,
     ):
         await know_each_other(notifiers, here.notifiers)
-        while board.looks == 0:
-            await board.look()
+        while board.checks == 0:
+            await board.wait_for_checks()
         board.add(job("A", job_type="Video"), job("B"))
         with trio.fail_after(SOON):
             await here.change(check_interval_seconds=Decimal("0.05"), job_type_filter="Video")
             while len(board.clicks) < 2:
-                await board.look()
+                await board.wait_for_checks()
         assert board.clicks == ["accept A", "reject B"]
 
 

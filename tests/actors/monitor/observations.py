@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import trio
 
-from actors.monitor.health_history import CheckSchedule, HealthHistory, Observation
+from actors.monitor.check_schedule import CheckSchedule
+from actors.monitor.health_history import HealthHistory, Observation
 from actors.monitor.status import ServiceStatus
 from runtime import Backoff
 

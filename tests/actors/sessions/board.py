@@ -1,4 +1,4 @@
-"""A portal in memory, true to the protocol, whose every answer a test can spoil."""
+"""A portal in memory that implements the portal protocol; tests can make each answer fail."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ PICTURE = b"\x89PNG\r\n\x1a\nnot much of a picture"
 
 
 class Board:
-    """What a portal keeps, for all sessions that work on it."""
+    """The state of a portal, shared by all its sessions."""
 
     def __init__(self, *jobs: Job) -> None:
         self.table = {job.ref: job for job in jobs}
         self.outcomes = dict.fromkeys(self.table, JobOutcome.OPEN)
-        self.executor: list[str] = []
+        self.clicks: list[str] = []
         self.logins = 0
         self.spoil: dict[str, list[Exception]] = {}
         """Errors by method, each raised once, before anything is changed."""
         self.lose_answers: set[str] = set()
-        """Refs whose next click takes effect, but is not answered."""
+        """Refs whose next click takes effect, but whose answer is lost."""
         self.before_click: Callable[[str], object] = lambda _: None
         self.hold_clicks: trio.Event | None = None
         self.hold_login: trio.Event | None = None
         self.clicked = trio.Event()
-        self.looked = trio.Event()
-        self.looks = 0
+        self.checked = trio.Event()
+        self.checks = 0
         self.visited: list[str] = []
 
     def add(self, *jobs: Job) -> None:
@@ -49,15 +49,15 @@ class Board:
     async def open(self) -> AsyncGenerator[View, None]:
         yield View(self)
 
-    async def look(self, times: int = 1) -> None:
-        """Wait until the table was read so many times more."""
-        until = self.looks + times
-        while self.looks < until:
-            self.looked = trio.Event()
-            await self.looked.wait()
+    async def wait_for_checks(self, times: int = 1) -> None:
+        """Wait until the table was read so many more times."""
+        until = self.checks + times
+        while self.checks < until:
+            self.checked = trio.Event()
+            await self.checked.wait()
 
 
-def assignment(
+def session_context(
     row: SessionRow,
     board: Board,
     record: DatabaseHarness,
@@ -66,7 +66,7 @@ def assignment(
     screenshot_store: Address[ScreenshotMessage] | None = None,
     owner: str | None = None,
 ) -> SessionContext:
-    """Work for a session on this board."""
+    """Build the context of a session on this board."""
     return SessionContext(
         row=row,
         engine="http",
@@ -102,8 +102,8 @@ class View:
         await self._spoil("jobs")
         if not self.signed_in:
             raise SessionExpired
-        self.board.looks += 1
-        self.board.looked.set()
+        self.board.checks += 1
+        self.board.checked.set()
         return [job for ref, job in self.board.table.items() if self.board.outcomes[ref] is JobOutcome.OPEN]
 
     async def accept(self, ref: str) -> None:
@@ -134,7 +134,7 @@ class View:
         board.before_click(ref)
         if board.outcomes[ref] is JobOutcome.TAKEN:
             raise JobTaken(ref)
-        board.executor.append(f"{method} {ref}")
+        board.clicks.append(f"{method} {ref}")
         board.outcomes[ref] = outcome
         board.clicked.set()
         if board.hold_clicks is not None:

@@ -1,4 +1,4 @@
-"""What each field of a configuration does to a session at work."""
+"""What each field of a configuration changes in a running session."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SLOW = "check_interval_seconds = 600"
 async def change(stage: Stage, config: UUID | None = None, **changes: object) -> None:
     """As the API does: the writer publishes it after the commit."""
     command = ChangeConfiguration(config_id=config, changes=ConfigurationChanges(**changes))
-    await stage.record.writer.ask(command, timeout=5)
+    await stage.database.writer.ask(command, timeout=5)
 
 
 async def logged(record: DatabaseHarness, text: str) -> list[str]:
-    """Wait for lines of the log that have this in them."""
+    """Wait for log lines that contain a text."""
     with trio.fail_after(20):
         while True:
             lines = await record.read(SystemLogsQuery(limit=1000))
@@ -44,10 +44,10 @@ async def logged(record: DatabaseHarness, text: str) -> list[str]:
 
 
 async def test_a_change_is_followed_within_a_cycle(database: str) -> None:
-    """Without a restart, although the next look was ten minutes away."""
+    """Without a restart, although the next check was ten minutes away."""
     board = Board()
     async with on_stage(database, board, rules=SLOW) as stage:
-        await board.look()
+        await board.wait_for_checks()
         board.add(job("A", job_type="Video"), job("B"), job("C"))
         await change(
             stage,
@@ -56,22 +56,22 @@ async def test_a_change_is_followed_within_a_cycle(database: str) -> None:
             exclude_types=("telephone",),
             max_accept_per_run=1,
         )
-        await board.look(2)
+        await board.wait_for_checks(2)
         assert await stage.totals() == (1, 2)
         assert stage.system.snapshot().children[0].restarts == 0
-        assert await logged(stage.record, "the configuration has changed")
-    assert board.executor == ["accept A", "reject B", "reject C"]
+        assert await logged(stage.database, "the configuration has changed")
+    assert board.clicks == ["accept A", "reject B", "reject C"]
 
 
 async def test_no_more_than_the_limit_is_accepted_in_a_run(database: str) -> None:
-    """As soon as the limit is another one; 0 accepts none."""
+    """A changed limit applies at once; 0 accepts none."""
     board = Board()
     async with on_stage(database, board, rules="check_interval_seconds = 0.05") as stage:
         await change(stage, max_accept_per_run=0)
-        await board.look(2)
+        await board.wait_for_checks(2)
         board.add(*(job(f"J{number}") for number in range(4)))
-        await board.look(2)
-        assert board.executor == []
+        await board.wait_for_checks(2)
+        assert board.clicks == []
         await change(stage, max_accept_per_run=2)
         with stage.bus.subscribe(CycleCompleted) as events:
             runs = []
@@ -80,8 +80,8 @@ async def test_no_more_than_the_limit_is_accepted_in_a_run(database: str) -> Non
         assert [run for run in runs if run] == [2, 2]
 
 
-async def test_a_session_works_by_its_own_configuration(database: str) -> None:
-    """And by the active one from when its own is deleted."""
+async def test_a_session_uses_its_own_configuration(database: str) -> None:
+    """And the active one after its own is deleted."""
     own = uuid4()
     board = Board(job("A"))
     async with open_harness(database) as record:
@@ -91,41 +91,41 @@ async def test_a_session_works_by_its_own_configuration(database: str) -> None:
             CreateSession(id=uuid4(), session_name="x", portal="board", start_time=NOW, config_id=own)
         )
     async with on_stage(database, board, row=row, rules="check_interval_seconds = 0.05") as stage:
-        await board.look(2)
+        await board.wait_for_checks(2)
         assert (await stage.jobs())["A"].rejection_reason == "type is Telephone interpreting, not Video"
         await change(stage, own, job_type_filter="Braille")
-        await board.look(2)
+        await board.wait_for_checks(2)
         board.add(job("B"))
-        await board.look(2)
+        await board.wait_for_checks(2)
         assert (await stage.jobs())["B"].rejection_reason == "type is Telephone interpreting, not Braille"
-        await stage.record.sql("delete from bot_configurations where not is_active")
+        await stage.database.sql("delete from bot_configurations where not is_active")
         await change(stage, max_accept_per_run=4)
-        await board.look(2)
+        await board.wait_for_checks(2)
         board.add(job("C"))
-        await board.look(2)
+        await board.wait_for_checks(2)
         assert (await stage.jobs())["C"].status == "accepted"
         assert (await stage.recorded()).config_id is None
 
 
-async def test_a_quick_check_sees_a_new_job_before_the_next_look(database: str) -> None:
-    """It only reads the table; a look follows where there is something new, or the log-in is gone."""
+async def test_a_quick_check_finds_a_new_job_before_the_next_check(database: str) -> None:
+    """It only reads the table; a full check follows if there is a new job, or if the log-in expired."""
     quick = "check_interval_seconds = 600, enable_quick_check = true, quick_check_interval_seconds = 1"
     board = Board(job("A", status=""))
     async with on_stage(database, board, rules=quick) as stage:
-        await board.look(3)
+        await board.wait_for_checks(3)
         assert (await stage.recorded()).total_checks == 1
         board.add(job("B"))
         await board.clicked.wait()
-        while "accept B" not in board.executor:
-            await board.look()
+        while "accept B" not in board.clicks:
+            await board.wait_for_checks()
         board.spoil["jobs"] = [SessionExpired()]
-        await board.look(1)
+        await board.wait_for_checks(1)
         assert (await stage.recorded()).total_checks >= 2
     assert board.logins == 2
 
 
 async def test_results_are_reported_at_their_interval(database: str) -> None:
-    """As an event each time, and as a line where there were any; turned off, there are none."""
+    """As an event each time, as a log line if there were results; not at all when disabled."""
     board = Board(job("A"), job("B", **ONSITE))
     rules = "check_interval_seconds = 0.05, results_report_interval_seconds = 1"
     async with on_stage(database, board, rules=rules) as stage:
@@ -136,21 +136,21 @@ async def test_results_are_reported_at_their_interval(database: str) -> None:
             assert (second.accepted, second.rejected, second.total_rejected) == (0, 0, 1)
             assert first.checks > 1
             assert 0.9 < second.seconds < 5
-            (line,) = await logged(stage.record, "results of 1 s")
+            (line,) = await logged(stage.database, "results of 1 s")
             assert "1 accepted, 1 rejected" in line
-            with stage.bus.subscribe(CycleCompleted) as looks:
+            with stage.bus.subscribe(CycleCompleted) as cycles:
                 await change(stage, enable_results_reporting=False)
-                await next_event(looks, CycleCompleted)
-                since = (await next_event(looks, CycleCompleted)).timestamp
+                await next_event(cycles, CycleCompleted)
+                since = (await next_event(cycles, CycleCompleted)).timestamp
                 reports.drain()
-                # At work all the while, for longer than the interval.
-                while (await next_event(looks, CycleCompleted)).timestamp < since + timedelta(seconds=1.2):
+                # The session works meanwhile, for longer than the interval.
+                while (await next_event(cycles, CycleCompleted)).timestamp < since + timedelta(seconds=1.2):
                     pass
             assert reports.drain() == []
 
 
 async def test_rejected_jobs_are_reported_with_their_reasons(database: str) -> None:
-    """For each period once, counted from the session's start."""
+    """Once for each period, counted from the session's start."""
     board = Board(job("A", **ONSITE), job("B", **ONSITE), job("C", language=""), job("D"))
     rules = "check_interval_seconds = 0.05, rejected_report_interval_seconds = 2"
     async with on_stage(database, board, rules=rules) as stage:
@@ -161,12 +161,12 @@ async def test_rejected_jobs_are_reported_with_their_reasons(database: str) -> N
         full = next(report for report in found if report.rejected)
         assert full.reasons["excluded type: Onsite"] == 2
         assert ("C", "required field missing: language") in full.jobs
-        (line, *_) = await logged(stage.record, "3 jobs rejected since")
+        (line, *_) = await logged(stage.database, "3 jobs rejected since")
         assert "2 x excluded type: Onsite" in line
 
 
 def test_periods_follow_each_other_from_the_start() -> None:
-    """However late somebody looks, and also before the first."""
+    """However late the check is, and also before the first period."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     for seconds, end in ((0, 10), (9.9, 10), (10, 20), (1234.5, 1240), (-5, 0)):
         assert next_boundary(start, 10, start + timedelta(seconds=seconds)) == start + timedelta(seconds=end)

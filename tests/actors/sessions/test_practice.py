@@ -1,4 +1,4 @@
-"""Sessions on the practice portal, a real web site in a process of its own, with a real record."""
+"""Sessions on the practice portal, a real web site in its own process, with a real database."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Site:
         return {row.job_ref: row for row in rows}
 
     def clicked(self) -> dict[str, str]:
-        """What the portal itself has of each job."""
+        """The status of each job in the portal's own database."""
         with sqlite3.connect(f"file:{self.state}?mode=ro", uri=True) as portal:
             return dict(portal.execute("select ref, status from jobs"))
 
     async def until_all_is_done(self) -> None:
-        """Wait until the portal has no open job, and the record none without an outcome."""
+        """Wait until the portal has no open job and every recorded job has an outcome."""
         while True:
             there = self.clicked()
             open_jobs = [job for job in (await self.jobs()).values() if job.status is JobStatus.MATCHED]
@@ -83,12 +83,12 @@ async def at_work(
     rules: LiteralString,
     browser: Address[BrowserQuery] | None = None,
     screenshot_store: Address[ScreenshotMessage] | None = None,
-    **quirks: float,
+    **faults: float,
 ) -> AsyncGenerator[Site, None]:
-    """So many sessions with one record, on the http engine unless there is a browser."""
+    """Run sessions on one database, with the http engine unless a browser is given."""
     state, bus = folder / "portal.sqlite", Bus()
     quick = Backoff(minimum=0.05, maximum=0.2)
-    with portal_process(state, **quirks) as portal:
+    with portal_process(state, **faults) as portal:
         definition = replace(load_definition(portal_file("practice")), base_url=portal.url)
         async with open_harness(database, bus=bus) as record:
             await record.sql(f"update bot_configurations set {rules}")
@@ -122,8 +122,8 @@ async def at_work(
                     yield Site(record, addresses, state)
 
 
-async def test_two_sessions_and_every_quirk(database: str, tmp_path: Path) -> None:
-    """Whatever is lost, slow or taken: the record says what the portal has, each job once."""
+async def test_two_sessions_and_every_fault(database: str, tmp_path: Path) -> None:
+    """Despite lost, slow and taken jobs, the database matches the portal, each job once."""
     async with at_work(
         database,
         tmp_path,
@@ -143,26 +143,26 @@ async def test_two_sessions_and_every_quirk(database: str, tmp_path: Path) -> No
         assert ours == {ref: status for ref, status in there.items() if status in ("accepted", "rejected")}
         assert {there[ref] for ref, job in jobs.items() if job.status is JobStatus.FAILED} <= {"taken"}
         events = await site.record.read(EventsQuery(limit=1000))
-        told = [event.data["job_ref"] for event in events if event.type.startswith("job_")]
-        assert sorted(told) == sorted(jobs)
+        recorded = [event.data["job_ref"] for event in events if event.type.startswith("job_")]
+        assert sorted(recorded) == sorted(jobs)
         totals = [0, 0]
         for row in await site.record.read(SessionsQuery()):
             totals[0] += row.total_accepted
             totals[1] += row.total_rejected
         assert totals == [list(ours.values()).count("accepted"), list(ours.values()).count("rejected")]
-        # Lost answers were among them, and those were read from the portal.
+        # Some answers were lost, and their outcomes read from the portal.
         assert {job.outcome_source for job in jobs.values()} == {OutcomeSource.ANSWER, OutcomeSource.PORTAL}
 
 
-async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:
-    """A job of a type that the rules turn down is accepted by order; a page is visited; nothing is drawn."""
+async def test_commands_at_a_real_portal(database: str, tmp_path: Path) -> None:
+    """A command accepts a job that the rules reject; another opens a page; screenshots are refused."""
     rules = "check_interval_seconds = 600, max_accept_per_run = 0, exclude_types = null, job_type_filter = ''"
     async with at_work(database, tmp_path, rules=rules, initial_jobs=6) as site:
         (session,) = site.sessions
         await session.ask(CheckJobs(), timeout=20)
         first, second, *_ = (ref for ref, status in site.clicked().items() if status == "open")
         done = await session.ask(AcceptJob(job_ref=first), timeout=20)
-        assert (done["status"], done["settled"]) == ("accepted", "answer")
+        assert (done["status"], done["outcome_source"]) == ("accepted", "answer")
         done = await session.ask(RejectJob(job_ref=second, reason="too far"), timeout=20)
         assert (done["status"], done["reason"]) == ("rejected", "too far")
         assert "/results" in str((await session.ask(Navigate(path="/results"), timeout=20))["page"])
@@ -174,8 +174,8 @@ async def test_orders_at_a_real_portal(database: str, tmp_path: Path) -> None:
         assert (there[first], there[second]) == ("accepted", "rejected")
 
 
-async def test_pictures_of_a_real_page(database: str, tmp_path: Path, chromium: Path) -> None:
-    """With the browser engine, by order, in the middle of the session's work."""
+async def test_screenshots_of_a_real_page(database: str, tmp_path: Path, chromium: Path) -> None:
+    """By command with the browser engine, while the session works."""
     browser, screenshot_store = (
         Address[BrowserQuery]("browser_host"),
         Address[ScreenshotMessage]("screenshot_store"),
@@ -199,7 +199,7 @@ async def test_pictures_of_a_real_page(database: str, tmp_path: Path, chromium: 
         taken = await session.ask(TakeScreenshot(label="jobs"), timeout=60)
         (row,) = await site.record.read(SessionsQuery())
         query = ScreenshotQuery(session_id=row.id, name=str(taken["name"]))
-        picture = await screenshot_store.ask(query, timeout=5)
-        assert (picture[:4], len(picture)) == (b"\x89PNG", taken["bytes"])
-        assert len(picture) > 1000
+        screenshot = await screenshot_store.ask(query, timeout=5)
+        assert (screenshot[:4], len(screenshot)) == (b"\x89PNG", taken["bytes"])
+        assert len(screenshot) > 1000
         await site.until_all_is_done()

@@ -40,18 +40,18 @@ LOGINS = {
 @pytest.mark.parametrize("now", list(SessionStatus))
 @pytest.mark.parametrize("to", list(SessionStatus))
 def test_steps_of_a_session(now, to):
-    """Those of the drawing and no others; staying is no step."""
+    """Exactly the transitions of the diagram are allowed; staying in a state always is."""
     if now is to or (now.value, to.value) in ALLOWED:
         assert step(now, to) is to
     else:
-        with pytest.raises(ForbiddenStep, match=f"what is {now} cannot become {to}, only "):
+        with pytest.raises(ForbiddenStep, match=f"no transition from {now} to {to}; allowed: "):
             step(now, to)
 
 
 @pytest.mark.parametrize("now", list(LoginStatus))
 @pytest.mark.parametrize("to", list(LoginStatus))
 def test_steps_of_a_log_in(now, to):
-    """Nothing succeeds that was not attempted."""
+    """A log-in must be attempted before it succeeds."""
     if now is to or (now.value, to.value) in LOGINS:
         assert login_step(now, to) is to
     else:

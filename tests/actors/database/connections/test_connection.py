@@ -116,7 +116,7 @@ def test_a_rejected_login_is_not_unavailable(
     assert fault_of(f"{database} user=secretive") == f"{rejected} fe_sendauth: no password supplied"
     assert fault_of(f"{database} user=barred").startswith(f"{rejected} pg_hba.conf rejects connection")
     assert fault_of(f"{postgres_dsn} dbname=nothing") == f'{rejected} database "nothing" does not exist'
-    assert fault_of(f"{postgres_dsn} user=nobody_here") == f'{rejected} role "nobody_here" does not exist'
+    assert fault_of(f"{postgres_dsn} user=unknown_role") == f'{rejected} role "unknown_role" does not exist'
 
 
 @pytest.mark.parametrize(

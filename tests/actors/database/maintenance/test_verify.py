@@ -243,4 +243,4 @@ def test_many_breaks_are_cut_short(dsn) -> None:
 def test_an_unavailable_database_is_one_sentence() -> None:
     """The caller shows it, without a traceback."""
     with pytest.raises(DatabaseUnavailable, match="is unavailable"):
-        verify_database(settings(), "postgresql://nobody@127.0.0.1:1/none")
+        verify_database(settings(), "postgresql://user@127.0.0.1:1/none")

@@ -8,25 +8,25 @@ from actors.sessions.controller.leases import Leases
 A, B = uuid4(), uuid4()
 
 
-def test_a_lease_ends_before_the_record_s_does():
-    """By the time that a session takes to end, and counted from the asking."""
-    leases = Leases(seconds=60, leave=6, shared=True)
-    leases.keep([A], asked=100)
-    leases.keep([B], asked=110)
-    assert (leases.held, leases.next_end) == ((A, B), 154)
-    assert leases.out(153.9) == []
-    assert leases.out(154) == [A]
-    leases.keep([A], asked=120)
-    assert leases.next_end == 164
-    leases.drop(B)
-    leases.drop(B)
-    assert leases.next_end == 174
+def test_a_lease_expires_here_before_it_expires_in_the_database():
+    """By the time that a session takes to stop, counted from the request."""
+    leases = Leases(seconds=60, stop_timeout=6, shared=True)
+    leases.add([A], asked=100)
+    leases.add([B], asked=110)
+    assert (leases.held, leases.next_expiry) == ((A, B), 154)
+    assert leases.expired(153.9) == []
+    assert leases.expired(154) == [A]
+    leases.add([A], asked=120)
+    assert leases.next_expiry == 164
+    leases.remove(B)
+    leases.remove(B)
+    assert leases.next_expiry == 174
 
 
-def test_nobody_else_can_have_what_is_not_shared():
-    """So an outage of the record ends nothing; an answer that says otherwise counts all the same."""
-    leases = Leases(seconds=60, leave=6, shared=False)
-    leases.keep([A, B], asked=0)
-    assert leases.next_end == math.inf
-    assert leases.out(1e9) == []
+def test_unshared_leases_never_expire():
+    """So a database outage stops nothing; a lease that another instance took is still lost."""
+    leases = Leases(seconds=60, stop_timeout=6, shared=False)
+    leases.add([A, B], asked=0)
+    assert leases.next_expiry == math.inf
+    assert leases.expired(1e9) == []
     assert leases.lost([A, B], [B]) == [A]

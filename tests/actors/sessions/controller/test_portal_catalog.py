@@ -17,9 +17,9 @@ PRACTICE = portal_file("practice")
 
 
 def catalog(folder: Path) -> PortalCatalog:
-    definition = replace(load_definition(PRACTICE), name="usual")
-    usual = CatalogEntry(definition=definition, credentials=Credentials(username="me", password="x"))
-    return PortalCatalog(usual, [folder, PRACTICE.parent])
+    definition = replace(load_definition(PRACTICE), name="default")
+    default = CatalogEntry(definition=definition, credentials=Credentials(username="me", password="x"))
+    return PortalCatalog(default, [folder, PRACTICE.parent])
 
 
 def write(folder, name: str, *, file: str = "") -> None:
@@ -29,16 +29,16 @@ def write(folder, name: str, *, file: str = "") -> None:
 
 
 async def test_a_portal_is_found_by_its_name(tmp_path):
-    """The usual one as it was planned, others by their files; each is read once."""
-    places = catalog(tmp_path)
-    assert (await places.find("usual")).credentials.username == "me"
-    assert (await places.find("practice")).definition.name == "practice"
+    """The default one as configured, others by their files; each is read once."""
+    portals = catalog(tmp_path)
+    assert (await portals.find("default")).credentials.username == "me"
+    assert (await portals.find("practice")).definition.name == "practice"
     with pytest.raises(NoSuchPortal, match="no definition of a portal 'other'"):
-        await places.find("other")
+        await portals.find("other")
     write(tmp_path, "other")
-    found = await places.find("other")
+    found = await portals.find("other")
     (tmp_path / "other.toml").unlink()
-    assert await places.find("other") is found
+    assert await portals.find("other") is found
 
 
 @pytest.mark.parametrize("name", ["", "..", "../practice", "/etc/passwd", "practice.toml", "a b", "x" * 200])
@@ -48,15 +48,15 @@ async def test_a_name_is_no_path(tmp_path, name):
         await catalog(tmp_path).find(name)
 
 
-async def test_a_definition_that_cannot_be_used_is_told(tmp_path):
-    """With the file and what is wrong in it."""
+async def test_an_invalid_definition_is_refused(tmp_path):
+    """The error names the file and the mistake."""
     (tmp_path / "broken.toml").write_text("name = 5")
     write(tmp_path, "other", file="another")
-    places = catalog(tmp_path)
+    portals = catalog(tmp_path)
     with pytest.raises(NoSuchPortal, match=r"broken\.toml"):
-        await places.find("broken")
+        await portals.find("broken")
     with pytest.raises(NoSuchPortal, match="name is 'other', expected 'another'"):
-        await places.find("another")
+        await portals.find("another")
 
 
 def with_a_pipe(folder: Path) -> Path:
@@ -69,28 +69,28 @@ def with_a_pipe(folder: Path) -> Path:
     return pipe
 
 
-async def test_others_go_on_while_a_definition_is_read(tmp_path):
-    """What is read from may take its time."""
-    places, pipe = catalog(tmp_path), with_a_pipe(tmp_path)
+async def test_reading_a_definition_does_not_block_other_tasks(tmp_path):
+    """The source of a secret may be slow."""
+    portals, pipe = catalog(tmp_path), with_a_pipe(tmp_path)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
 
-            async def look() -> None:
-                assert (await places.find("slow")).credentials.password == "hunter2"
+            async def find_slow() -> None:
+                assert (await portals.find("slow")).credentials.password == "hunter2"
 
-            nursery.start_soon(look)
+            nursery.start_soon(find_slow)
             await trio.to_thread.run_sync(pipe.write_text, "hunter2\n")
 
 
-async def test_a_definition_that_cannot_be_read_in_time_is_told(tmp_path, monkeypatch):
-    """And is read again the next time."""
-    monkeypatch.setattr("actors.sessions.controller.portal_catalog.LOOK_SECONDS", 0.2)
-    places, pipe = catalog(tmp_path), with_a_pipe(tmp_path)
+async def test_reading_a_definition_times_out(tmp_path, monkeypatch):
+    """And the next call reads it again."""
+    monkeypatch.setattr("actors.sessions.controller.portal_catalog.READ_TIMEOUT", 0.2)
+    portals, pipe = catalog(tmp_path), with_a_pipe(tmp_path)
     with trio.fail_after(10):
         with pytest.raises(NoSuchPortal, match=r"'slow' could not be read within 0\.2 s"):
-            await places.find("slow")
-        await trio.to_thread.run_sync(pipe.write_text, "nobody waits for it any more")
+            await portals.find("slow")
+        await trio.to_thread.run_sync(pipe.write_text, "too late")
         pipe.unlink()
         monkeypatch.undo()
         pipe.write_text("hunter2")
-        assert (await places.find("slow")).credentials.password == "hunter2"
+        assert (await portals.find("slow")).credentials.password == "hunter2"

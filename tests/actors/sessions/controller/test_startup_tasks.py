@@ -1,4 +1,4 @@
-"""The tasks of a start, on a real queue: what a stop leaves of them."""
+"""Startup tasks on a real queue: which of them a stop cancels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from runtime.testing import run_actor
 
 from ....builders import NOON, task_view
 from ...queue.queues import Queue, open_queue
-from .test_session_controller import Post, on_post
+from .test_session_controller import ControllerHarness, open_controller
 
 
 async def tasks_of(queue: Queue) -> dict[str, TaskView]:
@@ -41,12 +41,12 @@ async def states(queue: Queue) -> set[TaskState]:
 
 
 @asynccontextmanager
-async def at_work(post: Post, queue: Queue) -> AsyncGenerator[None, None]:
-    """With somebody who does the tasks."""
+async def at_work(harness: ControllerHarness, queue: Queue) -> AsyncGenerator[None, None]:
+    """Run workers that execute the tasks."""
 
     def workers() -> Workers:
         return Workers(
-            session_handlers(post.session_controller, post.gate),
+            session_handlers(harness.session_controller, harness.gate),
             queue.address,
             queue.bus,
             owner="here",
@@ -62,90 +62,90 @@ async def at_work(post: Post, queue: Queue) -> AsyncGenerator[None, None]:
 def test_a_start_has_its_own_tasks() -> None:
     """The Compatibility API's priorities, and one of each for each start."""
     session = task_view().id
-    login, look = startup_tasks(session, NOON)
-    assert [(task.type, task.priority) for task in (login, look)] == [("login", 10), ("job_check", 5)]
-    assert login.data == look.data == {"session_id": str(session)}
-    assert len({login.idempotency_key, look.idempotency_key}) == 2
-    assert startup_tasks(session, NOON) == (login, look)
+    login, job_check = startup_tasks(session, NOON)
+    assert [(task.type, task.priority) for task in (login, job_check)] == [("login", 10), ("job_check", 5)]
+    assert login.data == job_check.data == {"session_id": str(session)}
+    assert len({login.idempotency_key, job_check.idempotency_key}) == 2
+    assert startup_tasks(session, NOON) == (login, job_check)
 
 
-async def test_a_stop_cancels_what_nobody_has_begun(database: str) -> None:
-    """Of that session's start only: neither another's nor what somebody asked for by hand."""
-    async with open_queue(database) as queue, on_post(database, queue=queue.address) as post:
-        first = await post.session_controller.ask(StartSession(), timeout=5)
-        second = await post.session_controller.ask(StartSession(), timeout=5)
-        (ordered,) = await queue.add(NewTask(type="login", data={"session_id": str(first.id)}))
-        await post.session_controller.ask(StopSession(session_id=first.id), timeout=15)
+async def test_a_stop_cancels_pending_startup_tasks(database: str) -> None:
+    """Of that session only: neither those of another session nor tasks that a client added."""
+    async with open_queue(database) as queue, open_controller(database, queue=queue.address) as harness:
+        first = await harness.session_controller.ask(StartSession(), timeout=5)
+        second = await harness.session_controller.ask(StartSession(), timeout=5)
+        (added,) = await queue.add(NewTask(type="login", data={"session_id": str(first.id)}))
+        await harness.session_controller.ask(StopSession(session_id=first.id), timeout=15)
         for task in (await queue.ask(TasksQuery())).tasks:
-            opens_first = task.id != ordered and task.data["session_id"] == str(first.id)
-            assert task.state is (TaskState.CANCELLED if opens_first else TaskState.PENDING)
-            assert task.error == ("its session was stopped" if opens_first else None)
-        (stopped,) = await post.session_controller.ask(ResetSessions(), timeout=15)
+            of_first_start = task.id != added and task.data["session_id"] == str(first.id)
+            assert task.state is (TaskState.CANCELLED if of_first_start else TaskState.PENDING)
+            assert task.error == ("its session was stopped" if of_first_start else None)
+        (stopped,) = await harness.session_controller.ask(ResetSessions(), timeout=15)
         assert stopped.id == second.id
-        assert await queue.state(ordered) is TaskState.PENDING
+        assert await queue.state(added) is TaskState.PENDING
         assert len((await queue.ask(TasksQuery(state=TaskState.CANCELLED))).tasks) == 4
 
 
 async def test_a_stop_right_after_a_start_leaves_no_failed_task(database: str) -> None:
-    """The start's tasks may still be on their way, or anywhere from there to their end."""
+    """The tasks of the start may not be added yet, or be in any state."""
     async with (
         open_queue(database) as queue,
-        on_post(database, queue=queue.address) as post,
-        at_work(post, queue),
+        open_controller(database, queue=queue.address) as harness,
+        at_work(harness, queue),
     ):
-        view = await post.session_controller.ask(StartSession(), timeout=5)
+        view = await harness.session_controller.ask(StartSession(), timeout=5)
         for delay in (0.0, 0.002, 0.005, 0.01, 0.02, 0.05):
             await trio.sleep(delay)
-            await post.session_controller.ask(StopSession(session_id=view.id), timeout=15)
-            await post.session_controller.ask(ResumeSession(session_id=view.id), timeout=15)
-        await post.session_controller.ask(StopSessions(), timeout=15)
-        await post.session_controller.ask(
+            await harness.session_controller.ask(StopSession(session_id=view.id), timeout=15)
+            await harness.session_controller.ask(ResumeSession(session_id=view.id), timeout=15)
+        await harness.session_controller.ask(StopSessions(), timeout=15)
+        await harness.session_controller.ask(
             StartSession(), timeout=5
-        )  # whoever is left over would be offered again
-        await post.running()
-        await post.session_controller.ask(StopSessions(), timeout=15)
+        )  # would be offered any task that is left
+        await harness.running()
+        await harness.session_controller.ask(StopSessions(), timeout=15)
         assert await states(queue) <= {TaskState.CANCELLED, TaskState.COMPLETED}
 
 
-async def test_a_stop_cancels_what_a_session_has_before_it(database: str) -> None:
-    """A task under way ends with its attempt, and is not tried again."""
+async def test_a_stop_cancels_running_startup_tasks(database: str) -> None:
+    """A running task ends with its attempt and is not retried."""
     async with (
         open_queue(database) as queue,
-        on_post(database, queue=queue.address) as post,
-        at_work(post, queue),
+        open_controller(database, queue=queue.address) as harness,
+        at_work(harness, queue),
     ):
-        post.board.hold_login = trio.Event()
-        view = await post.session_controller.ask(StartSession(), timeout=5)
+        harness.board.hold_login = trio.Event()
+        view = await harness.session_controller.ask(StartSession(), timeout=5)
         for task in (await tasks_of(queue)).values():
             await queue.until(task.id, TaskState.RUNNING)
-        await post.session_controller.ask(ResetSession(session_id=view.id), timeout=15)
+        await harness.session_controller.ask(ResetSession(session_id=view.id), timeout=15)
         for task in (await tasks_of(queue)).values():
             assert (task.state, task.error) == (TaskState.CANCELLED, "its session was stopped")
             (attempt,) = await queue.ask(AttemptsQuery(id=task.id))
             assert attempt.outcome is AttemptOutcome.CANCELLED
 
 
-async def test_a_stop_cancels_what_waits_for_another_try(database: str) -> None:
-    """As after an attempt that found the portal away."""
+async def test_a_stop_cancels_delayed_startup_tasks(database: str) -> None:
+    """As after an attempt that found the portal unavailable."""
     async with (
         open_queue(database) as queue,
-        on_post(database, queue=queue.address) as post,
-        at_work(post, queue),
+        open_controller(database, queue=queue.address) as harness,
+        at_work(harness, queue),
     ):
-        post.board.spoil["jobs"] = [PortalUnavailable("away")] * 1000
-        await post.record.sql("update bot_configurations set check_interval_seconds = 600")
-        await post.session_controller.ask(StartSession(), timeout=5)
-        look = (await tasks_of(queue))["job_check"]
-        await queue.until(look.id, TaskState.DELAYED)
-        await post.session_controller.ask(StopSessions(), timeout=15)
-        assert await queue.state(look.id) is TaskState.CANCELLED
+        harness.board.spoil["jobs"] = [PortalUnavailable("unavailable")] * 1000
+        await harness.record.sql("update bot_configurations set check_interval_seconds = 600")
+        await harness.session_controller.ask(StartSession(), timeout=5)
+        job_check = (await tasks_of(queue))["job_check"]
+        await queue.until(job_check.id, TaskState.DELAYED)
+        await harness.session_controller.ask(StopSessions(), timeout=15)
+        assert await queue.state(job_check.id) is TaskState.CANCELLED
 
 
-async def test_without_a_queue_that_answers_nothing_is_held_up(
+async def test_an_unresponsive_queue_delays_neither_start_nor_stop(
     autojump_clock: MockClock,
 ) -> None:
-    """A stop waits for two seconds at most, a start's tasks are left out."""
-    startup_tasks = StartupTasks(Address("nobody"))
+    """A stop waits for two seconds at most; the tasks of the start are not added."""
+    startup_tasks = StartupTasks(Address("unresponsive"))
     began = trio.current_time()
     await startup_tasks.add(task_view().id, NOON)
     between = trio.current_time()

@@ -6,11 +6,11 @@ import trio.testing
 from actors.sessions.session.check_throttle import CheckThrottle
 
 
-async def test_with_each_round_of_the_loop_one_comes_through():
-    """In the order in which they came, while the others in the house get their turns."""
+async def test_one_check_starts_per_iteration_of_the_loop():
+    """In FIFO order, while other tasks run in between."""
     throttle, rounds, through = CheckThrottle(), 0, dict[int, int]()
 
-    async def look(number: int) -> None:
+    async def check(number: int) -> None:
         await throttle.pass_through()
         through[number] = rounds
 
@@ -23,13 +23,13 @@ async def test_with_each_round_of_the_loop_one_comes_through():
     async with trio.open_nursery() as nursery:
         nursery.start_soon(count)
         for number in range(100):
-            nursery.start_soon(look, number)
+            nursery.start_soon(check, number)
     assert len(set(through.values())) == 100
     assert rounds < 400
 
 
-async def test_alone_nobody_waits():
-    """It is a checkpoint, and takes no more than a few rounds of the loop."""
+async def test_a_single_check_does_not_wait():
+    """The throttle is a checkpoint, and needs only a few iterations of the loop."""
     throttle, rounds = CheckThrottle(), 0
 
     async def count() -> None:
@@ -47,8 +47,8 @@ async def test_alone_nobody_waits():
     assert rounds <= 300
 
 
-async def test_who_leaves_the_queue_holds_nobody_up():
-    """Cancelled before its turn."""
+async def test_a_cancelled_check_does_not_block_the_next():
+    """It is cancelled before its turn."""
     throttle = CheckThrottle()
     with trio.CancelScope() as scope:
         scope.cancel()

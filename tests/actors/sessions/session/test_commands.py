@@ -1,4 +1,4 @@
-"""Orders to a session, as the queue's handlers give them."""
+"""Session commands, and the task handlers that dispatch them."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from ..board import PICTURE, Board
 from .test_session import ONSITE, job, on_stage
 
 SLOW = "check_interval_seconds = 600"
-"""The session does nothing by itself after its first look."""
+"""The session runs no check of its own after the first."""
 
 
-async def test_a_session_signs_in_and_looks_when_it_is_told_to(database: str) -> None:
-    """Where it is signed in it need not be done again, unless that is wanted."""
+async def test_commands_to_sign_in_and_check(database: str) -> None:
+    """A signed-in session signs in again only with ``renew``."""
     board = Board()
     async with on_stage(database, board, rules=SLOW) as stage:
         assert await stage.session.ask(SignIn(), timeout=10) == {"login_status": "success", "renewed": False}
@@ -63,47 +63,52 @@ async def test_a_session_signs_in_and_looks_when_it_is_told_to(database: str) ->
 
 
 async def test_a_job_is_accepted_or_rejected_against_the_rules(database: str) -> None:
-    """By the same way as the rules' own: on record first, once, with its events."""
+    """Like a decision of the rules: recorded first, clicked once, with its events."""
     board = Board()
     async with on_stage(database, board, rules=SLOW) as stage:
-        await board.look()
+        await board.wait_for_checks()
         board.add(job("A"), job("B", **ONSITE))
         with stage.bus.subscribe(JobProcessed) as events:
             rejected = await stage.session.ask(RejectJob(job_ref="A", reason="too far"), timeout=10)
             accepted = await stage.session.ask(AcceptJob(job_ref="B"), timeout=10)
             assert (await next_event(events, JobProcessed)).job_ref == "A"
-        assert rejected == {"job_ref": "A", "status": "rejected", "settled": "answer", "reason": "too far"}
-        assert (accepted["status"], accepted["settled"]) == ("accepted", "answer")
-        # Told again, it is answered again and clicked no more.
+        assert rejected == {
+            "job_ref": "A",
+            "status": "rejected",
+            "outcome_source": "answer",
+            "reason": "too far",
+        }
+        assert (accepted["status"], accepted["outcome_source"]) == ("accepted", "answer")
+        # The same command again has the same result, without a click.
         assert (await stage.session.ask(AcceptJob(job_ref="B"), timeout=10))["status"] == "accepted"
         with pytest.raises(CommandRefused, match="job A is rejected already: too far"):
             await stage.session.ask(AcceptJob(job_ref="A"), timeout=10)
         with pytest.raises(CommandRefused, match="job C is not on the portal's table"):
             await stage.session.ask(AcceptJob(job_ref="C"), timeout=10)
         assert await stage.totals() == (1, 1)
-    assert board.executor == ["reject A", "accept B"]
+    assert board.clicks == ["reject A", "accept B"]
 
 
-async def test_an_order_that_had_its_outcome_in_another_life_is_known(database: str) -> None:
-    """From the record, so that a task that is tried again clicks nothing."""
+async def test_a_command_finds_the_outcome_of_an_earlier_incarnation(database: str) -> None:
+    """In the database, so that a retried task does not click."""
     board = Board(job("A"))
     async with on_stage(database, board) as stage:
         row = stage.row
-        await board.look(2)
+        await board.wait_for_checks(2)
         await stage.jobs()
     async with on_stage(database, board, row=row, rules=SLOW) as stage:
         assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"] == "accepted"
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]
 
 
-async def test_two_sessions_are_told_to_accept_one_job(database: str) -> None:
-    """One does; the other is told whose it is, or how it ended."""
+async def test_two_sessions_are_commanded_to_accept_one_job(database: str) -> None:
+    """One clicks; the other returns the outcome or is refused."""
     board = Board()
     async with (
         on_stage(database, board, rules=SLOW) as first,
         on_stage(database, board, rules=SLOW) as second,
     ):
-        await board.look()
+        await board.wait_for_checks()
         board.add(job("A"))
         ended: list[str] = []
 
@@ -117,31 +122,31 @@ async def test_two_sessions_are_told_to_accept_one_job(database: str) -> None:
             nursery.start_soon(accept, first)
             nursery.start_soon(accept, second)
         assert sorted(ended) in (["accepted", "accepted"], ["accepted", "refused"])
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]
 
 
-async def test_a_lost_answer_is_settled_before_the_order_is_answered(database: str) -> None:
-    """And where the click never arrived, another try may."""
+async def test_a_lost_answer_is_resolved_before_the_reply(database: str) -> None:
+    """If the click never arrived, a retry may succeed."""
     board = Board()
     async with on_stage(database, board, rules=SLOW) as stage:
-        await board.look()
+        await board.wait_for_checks()
         board.add(job("A"), job("B", **ONSITE))
         board.lose_answers.add("A")
-        assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["settled"] == "portal"
+        assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["outcome_source"] == "portal"
         board.spoil["accept"] = [OutcomeUnknown("B", "cut off")]
         with pytest.raises(SessionCommandFailed, match="has not confirmed job B yet"):
             await stage.session.ask(AcceptJob(job_ref="B"), timeout=20)
-        # What was ordered stands, also against the rules.
+        # The command still overrides the rules.
         assert (await stage.session.ask(CheckJobs(), timeout=10))["accepted"] == 1
         assert (await stage.jobs())["B"].status is JobStatus.ACCEPTED
-    assert board.executor == ["accept A", "accept B"]
+    assert board.clicks == ["accept A", "accept B"]
 
 
-async def test_what_keeps_an_order_from_being_done_is_told(database: str) -> None:
-    """As worth another try or not; an expired log-in is renewed on the way."""
+async def test_errors_of_commands(database: str) -> None:
+    """They distinguish whether a retry may succeed; an expired login is renewed."""
     board = Board()
     async with on_stage(database, board, rules=SLOW) as stage:
-        await board.look()
+        await board.wait_for_checks()
         board.spoil["navigate"] = [PortalUnavailable("down"), SessionExpired()]
         with pytest.raises(SessionCommandFailed, match="down") as failed:
             await stage.session.ask(Navigate(path="/results"), timeout=10)
@@ -149,7 +154,7 @@ async def test_what_keeps_an_order_from_being_done_is_told(database: str) -> Non
         assert await stage.session.ask(Navigate(path="/results"), timeout=10) == {"page": "Board (/results)"}
         assert (board.logins, board.visited) == (2, ["/results"])
         with pytest.raises(CommandRefused, match="not on the portal"):
-            await stage.session.ask(Navigate(path="http://elsewhere/"), timeout=10)
+            await stage.session.ask(Navigate(path="http://another/"), timeout=10)
         board.spoil["screenshot"] = [CannotScreenshot()]
         with pytest.raises(CommandRefused, match="screenshots need the browser engine"):
             await stage.session.ask(TakeScreenshot(), timeout=10)
@@ -159,12 +164,12 @@ async def test_what_keeps_an_order_from_being_done_is_told(database: str) -> Non
         assert (await stage.recorded()).status == "failed"
 
 
-async def test_an_order_ends_with_its_deadline_and_the_next_is_served(database: str) -> None:
-    """One that nobody waits for any more is not begun."""
+async def test_a_command_ends_at_its_deadline_and_the_next_is_executed(database: str) -> None:
+    """A command whose caller timed out is not started."""
     board = Board()
     board.hold_clicks = trio.Event()
     async with on_stage(database, board, rules=SLOW) as stage, trio.open_nursery() as nursery:
-        await board.look()
+        await board.wait_for_checks()
         board.add(job("A"))
 
         overdue = trio.Event()
@@ -186,8 +191,8 @@ async def test_an_order_ends_with_its_deadline_and_the_next_is_served(database: 
     assert board.visited == ["/then"]
 
 
-async def test_a_screenshot_is_kept_in_the_album(database: str, tmp_path) -> None:
-    """Where it is found by the name that the order was answered with."""
+async def test_a_screenshot_is_saved_in_the_store(database: str, tmp_path) -> None:
+    """Under the name in the command's result."""
     screenshot_store: Address[ScreenshotMessage] = Address("screenshot_store")
     async with (
         run_actor(lambda: ScreenshotStore(tmp_path, keep_count=5, keep_hours=1.0), screenshot_store),
@@ -205,13 +210,13 @@ async def test_a_screenshot_is_kept_in_the_album(database: str, tmp_path) -> Non
 
 @dataclass
 class Attempt:
-    """A task in hand."""
+    """The attempt at a task."""
 
     task: TaskView
 
 
-class Desk(Actor[ControllerMessage]):
-    """Answers every order as the test says."""
+class FakeController(Actor[ControllerMessage]):
+    """Replies to every command as the test says."""
 
     def __init__(self, seen: list[object], answer: Mapping[str, Json] | Exception) -> None:
         self._seen = seen
@@ -225,20 +230,22 @@ class Desk(Actor[ControllerMessage]):
 
 
 @dataclass
-class Counter:
+class HandlerHarness:
+    """Runs one task handler against a fake controller."""
+
     seen: list[object] = field(default_factory=list)
 
     async def do(
         self, kind: str, data: dict[str, Json], answer: Mapping[str, Json] | Exception | None = None
     ) -> Json:
         session_controller: Address[ControllerMessage] = Address("session_controller")
-        async with run_actor(lambda: Desk(self.seen, answer or {"fine": True}), session_controller):
+        async with run_actor(lambda: FakeController(self.seen, answer or {"fine": True}), session_controller):
             handler = session_handlers(session_controller, Gate())[kind]
             return await handler(Attempt(task_view(type=kind, data=data)))
 
 
 @pytest.mark.parametrize(
-    ("kind", "data", "order"),
+    ("kind", "data", "command"),
     [
         ("login", {}, SignIn()),
         ("login", {"renew": True}, SignIn(renew=True)),
@@ -251,14 +258,14 @@ class Counter:
         ("screenshot", {}, TakeScreenshot()),
     ],
 )
-async def test_a_task_becomes_an_order(kind, data, command) -> None:
-    """For the session that it names, or for the first one."""
-    counter = Counter()
-    assert await counter.do(kind, data) == {"fine": True}
+async def test_a_task_becomes_a_command(kind, data, command) -> None:
+    """For the session that it names, or for the oldest."""
+    harness = HandlerHarness()
+    assert await harness.do(kind, data) == {"fine": True}
     named = "00000000-0000-0000-0000-000000000007"
-    await counter.do(kind, {**data, "session_id": named})
-    assert [assign.command for assign in counter.seen] == [command, command]
-    assert [str(assign.session_id) for assign in counter.seen] == ["None", named]
+    await harness.do(kind, {**data, "session_id": named})
+    assert [dispatch.command for dispatch in harness.seen] == [command, command]
+    assert [str(dispatch.session_id) for dispatch in harness.seen] == ["None", named]
 
 
 @pytest.mark.parametrize(
@@ -271,24 +278,24 @@ async def test_a_task_becomes_an_order(kind, data, command) -> None:
         ("login", {"session_id": "me"}),
     ],
 )
-async def test_a_task_that_says_nothing_sensible_fails_for_good(kind, data) -> None:
-    """Nobody is told to do it."""
-    counter = Counter()
+async def test_a_task_with_invalid_data_fails_permanently(kind, data) -> None:
+    """No command is dispatched."""
+    harness = HandlerHarness()
     with pytest.raises(PermanentFailure):
-        await counter.do(kind, data)
-    assert counter.seen == []
+        await harness.do(kind, data)
+    assert harness.seen == []
 
 
 @pytest.mark.parametrize(
     ("refusal", "error"),
     [
-        (SessionNotRunningHere("elsewhere"), Snooze),
+        (SessionNotRunningHere("it runs in another instance"), Snooze),
         (CommandRefused("no such job"), PermanentFailure),
-        (SessionCommandFailed("the portal is away"), SessionCommandFailed),
+        (SessionCommandFailed("the portal is unavailable"), SessionCommandFailed),
     ],
 )
-async def test_how_an_order_ended_is_how_its_task_ends(refusal, error) -> None:
-    """Put back, failed for good, or tried again."""
+async def test_the_error_of_a_command_decides_its_task(refusal, error) -> None:
+    """Snoozed, failed permanently, or retried."""
     with pytest.raises(error) as raised:
-        await Counter().do("login", {}, refusal)
+        await HandlerHarness().do("login", {}, refusal)
     assert type(raised.value) is error

@@ -13,7 +13,7 @@ from actors.sessions.session.dates import parse_date, parse_moment, parse_time
     "text", ["2026-11-30", "30/11/2026", "30.11.2026", " 30 Nov  2026 ", "30 November 2026"]
 )
 def test_dates_are_read_day_first_or_iso(text) -> None:
-    """The ways in which portals write dates."""
+    """The formats of portals."""
     assert parse_date(text) == date(2026, 11, 30)
 
 
@@ -21,12 +21,12 @@ def test_dates_are_read_day_first_or_iso(text) -> None:
     ("text", "expected"), [("14:30", time(14, 30)), ("2:30 PM", time(14, 30)), ("9 am", time(9))]
 )
 def test_times_are_read_in_24_or_12_hours(text, expected) -> None:
-    """The ways in which portals write times."""
+    """The formats of portals."""
     assert parse_time(text) == expected
 
 
 def test_a_moment_without_a_zone_is_utc_and_with_one_keeps_it() -> None:
-    """Nothing is shifted silently."""
+    """The time is not converted."""
     assert parse_moment("2026-11-23 09:05") == datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
     assert parse_moment("23/11/2026 09:05") == datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
     zone = timezone(timedelta(hours=2))
@@ -34,8 +34,8 @@ def test_a_moment_without_a_zone_is_utc_and_with_one_keeps_it() -> None:
 
 
 @given(st.text(max_size=30))
-def test_nonsense_is_none_and_never_an_error(text) -> None:
-    """A portal's text is data, whatever it says."""
+def test_any_other_text_is_none_and_no_error(text) -> None:
+    """The text of a portal is untrusted data."""
     for parse in (parse_date, parse_time, parse_moment):
         parse(text)
     assert parse_date("n/a" + text.replace("\n", "")) is None

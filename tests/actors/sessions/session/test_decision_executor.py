@@ -1,4 +1,4 @@
-"""Claim, click, outcome: what a stop that comes in between does to them, on the mock clock."""
+"""Claim, click, outcome: the effect of a stop in between, on the mock clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from actors.database.rows import Decision, Desired, JobStatus, OutcomeSource, Se
 from actors.portals.portal import Job, JobOutcome
 from actors.sessions.database_actors import DatabaseActors
 from actors.sessions.session.claim_cache import ClaimCache
-from actors.sessions.session.decision_executor import CLICK_SECONDS, DecisionExecutor
+from actors.sessions.session.decision_executor import CLICK_TIMEOUT, DecisionExecutor
 from actors.sessions.session.intents import Intents
 from actors.sessions.session.rules import Verdict
 from actors.sessions.session.session_log import SessionLog
@@ -34,31 +34,31 @@ from .test_session import job
 
 GRACE = 4.0
 COINCIDENCES = 20
-"""Trio runs the tasks that are due in one tick in any order, so one try shows little."""
+"""Trio runs the tasks of one tick in random order, so one attempt proves little."""
 JOB = job("A")
 ACCEPT = Verdict(decision=Decision.ACCEPT, reason="fits")
 
 
 class Idle(Actor[Never]):
-    """Does nothing; a teller speaks in its name."""
+    """Does nothing; a publisher uses its context."""
 
 
 class Journal(Actor[JournalMessage]):
-    """Keeps every fact at once."""
+    """Accepts every entry at once."""
 
     async def handle(self, message: JournalMessage) -> None: ...
 
 
 @dataclass
 class Stage:
-    """What decides and clicks, and the record's writer, which the test speaks for."""
+    """A decision executor and its portal; the test replies in place of the database writer."""
 
     executor: DecisionExecutor
     board: Board
     writer: TestProbe[Write]
 
-    async def see_through(self) -> None:
-        await self.executor.see_through(JOB, ACCEPT)
+    async def execute(self) -> None:
+        await self.executor.execute(JOB, ACCEPT)
 
     async def answer_claim(self) -> None:
         claim = await self.writer.receive()
@@ -66,7 +66,7 @@ class Stage:
         claim.reply(Claim.OURS)
 
     async def limit_at_stop(self) -> None:
-        """As a session does."""
+        """Limit the clicks at a stop, as a session does."""
         try:
             await trio.sleep_forever()
         finally:
@@ -74,15 +74,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage(board: Board, *, keeps: bool = True) -> AsyncGenerator[Stage, None]:
-    """A board at which one is signed in; nobody is at the journal unless it ``keeps``."""
+async def on_stage(board: Board, *, journal_available: bool = True) -> AsyncGenerator[Stage, None]:
+    """A board with a signed-in executor; unless ``journal_available``, the journal does not reply."""
     writer: TestProbe[Write] = TestProbe(Address("writer"))
     journal: Address[JournalMessage] = Address("journal")
     database = DatabaseActors(writer=writer.address, reader=Address[Query]("reader"), journal=journal)
     idle = Idle()
     async with (
         run_actor(lambda: idle, Address[Never]("session")),
-        run_actor(Journal, journal if keeps else Address("another")),
+        run_actor(Journal, journal if journal_available else Address("another")),
     ):
         row = session_row()
         publisher = SessionPublisher(row, "http", idle.context, SessionLog(row.id, writer.address))
@@ -92,7 +92,7 @@ async def on_stage(board: Board, *, keeps: bool = True) -> AsyncGenerator[Stage,
 
 
 async def sign_in() -> None:
-    raise AssertionError("nobody was signed out")
+    raise AssertionError("the login has not expired")
 
 
 def session_row() -> SessionRow:
@@ -114,89 +114,89 @@ def session_row() -> SessionRow:
 
 
 def stuck_board(*jobs: Job) -> Board:
-    """The portal has each click, and answers none."""
+    """A portal that receives each click and answers none."""
     board = Board(*jobs)
     board.hold_clicks = trio.Event()
     return board
 
 
 async def hour_passes(board: Board) -> None:
-    """Lets go of the click after all, so that a test that fails ends."""
+    """Release the click after an hour, so that a failing test ends."""
     with trio.CancelScope(shield=True):
         await trio.sleep(3600)
         assert board.hold_clicks is not None
         board.hold_clicks.set()
 
 
-async def test_a_stop_that_comes_with_the_claims_answer_is_in_time(
+async def test_a_stop_together_with_the_claims_reply_is_in_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Whichever of the two is heard first, and whether the click is begun or not."""
-    longest = 0.0
+    """Whichever of the two is delivered first, and whether the click has started or not."""
+    longest_stop = 0.0
     for _ in range(COINCIDENCES):
         board = stuck_board(JOB)
         async with on_stage(board) as stage, trio.open_nursery() as outer:
             outer.start_soon(hour_passes, board)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(stage.see_through)
+                nursery.start_soon(stage.execute)
                 nursery.start_soon(stage.limit_at_stop)
                 await trio.testing.wait_all_tasks_blocked()
                 await stage.answer_claim()
                 began = trio.current_time()
                 nursery.cancel_scope.cancel()
-            longest = max(longest, trio.current_time() - began)
+            longest_stop = max(longest_stop, trio.current_time() - began)
             board.hold_clicks.set()
             outer.cancel_scope.cancel()
-    assert longest == pytest.approx(0, abs=GRACE + 0.1)
+    assert longest_stop == pytest.approx(0, abs=GRACE + 0.1)
 
 
-async def test_a_click_that_is_begun_after_the_stop_gets_what_is_left_of_the_grace(
+async def test_a_click_that_starts_after_the_stop_has_the_rest_of_the_grace(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """The limit holds for the session's life, not for the click that is under way just then."""
+    """The limit applies to the session, not only to the current click."""
     board = stuck_board(JOB)
     async with on_stage(board) as stage, trio.open_nursery() as outer:
         outer.start_soon(hour_passes, board)
         began = trio.current_time()
         stage.executor.limit(GRACE)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stage.see_through)
+            nursery.start_soon(stage.execute)
             await stage.answer_claim()
         assert trio.current_time() - began == pytest.approx(GRACE, abs=0.1)
         assert stage.executor.is_open(JOB.ref)
         outer.cancel_scope.cancel()
 
 
-async def test_a_click_that_never_ends_is_cut_off_and_settled_by_reading(
+async def test_a_click_times_out_and_its_outcome_is_read(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """The portal had it, and it is not made again; the session is not held up for good."""
+    """The portal received the click, so it is not repeated; the session is not blocked."""
     board = stuck_board(JOB)
     async with on_stage(board) as stage, trio.open_nursery() as outer:
         outer.start_soon(hour_passes, board)
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stage.see_through)
+            nursery.start_soon(stage.execute)
             await stage.answer_claim()
-        assert trio.current_time() - began == pytest.approx(CLICK_SECONDS, abs=0.1)
+        assert trio.current_time() - began == pytest.approx(CLICK_TIMEOUT, abs=0.1)
         assert stage.executor.is_open(JOB.ref)
         assert board.outcomes[JOB.ref] is JobOutcome.ACCEPTED
-        ending = await stage.executor.settle(JOB.ref)
-        assert ending is not None
-        assert (ending.status, ending.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
+        result = await stage.executor.resolve(JOB.ref)
+        assert result is not None
+        assert (result.status, result.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
         outer.cancel_scope.cancel()
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]
 
 
-async def test_a_stop_does_not_wait_for_a_journal_that_is_away(
+async def test_a_stop_does_not_wait_for_an_unavailable_journal(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """An outcome that cannot be kept within the grace is left for the next life to read."""
+    """An outcome that is not recorded within the grace is left for the next incarnation."""
     board = Board(JOB)
-    async with on_stage(board, keeps=False) as stage:
+    async with on_stage(board, journal_available=False) as stage:
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stage.see_through)
+            nursery.start_soon(stage.execute)
             nursery.start_soon(stage.limit_at_stop)
             await trio.testing.wait_all_tasks_blocked()
             await stage.answer_claim()
@@ -204,4 +204,4 @@ async def test_a_stop_does_not_wait_for_a_journal_that_is_away(
             nursery.cancel_scope.cancel()
         assert trio.current_time() - began == pytest.approx(GRACE, abs=0.1)
         assert stage.executor.is_open(JOB.ref)
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]

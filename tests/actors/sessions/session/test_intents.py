@@ -1,4 +1,4 @@
-"""What is claimed before it is clicked, as the record's writer answers; the test speaks for the writer."""
+"""Claims before clicks; the test replies in place of the database writer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .test_session import job
 
 @dataclass
 class Stage:
-    """What claims, and the writer that it asks."""
+    """Intents, the claim cache and the writer that they ask."""
 
     intents: Intents
     claims: ClaimCache
@@ -40,7 +40,7 @@ class Stage:
 
     @property
     def intent(self) -> RecordIntent:
-        return self.intents.of(job("A"), Decision.ACCEPT, None)
+        return self.intents.intent_for(job("A"), Decision.ACCEPT, None)
 
     async def ask(self) -> None:
         self.claim = await self.intents.claim(self.intent)
@@ -62,8 +62,8 @@ async def on_stage() -> AsyncGenerator[Stage, None]:
         )
 
 
-async def test_a_claim_says_who_claims_what(autojump_clock) -> None:
-    """And once it is ours, the other sessions of the house know."""
+async def test_a_claim_has_the_job_and_its_owner(autojump_clock) -> None:
+    """A successful claim is cached for the other sessions of the process."""
     async with on_stage() as stage:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stage.ask)
@@ -72,20 +72,20 @@ async def test_a_claim_says_who_claims_what(autojump_clock) -> None:
             assert (asked.message.job_ref, asked.message.owner) == ("A", "here")
             asked.reply(Claim.OURS)
         assert stage.claim is Claim.OURS
-        assert stage.claims.is_anothers("board", "A", uuid4())
+        assert stage.claims.is_claimed_by_other("board", "A", uuid4())
 
 
-async def test_what_a_neighbour_claimed_is_not_asked_for(autojump_clock) -> None:
-    """The record would say the same, later."""
+async def test_a_cached_claim_is_not_queried(autojump_clock) -> None:
+    """The database would reply the same, later."""
     async with on_stage() as stage:
-        stage.claims.note("board", "A", uuid4())
+        stage.claims.remember("board", "A", uuid4())
         await stage.ask()
         assert stage.claim is Claim.TAKEN
         stage.writer.expect_nothing()
 
 
-async def test_what_the_record_cannot_hold_is_not_claimed(autojump_clock) -> None:
-    """There is no point in asking again."""
+async def test_a_job_that_the_database_rejects_is_not_claimed(autojump_clock) -> None:
+    """A retry would not help."""
     async with on_stage() as stage, trio.open_nursery() as nursery:
         stage.claim = Claim.OURS
         nursery.start_soon(stage.ask)
@@ -93,10 +93,10 @@ async def test_what_the_record_cannot_hold_is_not_claimed(autojump_clock) -> Non
     assert stage.claim is None
 
 
-async def test_a_claim_without_an_answer_is_nobodys(autojump_clock) -> None:
-    """It may be on record or not: nothing is to be clicked."""
+async def test_a_claim_without_a_reply_is_not_ours(autojump_clock) -> None:
+    """The intent may be in the database or not, so the job is not clicked."""
     async with on_stage() as stage:
-        with pytest.raises(DatabaseOutage, match="nothing is clicked that cannot be recorded first"):
+        with pytest.raises(DatabaseOutage, match="the job was not clicked"):
             await stage.ask()
         assert stage.claim is None
-        assert not stage.claims.is_anothers("board", "A", uuid4())
+        assert not stage.claims.is_claimed_by_other("board", "A", uuid4())

@@ -58,15 +58,15 @@ def test_other_types_are_rejected_with_the_reason(job_type, reason) -> None:
 
 
 def test_the_filter_matches_in_any_case() -> None:
-    """Portals are not consistent."""
+    """Portals are inconsistent."""
     assert (
         decide(replace(JOB, job_type="TELEPHONE  INTERPRETING"), RULES, accepted=0).decision
         is Decision.ACCEPT
     )
 
 
-def test_an_empty_filter_takes_every_type_but_the_excluded() -> None:
-    """The exclusions hold without a filter."""
+def test_an_empty_filter_accepts_every_type_but_the_excluded() -> None:
+    """The exclusions apply without a filter."""
     rules = replace(RULES, job_type_filter="")
     assert decide(replace(JOB, job_type="Video"), rules, accepted=0).decision is Decision.ACCEPT
     assert decide(replace(JOB, job_type="Onsite"), rules, accepted=0).decision is Decision.REJECT
@@ -74,7 +74,7 @@ def test_an_empty_filter_takes_every_type_but_the_excluded() -> None:
 
 @given(limit=st.integers(0, 5), found=st.integers(0, 20))
 def test_no_run_accepts_more_than_its_limit(limit, found) -> None:
-    """What is over the limit is left for the next run, neither accepted nor rejected."""
+    """Jobs over the limit are left for the next run, neither accepted nor rejected."""
     rules = replace(RULES, max_accept_per_run=limit)
     accepted = 0
     for _ in range(found):
@@ -86,7 +86,7 @@ def test_no_run_accepts_more_than_its_limit(limit, found) -> None:
 
 @given(job_type=st.text(), accepted=st.integers(0, 10))
 def test_a_rejection_does_not_depend_on_the_limit(job_type, accepted) -> None:
-    """A job that will never do is turned down at once."""
+    """An unsuitable job is rejected at once."""
     job = replace(JOB, job_type=job_type)
     if decide(job, RULES, accepted=0).decision is Decision.REJECT:
         assert decide(job, RULES, accepted=accepted) == decide(job, RULES, accepted=0)

@@ -1,4 +1,4 @@
-"""Whose rules a session gets, as the record's reader answers; the test speaks for the reader."""
+"""Loading rules; the test replies in place of the database reader."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ ROW = configuration_row(config_name="active")
 
 @dataclass
 class Stage:
-    """What reads the rules, and the reader that it asks."""
+    """A rules loader and the reader that it asks."""
 
     source: RulesLoader
     state: SessionState
     reader: TestProbe[Query]
     rules: Rules | None = None
 
-    async def read(self, kept: Rules | None = None) -> None:
-        self.rules = await self.source.read(kept)
+    async def read(self, current: Rules | None = None) -> None:
+        self.rules = await self.source.read(current)
 
 
 @asynccontextmanager
@@ -56,8 +56,8 @@ async def on_stage(own: UUID | None = None) -> AsyncGenerator[Stage, None]:
         yield Stage(RulesLoader(state, reader.address), state, reader)
 
 
-async def test_one_whose_own_configuration_is_gone_follows_the_active_one(autojump_clock) -> None:
-    """And has none of its own from then on."""
+async def test_after_its_configuration_is_deleted_a_session_uses_the_active_one(autojump_clock) -> None:
+    """The session then has no configuration of its own."""
     own = uuid4()
     async with on_stage(own) as stage, trio.open_nursery() as nursery:
         nursery.start_soon(stage.read)
@@ -70,17 +70,17 @@ async def test_one_whose_own_configuration_is_gone_follows_the_active_one(autoju
     assert (stage.rules, stage.state.row.config_id) == (Rules.of(ROW), None)
 
 
-async def test_while_none_can_be_read_those_that_were_kept_hold(autojump_clock) -> None:
-    """Nobody waits for the record then."""
-    kept = replace(Rules.of(ROW), check_interval=7.0)
+async def test_if_the_read_fails_the_current_rules_stay(autojump_clock) -> None:
+    """The session does not wait for the database."""
+    current = replace(Rules.of(ROW), check_interval=7.0)
     async with on_stage() as stage, trio.open_nursery() as nursery:
-        nursery.start_soon(stage.read, kept)
+        nursery.start_soon(stage.read, current)
         (await stage.reader.receive()).refuse(DatabaseOutage("no answer"))
-    assert stage.rules == kept
+    assert stage.rules == current
 
 
-async def test_without_any_rules_a_session_waits_for_some(autojump_clock) -> None:
-    """It would not know what to accept."""
+async def test_without_current_rules_the_read_is_retried(autojump_clock) -> None:
+    """A session without rules cannot decide."""
     async with on_stage() as stage, trio.open_nursery() as nursery:
         nursery.start_soon(stage.read)
         for _ in range(3):

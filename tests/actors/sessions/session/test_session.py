@@ -34,7 +34,7 @@ from runtime import Address, Backoff, Bus, ChildFailed, ChildSpec, SupervisorSpe
 from runtime.testing import next_event, run_actor
 
 from ...database.harness import NOW, DatabaseHarness, open_harness
-from ..board import Board, assignment
+from ..board import Board, session_context
 
 
 def job(ref: str, **changes: str) -> Job:
@@ -56,9 +56,9 @@ ONSITE = {"job_type": "Onsite"}
 
 @dataclass
 class Stage:
-    """A session at work on a board, with a real record behind it."""
+    """A running session on a board, with a real database."""
 
-    record: DatabaseHarness
+    database: DatabaseHarness
     board: Board
     bus: Bus
     system: System
@@ -66,8 +66,8 @@ class Stage:
     session: Address[SessionCommand]
 
     async def jobs(self) -> dict[str, JobRow]:
-        await self.record.flush()
-        rows = await self.record.reader.ask(JobsQuery(), timeout=5)
+        await self.database.flush()
+        rows = await self.database.reader.ask(JobsQuery(), timeout=5)
         assert len({row.job_ref for row in rows}) == len(rows)
         return {row.job_ref: row for row in rows}
 
@@ -76,8 +76,8 @@ class Stage:
         return row.total_accepted, row.total_rejected
 
     async def recorded(self) -> SessionRow:
-        await self.record.flush()
-        return (await self.record.reader.ask(SessionsQuery(), timeout=5))[0]
+        await self.database.flush()
+        return (await self.database.reader.ask(SessionsQuery(), timeout=5))[0]
 
 
 @asynccontextmanager
@@ -91,19 +91,19 @@ async def on_stage(
 ) -> AsyncGenerator[Stage, None]:
     bus = Bus()
     session: Address[SessionCommand] = Address("session")
-    async with open_harness(database, bus=bus) as record:
+    async with open_harness(database, bus=bus) as harness:
         if row is None:
             opened = CreateSession(id=uuid4(), session_name="test", portal="board", start_time=NOW)
-            row = await record.writer.ask(opened, timeout=5)
-        await record.sql(f"update bot_configurations set {rules}")
-        kept = row
+            row = await harness.writer.ask(opened, timeout=5)
+        await harness.sql(f"update bot_configurations set {rules}")
+        session_row = row
         spec = SupervisorSpec(
             address=Address("root"),
             children=(
                 ChildSpec(
                     address=session,
                     start=lambda: Session(
-                        assignment(kept, board, record, bus, screenshot_store=screenshot_store)
+                        session_context(session_row, board, harness, bus, screenshot_store=screenshot_store)
                     ),
                     backoff=Backoff(minimum=0.01, maximum=0.01),
                 ),
@@ -111,14 +111,14 @@ async def on_stage(
         )
         with trio.fail_after(30):
             async with open_system(spec, bus=bus) as system:
-                yield Stage(record, board, bus, system, row, session)
+                yield Stage(harness, board, bus, system, row, session)
 
 
 async def test_jobs_are_accepted_and_rejected_by_rule(database: str) -> None:
     """Each with its reason, once, and counted in the session's totals."""
     board = Board(job("A"), job("B", **ONSITE), job("C", language=""))
     async with on_stage(database, board) as stage:
-        await board.look(3)
+        await board.wait_for_checks(3)
         jobs = await stage.jobs()
         assert {ref: row.status for ref, row in jobs.items()} == {
             "A": JobStatus.ACCEPTED,
@@ -133,62 +133,62 @@ async def test_jobs_are_accepted_and_rejected_by_rule(database: str) -> None:
         )
         assert {row.outcome_source for row in jobs.values()} == {OutcomeSource.ANSWER}
         assert await stage.totals() == (1, 2)
-    assert board.executor == ["accept A", "reject B", "reject C"]
+    assert board.clicks == ["accept A", "reject B", "reject C"]
 
 
-async def test_the_intent_is_on_record_before_the_click(database: str) -> None:
-    """And committed: another connection sees it while the click is made."""
+async def test_the_intent_is_in_the_database_before_the_click(database: str) -> None:
+    """It is committed: another connection reads it during the click."""
     seen: list[str] = []
 
-    def look(ref: str) -> None:
+    def read_intent(ref: str) -> None:
         with psycopg.connect(database) as connection:
             rows = connection.execute("select status, decision from job_records where job_ref = %s", (ref,))
             seen.extend(f"{status} {decision}" for status, decision in rows)
 
     board = Board(job("A"), job("B", **ONSITE))
-    board.before_click = look
+    board.before_click = read_intent
     async with on_stage(database, board):
-        await board.look(2)
+        await board.wait_for_checks(2)
     assert seen == ["matched accept", "matched reject"]
 
 
-async def test_a_lost_answer_is_settled_by_reading(database: str) -> None:
-    """The click had arrived, so it is not made again."""
+async def test_after_a_lost_answer_the_outcome_is_read(database: str) -> None:
+    """The portal received the click, so it is not repeated."""
     board = Board(job("A"))
     board.lose_answers.add("A")
     async with on_stage(database, board) as stage:
-        await board.look(3)
+        await board.wait_for_checks(3)
         row = (await stage.jobs())["A"]
         assert (row.status, row.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
         assert await stage.totals() == (1, 0)
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]
 
 
-async def test_a_click_that_never_arrived_is_made_at_the_next_look(database: str) -> None:
-    """After the portal has said, several times, that the job is still open."""
+async def test_a_click_that_never_arrived_is_repeated_at_the_next_check(database: str) -> None:
+    """After several reads in which the job is still open."""
     board = Board(job("A"))
     board.spoil["accept"] = [OutcomeUnknown("A", "cut off")]
     async with on_stage(database, board) as stage:
         await board.clicked.wait()
-        await board.look(2)
+        await board.wait_for_checks(2)
         assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
         assert await stage.totals() == (1, 0)
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]
 
 
-async def test_a_job_that_somebody_else_took_is_failed(database: str) -> None:
-    """With the reason; it counts as neither accepted nor rejected."""
+async def test_a_job_that_is_taken_is_failed(database: str) -> None:
+    """It has the reason, and counts as neither accepted nor rejected."""
     board = Board(job("A"))
     board.before_click = lambda ref: board.outcomes.update({ref: JobOutcome.TAKEN})
     async with on_stage(database, board) as stage:
-        await board.look(2)
+        await board.wait_for_checks(2)
         row = (await stage.jobs())["A"]
-        assert (row.status, row.rejection_reason) == (JobStatus.FAILED, "taken by somebody else")
+        assert (row.status, row.rejection_reason) == (JobStatus.FAILED, "taken by another interpreter")
         assert await stage.totals() == (0, 0)
 
 
-async def test_a_session_cut_off_in_a_click_is_settled_by_the_next(database: str) -> None:
-    """The portal has the click, the record only the intent: the next life reads, and clicks nothing."""
+async def test_an_interrupted_click_is_resolved_by_the_next_incarnation(database: str) -> None:
+    """The portal has the click, the database only the intent: the next incarnation reads the outcome."""
     board = Board(job("A"))
     board.hold_clicks = trio.Event()
     async with on_stage(database, board) as stage:
@@ -197,73 +197,73 @@ async def test_a_session_cut_off_in_a_click_is_settled_by_the_next(database: str
     board.hold_clicks = None
     async with on_stage(database, board, row=row) as stage:
         assert (await stage.jobs())["A"].status is JobStatus.MATCHED
-        await board.look(2)
-        outcome_source = (await stage.jobs())["A"]
-        assert (outcome_source.status, outcome_source.outcome_source) == (
+        await board.wait_for_checks(2)
+        row = (await stage.jobs())["A"]
+        assert (row.status, row.outcome_source) == (
             JobStatus.ACCEPTED,
             OutcomeSource.PORTAL,
         )
         assert await stage.totals() == (1, 0)
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]
 
 
-async def test_a_click_under_way_ends_before_the_session_stops(database: str) -> None:
-    """A stop waits for the portal's answer and its record, within a grace."""
+async def test_a_current_click_finishes_before_the_session_stops(database: str) -> None:
+    """A stop waits for the portal's answer and for recording it, within a grace."""
     board = Board(job("A"))
     board.hold_clicks = trio.Event()
-    async with open_harness(database) as record, trio.open_nursery() as nursery:
-        row = await record.writer.ask(
+    async with open_harness(database) as harness, trio.open_nursery() as nursery:
+        row = await harness.writer.ask(
             CreateSession(id=uuid4(), session_name="test", portal="board", start_time=NOW), timeout=5
         )
         spec = ChildSpec(
             address=Address("session"),
-            start=lambda: Session(assignment(row, board, record, Bus())),
+            start=lambda: Session(session_context(row, board, harness, Bus())),
         )
         async with open_system(SupervisorSpec(address=Address("root"), children=(spec,))) as system:
             await board.clicked.wait()
             system.request_stop()
             nursery.start_soon(release, board.hold_clicks)
-        await record.flush()
-        jobs = await record.reader.ask(JobsQuery(), timeout=5)
+        await harness.flush()
+        jobs = await harness.reader.ask(JobsQuery(), timeout=5)
         assert [(each.status, each.outcome_source) for each in jobs] == [
             (JobStatus.ACCEPTED, OutcomeSource.ANSWER)
         ]
 
 
 async def release(event: trio.Event) -> None:
-    await trio.testing.wait_all_tasks_blocked()  # the stop is under way by then
+    await trio.testing.wait_all_tasks_blocked()  # the stop has started
     event.set()
 
 
 async def test_an_expired_login_is_renewed_at_once(database: str) -> None:
-    """Without a trouble, and without losing the look's jobs."""
+    """The session is not degraded, and the jobs of the check are not lost."""
     board = Board()
     async with on_stage(database, board) as stage:
-        await board.look()
+        await board.wait_for_checks()
         board.spoil["jobs"] = [SessionExpired()]
         board.add(job("A"))
-        await board.look(2)
+        await board.wait_for_checks(2)
         assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
     assert board.logins == 2
 
 
-async def test_a_portal_that_stays_away_is_left_to_the_supervisor(database: str) -> None:
-    """Three looks in a row; then the actor fails with an absence, and the next life carries on."""
+async def test_a_portal_that_stays_unavailable_fails_the_session(database: str) -> None:
+    """After three checks in a row, as a dependency error; the next incarnation continues."""
     board = Board()
     async with on_stage(database, board) as stage:
-        await board.look()
+        await board.wait_for_checks()
         with stage.bus.subscribe(ChildFailed, SessionDegraded) as events:
             board.spoil["jobs"] = [PortalUnavailable("down")] * 3
             assert "down" in (await next_event(events, SessionDegraded)).message
             failed = await next_event(events, ChildFailed)
         assert failed.dependency_unavailable
         board.add(job("A"))
-        await board.look(2)
+        await board.wait_for_checks(2)
         assert (await stage.jobs())["A"].status is JobStatus.ACCEPTED
 
 
-async def test_wrong_credentials_are_told_and_do_not_crash(database: str) -> None:
-    """A restart would not help, so the session parks and says why."""
+async def test_wrong_credentials_are_published_and_do_not_crash(database: str) -> None:
+    """A restart would not help, so the session pauses and publishes the reason."""
     board = Board(job("A"))
     board.outcomes["A"] = JobOutcome.TAKEN
     board.spoil["login"] = [LoginRefused("unknown user")]
@@ -273,15 +273,15 @@ async def test_wrong_credentials_are_told_and_do_not_crash(database: str) -> Non
         assert stage.system.snapshot().children[0].restarts == 0
         row = await stage.recorded()
         assert (row.login_status, row.status, row.desired) == ("failed", "failed", "running")
-        # Tried again, it runs.
+        # A successful login lets it run.
         assert (await stage.session.ask(SignIn(), timeout=10))["login_status"] == "success"
         await stage.session.ask(CheckJobs(), timeout=10)
         assert (await stage.recorded()).status == "running"
-    assert board.executor == []
+    assert board.clicks == []
 
 
 async def test_no_run_accepts_more_than_its_limit(database: str) -> None:
-    """What is left over is accepted in the next runs."""
+    """The remaining jobs are accepted in the next runs."""
     board = Board(*(job(f"J{number}") for number in range(12)))
     async with on_stage(database, board) as stage:
         with stage.bus.subscribe(CycleCompleted, JobProcessed) as events:
@@ -298,31 +298,31 @@ async def test_no_run_accepts_more_than_its_limit(database: str) -> None:
 
 
 async def test_two_sessions_never_accept_one_job_twice(database: str) -> None:
-    """The record picks one of them before the click."""
+    """The database chooses one of them before the click."""
     board = Board()
     async with on_stage(database, board) as first, on_stage(database, board):
-        await board.look(2)
+        await board.wait_for_checks(2)
         board.add(*(job(f"J{number}") for number in range(20)))
-        while len(board.executor) < 20:
-            await board.look()
-        await board.look(4)
+        while len(board.clicks) < 20:
+            await board.wait_for_checks()
+        await board.wait_for_checks(4)
         assert len(await first.jobs()) == 20
-    assert sorted(board.executor) == sorted(f"accept J{number}" for number in range(20))
+    assert sorted(board.clicks) == sorted(f"accept J{number}" for number in range(20))
 
 
-async def test_a_job_that_the_record_cannot_hold_is_left_alone(database: str) -> None:
-    """A portal's text may be anything; what cannot be recorded is not clicked, and the others are worked."""
+async def test_a_job_that_the_database_rejects_is_skipped(database: str) -> None:
+    """The text of a portal is arbitrary: a job that cannot be recorded is not clicked, the others are."""
     board = Board(job("A", language="x" * 1000), job("B"))
     async with on_stage(database, board) as stage:
-        await board.look(3)
+        await board.wait_for_checks(3)
         assert set(await stage.jobs()) == {"B"}
         assert stage.system.snapshot().children[0].restarts == 0
-    assert board.executor == ["accept B"]
+    assert board.clicks == ["accept B"]
 
 
 @asynccontextmanager
-async def with_a_server_of_its_own(path: Path) -> AsyncGenerator[tuple[str, int], None]:
-    """The address of a PostgreSQL, and its pid."""
+async def own_server(path: Path) -> AsyncGenerator[tuple[str, int], None]:
+    """Run a PostgreSQL server; yields its address and pid."""
     with open_data_dir(path) as data_dir:
         async with run_actor(lambda: PostgresServer(data_dir), Address("postgres")) as system:
             pid = system.snapshot().children[0].detail["pid"]
@@ -330,12 +330,12 @@ async def with_a_server_of_its_own(path: Path) -> AsyncGenerator[tuple[str, int]
             yield PostgresServer(data_dir).dsn, pid
 
 
-async def test_a_session_looks_on_while_the_record_is_away(tmp_path: Path) -> None:
-    """What happened is kept, and a click in hand is finished; nothing is clicked that is not on record."""
+async def test_a_session_keeps_checking_while_the_database_is_unavailable(tmp_path: Path) -> None:
+    """Events are kept and the current click finishes; a job without a recorded intent is not clicked."""
     board = Board(job("A"), job("B"))
     board.hold_clicks = trio.Event()
     async with (
-        with_a_server_of_its_own(tmp_path / "data") as (dsn, pid),
+        own_server(tmp_path / "data") as (dsn, pid),
         on_stage(dsn, board) as stage,
     ):
         await board.clicked.wait()
@@ -344,56 +344,56 @@ async def test_a_session_looks_on_while_the_record_is_away(tmp_path: Path) -> No
             board.hold_clicks.set()
             changed = await next_event(events, SessionChanged)
             assert changed.session.total_accepted == 1
-        await board.look(3)
+        await board.wait_for_checks(3)
         board.hold_clicks = None
-        while len(board.executor) < 2:
-            await board.look()
+        while len(board.clicks) < 2:
+            await board.wait_for_checks()
         assert {row.status for row in (await stage.jobs()).values()} == {JobStatus.ACCEPTED}
         assert await stage.totals() == (2, 0)
-    assert sorted(board.executor) == ["accept A", "accept B"]
+    assert sorted(board.clicks) == ["accept A", "accept B"]
 
 
-async def test_a_job_that_vanished_before_its_intent_was_known_is_on_record_when_it_is_told(
+async def test_a_job_that_vanished_before_its_claim_is_recorded_before_its_event_is_published(
     database: str,
 ) -> None:
-    """The claim got no answer and never arrived: no event without its record."""
+    """The claim had no reply and never arrived: no event is published that is not in the database."""
     board = Board()
     async with on_stage(database, board) as stage:
-        await board.look()
+        await board.wait_for_checks()
         with stage.bus.subscribe(SessionEventRecorded, SessionDegraded) as events:
             with psycopg.connect(database) as connection:
                 connection.execute("lock table job_records in exclusive mode")
                 board.add(job("A"))
-                assert "recorded first" in (await next_event(events, SessionDegraded)).message
+                assert "not clicked" in (await next_event(events, SessionDegraded)).message
                 board.outcomes["A"] = JobOutcome.TAKEN
-            told = await next_event(events, SessionEventRecorded)
-        assert (told.type, told.data["job_ref"]) == ("job_failed", "A")
+            published = await next_event(events, SessionEventRecorded)
+        assert (published.type, published.data["job_ref"]) == ("job_failed", "A")
         assert (await stage.jobs())["A"].status is JobStatus.FAILED
-        recorded = await stage.record.read(EventsQuery())
-        assert told.id in {event.id for event in recorded}
-    assert board.executor == []
+        recorded = await stage.database.read(EventsQuery())
+        assert published.id in {event.id for event in recorded}
+    assert board.clicks == []
 
 
-async def test_what_a_session_left_open_is_settled_by_one_of_two(database: str) -> None:
-    """Both read the portal, one takes it over: one event, and it is on record."""
+async def test_an_open_job_of_an_ended_session_is_resolved_by_one_of_two(database: str) -> None:
+    """Both read the portal, one claims the job: the database has one event."""
     board = Board(job("A"))
     board.hold_clicks = trio.Event()
     async with on_stage(database, board) as stage:
         gone = stage.row
         await board.clicked.wait()
     board.hold_clicks = None
-    async with open_harness(database) as record:
-        await record.write(SetDesiredState(id=gone.id, desired=Desired.STOPPED))
+    async with open_harness(database) as harness:
+        await harness.write(SetDesiredState(id=gone.id, desired=Desired.STOPPED))
         ended = RecordSession(id=gone.id, status="stopped", login_status="not_started", total_checks=1)
-        await record.write(ended)
+        await harness.write(ended)
     async with on_stage(database, board) as first, on_stage(database, board) as second:
-        await board.look(6)
-        await first.record.flush()
-        await second.record.flush()
-        rows = {row.id: row.total_accepted for row in await first.record.read(SessionsQuery())}
+        await board.wait_for_checks(6)
+        await first.database.flush()
+        await second.database.flush()
+        rows = {row.id: row.total_accepted for row in await first.database.read(SessionsQuery())}
         assert (sum(rows.values()), rows[gone.id]) == (1, 0)
-        events = [event.type for event in await first.record.read(EventsQuery(limit=100))]
+        events = [event.type for event in await first.database.read(EventsQuery(limit=100))]
         assert events.count("job_accepted") == 1
         owner = (await first.jobs())["A"].session_id
         assert rows[owner] == 1
-    assert board.executor == ["accept A"]
+    assert board.clicks == ["accept A"]
