@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from .capability import Capability
 from .settings import Schema, Settings, SettingsError, load_all_settings, plugin_modules
@@ -75,4 +75,4 @@ def _capability_of(module: ModuleType) -> Capability[Any, Any]:
         raise SettingsError(
             SOURCE, f"{module.__name__} has no CAPABILITY, expected an actors.capability.Capability"
         )
-    return cast("Capability[Any, Any]", capability)
+    return capability  # pyright: ignore[reportUnknownVariableType]

@@ -185,10 +185,11 @@ def alive(processes: dict[int, str]) -> dict[int, str]:
     for pid, start in processes.items():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
         except (FileNotFoundError, ProcessLookupError):
             continue
         if fields[19] == start and fields[0] != "Z":
-            left[pid] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+            left[pid] = command
     return left
 
 

@@ -201,11 +201,11 @@ def counted(line: str) -> int:
 
 async def test_a_program_continues_while_the_queue_is_unavailable(database: str, tmp_path: Path) -> None:
     """Its lines of that time are saved later or counted; later lines are in the log again."""
-    diary = tmp_path / "diary"
-    script = f"n=0; while :; do n=$((n+1)); echo $n; echo $n > {diary}; sleep 0.05; done"
+    log = tmp_path / "log"
+    script = f"n=0; while :; do n=$((n+1)); echo $n; echo $n > {log}; sleep 0.05; done"
 
     def written() -> int:
-        return int(diary.read_text() or 0) if diary.exists() else 0
+        return int(log.read_text() or 0) if log.exists() else 0
 
     async with open_queue(database, {"work": program(script)}) as queue:
         (task_id,) = await queue.add(work())
