@@ -17,18 +17,17 @@ from ..portals.http.http_portal import open_http_portal
 from ..portals.portal import Portal
 from ..queue.worker.handler import Gate, Handler
 from ..settings import EMBEDDED, portal_file
-from .controller.active_sessions import NO_LOCAL_SESSION, child_name
-from .controller.lease_releaser import LeaseReleaser
+from .controller.active_sessions import NO_LOCAL_SESSION, STOP_TIMEOUT_SECONDS, SessionsConfig, child_name
+from .controller.leases import LeaseReleaser
 from .controller.portal_catalog import CatalogEntry, PortalCatalog
 from .controller.session_controller import SessionController
-from .controller.sessions_config import STOP_TIMEOUT_SECONDS, SessionsConfig
 from .controller.task_handlers import session_handlers
-from .database_actors import DatabaseActors
 from .screenshots.store import ScreenshotStore
-from .session.check_throttle import CheckThrottle
-from .session.claim_cache import ClaimCache
 from .session.commands import SessionCommand
+from .session.intents import ClaimCache
+from .session.portal_session import CheckThrottle
 from .session.session import MAX_COMMANDS, Session, SessionContext
+from .session.session_state import DatabaseActors
 
 Context: TypeAlias = CapabilityContext[None, Gate]
 

@@ -1,4 +1,4 @@
-"""The sessions that run in this instance: their actors in the fleet, and their current views."""
+"""The sessions of this instance: their settings, their actors in the fleet, and their current views."""
 
 from __future__ import annotations
 
@@ -31,18 +31,38 @@ from runtime import (
 from ...database.rows import SessionRow
 from ...queue.worker.handler import Gate
 from ..events import SessionChanged
-from ..messages import SessionNotRunningHere, SessionView, TooManySessions
+from ..messages import SessionNotRunningHere, SessionView, TooManySessions, view_of
 from ..session.commands import SessionCommand
 from ..states import LoginStatus, SessionStatus, step
-from .views import view_of
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 
 ASK_TIMEOUT: Final = 5.0
-STOP_TIMEOUT: Final = 15.0
+TERMINATE_TIMEOUT: Final = 15.0
+STOP_TIMEOUT_SECONDS: Final = 6.0
+"""Seconds that a session may take to stop."""
 NO_LOCAL_SESSION: Final = "no bot session runs here"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _PREFIX: Final = "session."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsConfig:
+    """The settings of this instance's sessions."""
+
+    portal: str
+    """The portal of sessions that name none."""
+    engine: str
+    autostart: bool
+    session_name: str
+    max_sessions: int
+    owner: str
+    """The id of this instance; the same after a restart."""
+    lease_seconds: float
+    shared: bool
+    """Whether other instances may use the same database."""
+    stop_timeout: float = STOP_TIMEOUT_SECONDS
+    """Seconds reserved at the end of a lease for stopping the session."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,7 +173,7 @@ class ActiveSessions:
             self._publish_view(entry)
             self._update_gate()
         with suppress(NotFound):
-            await self._fleet.ask(TerminateChild(id=child_name(session)), timeout=STOP_TIMEOUT)
+            await self._fleet.ask(TerminateChild(id=child_name(session)), timeout=TERMINATE_TIMEOUT)
         self._entries.pop(session, None)
         self._update_gate()
         return None if entry is None else entry.view

@@ -17,7 +17,6 @@ from ...database.configurations.messages import ConfigurationQuery
 from ...database.errors import DatabaseOutage
 from ...database.rows import Desired, SessionRow
 from ...database.sessions.messages import CreateSession, SessionQuery, SetDesiredState
-from ..database_actors import DatabaseActors
 from ..messages import (
     AlreadyRunning,
     LoginStatus,
@@ -26,11 +25,11 @@ from ..messages import (
     SessionView,
     StartSession,
     TooManySessions,
+    recorded_view,
 )
-from .active_sessions import ActiveSessions
-from .lease_keeper import COMMIT_TIMEOUT, LeaseKeeper
-from .sessions_config import SessionsConfig
-from .views import recorded_view
+from ..session.session_state import DatabaseActors
+from .active_sessions import ActiveSessions, SessionsConfig
+from .leases import COMMIT_TIMEOUT, LeaseKeeper
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 

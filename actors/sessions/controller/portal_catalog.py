@@ -19,7 +19,6 @@ from ..messages import NoSuchPortal
 
 READ_TIMEOUT: Final = 5.0
 """Timeout for reading a definition and its secrets, for example from a disk that does not respond."""
-
 _MAX_READS: Final = 4
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 

@@ -12,10 +12,10 @@ from runtime import AskFailed, ChildSpec, Refusal
 
 from ...database.rows import Desired, SessionRow
 from ...database.sessions.messages import SessionsQuery, UnfinishedStopsQuery
-from ..database_actors import DatabaseActors
 from ..messages import NoSuchPortal
+from ..session.session_state import DatabaseActors
 from .active_sessions import ActiveSessions
-from .lease_keeper import COMMIT_TIMEOUT, LeaseKeeper
+from .leases import COMMIT_TIMEOUT, LeaseKeeper
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")
 

@@ -28,7 +28,6 @@ from ...database.errors import DatabaseOutage, NoSuchSession
 from ...database.rows import Desired, SessionRow
 from ...queue.messages import QueueMessage
 from ...queue.worker.handler import Gate
-from ..database_actors import DatabaseActors
 from ..events import SessionChanged
 from ..messages import (
     ControllerMessage,
@@ -44,11 +43,11 @@ from ..messages import (
     StopSessions,
 )
 from ..session.commands import CommandRefused, CommandResult
-from .active_sessions import ActiveSessions
-from .lease_keeper import LeaseKeeper
+from ..session.session_state import DatabaseActors
+from .active_sessions import ActiveSessions, SessionsConfig
+from .leases import LeaseKeeper
 from .lifecycle import SessionLifecycle
 from .reconciler import Reconciler
-from .sessions_config import SessionsConfig
 from .startup_tasks import StartupTasks
 
 LOGGER: Final[structlog.stdlib.BoundLogger] = structlog.get_logger("session_controller")

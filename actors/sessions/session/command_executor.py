@@ -20,12 +20,13 @@ from ...portals.errors import (
     SessionExpired,
 )
 from ..screenshots.messages import SaveScreenshot, ScreenshotMessage
-from .check_result import CheckResult, JobResult
 from .commands import (
     AcceptJob,
     CheckJobs,
+    CheckResult,
     CommandRefused,
     CommandResult,
+    JobResult,
     Navigate,
     RejectJob,
     SessionCommand,

@@ -1,4 +1,4 @@
-"""The commands that a session executes between two checks, and their errors."""
+"""The commands that a session executes between two checks, their results and their errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from runtime import Refusal, Request
 
+from ...database.rows import JobStatus, OutcomeSource
 from ...queue.messages import Json
 
 CommandResult: TypeAlias = dict[str, Json]
@@ -67,6 +68,38 @@ class TakeScreenshot(Request[CommandResult]):
 
 SessionCommand: TypeAlias = SignIn | CheckJobs | AcceptJob | RejectJob | Navigate | TakeScreenshot
 """Every message of a session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """The outcome of a job: its status, how that is known, and the reason."""
+
+    status: JobStatus
+    outcome_source: OutcomeSource
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class CheckResult:
+    """Counts the results of one check while it runs."""
+
+    cycle: int
+    total: int
+    number: int = 0
+    """The current job, from 1."""
+    accepted: int = 0
+    rejected: int = 0
+    skipped: int = 0
+
+    def count(self, result: JobResult | None) -> None:
+        """Count the result of one job; None counts as skipped."""
+        match result:
+            case JobResult(status=JobStatus.ACCEPTED):
+                self.accepted += 1
+            case JobResult(status=JobStatus.REJECTED):
+                self.rejected += 1
+            case _:
+                self.skipped += 1
 
 
 class SessionCommandFailed(Refusal):

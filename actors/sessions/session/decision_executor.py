@@ -12,7 +12,7 @@ from ...database.jobs.messages import Claim
 from ...database.rows import Decision, JobStatus, OutcomeSource
 from ...portals.errors import JobTaken, OutcomeUnknown, SessionExpired
 from ...portals.portal import Job, JobOutcome, Portal
-from .check_result import JobResult
+from .commands import JobResult
 from .intents import Intents, OpenJob
 from .rules import Rules, Verdict, decide
 from .session_state import SessionState
@@ -24,7 +24,6 @@ CLICK_TIMEOUT: Final = 300.0
 with its wait for the throttle, need less. After a timeout the next check reads the outcome."""
 MAX_FINISHED_JOBS: Final = 10_000
 """Maximum number of cached results of finished jobs, which save a database query at each check."""
-
 RESULTS_BY_OUTCOME: Final = {
     JobOutcome.ACCEPTED: JobResult(status=JobStatus.ACCEPTED, outcome_source=OutcomeSource.PORTAL),
     JobOutcome.REJECTED: JobResult(status=JobStatus.REJECTED, outcome_source=OutcomeSource.PORTAL),

@@ -1,10 +1,16 @@
-"""Claims jobs: records the intent of each decision in the database before the click."""
+"""Claims jobs: records the intent of each decision in the database before the click.
+
+An intent has the job's dates and times as `parse_date`, `parse_time` and
+`parse_moment` read them: ISO, or day first. `ClaimCache` saves queries for jobs
+that another session of the process has claimed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
+from uuid import UUID
 
 from runtime import AskFailed, MailboxFull
 
@@ -13,13 +19,14 @@ from ...database.jobs.messages import Claim, JobQuery, OpenIntentsQuery, RecordI
 from ...database.journal.messages import FlushJournal
 from ...database.rows import Decision, JobRow
 from ...portals.portal import Job
-from ..database_actors import DatabaseActors, ask_until_answered
-from .claim_cache import ClaimCache
-from .dates import parse_date, parse_moment, parse_time
-from .session_state import SessionState
+from .session_state import DatabaseActors, SessionState, ask_until_answered
 
 CLAIM_TIMEOUT: Final = 2.0
 """Seconds until a decision that could not be committed is left for the next check."""
+MAX_CLAIMS: Final = 10_000
+"""Maximum number of cached claims; beyond it, the oldest are evicted."""
+DATES: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %b %Y", "%d %B %Y")
+TIMES: Final = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I %p")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +133,63 @@ class Intents:
             scraped_at=job.scraped_at,
             owner=self._owner,
         )
+
+
+class ClaimCache:
+    """Caches claims that are in the database, so that not every session queries every job.
+
+    Only the database decides: a job that is not cached is queried there. The
+    claims of a session are evicted when it ends, as another session may then claim its jobs.
+    """
+
+    def __init__(self) -> None:
+        self._holders: dict[tuple[str, str], UUID] = {}
+
+    def remember(self, portal: str, ref: str, holder: UUID) -> None:
+        """Cache a claim that is in the database."""
+        self._holders[portal, ref] = holder
+        if len(self._holders) > MAX_CLAIMS:
+            del self._holders[next(iter(self._holders))]
+
+    def is_claimed_by_other(self, portal: str, ref: str, session: UUID) -> bool:
+        """Whether another session of this process has claimed the job."""
+        return self._holders.get((portal, ref), session) != session
+
+    def forget(self, holder: UUID) -> None:
+        """Evict the claims of a session that has ended."""
+        for job in [job for job, claimed_by in self._holders.items() if claimed_by == holder]:
+            del self._holders[job]
+
+
+def parse_date(text: str) -> date | None:
+    """Parse a date; None if the text is none."""
+    parsed = _first(text, DATES)
+    return None if parsed is None else parsed.date()
+
+
+def parse_time(text: str) -> time | None:
+    """Parse a time of day; None if the text is none."""
+    parsed = _first(text, TIMES)
+    return None if parsed is None else parsed.time()
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Parse a date and time, in UTC unless the text has a zone; None if the text is neither."""
+    text = " ".join(text.split())
+    try:
+        parsed: datetime | None = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = _first(text, tuple(f"{day} {hour}" for day in DATES for hour in TIMES))
+    if parsed is None:
+        return None
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+
+
+def _first(text: str, formats: tuple[str, ...]) -> datetime | None:
+    text = " ".join(text.split())
+    for pattern in formats:
+        try:
+            return datetime.strptime(text, pattern).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None

@@ -1,13 +1,15 @@
-"""A signed-in session at one portal: signs in and checks the table of jobs."""
+"""A session at one opened portal: signs in and checks the table of jobs; and the throttle of all checks."""
 
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+import trio
+
 from ...portals.errors import LoginRefused
 from ...portals.portal import Portal
 from ..states import LoginStatus
-from .check_result import CheckResult
+from .commands import CheckResult
 from .decision_executor import DecisionExecutor
 from .intents import Intents, OpenJob
 from .rules import Rules
@@ -74,3 +76,20 @@ class PortalSession:
     async def quick_check(self) -> bool:
         """Only read the table; True if it has a job that the last check did not see."""
         return any(job.ref not in self._seen for job in await self.portal.jobs())
+
+
+class CheckThrottle:
+    """Starts one check per iteration of the event loop, in FIFO order.
+
+    However many sessions are due at once, other tasks of the process wait for
+    the work of a few of them at most. An idle event loop iterates at once, so
+    the throttle then costs next to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = trio.Lock()
+
+    async def pass_through(self) -> None:
+        """Wait until this check may start. A checkpoint."""
+        async with self._lock:
+            await trio.lowlevel.checkpoint()

@@ -1,12 +1,23 @@
-"""Decides which jobs a session accepts, from the job and the rules. Pure."""
+"""Decides which jobs a session accepts, and loads the rules of that decision from the configuration.
+
+`decide` is a pure function: a job and the rules in, the verdict and its reason out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
+import trio
+
+from runtime import Address, AskFailed, Refusal
+
+from ...database.configurations.messages import ConfigurationQuery
+from ...database.errors import NoSuchConfiguration
+from ...database.messages import Query
 from ...database.rows import ConfigurationRow, Decision
 from ...portals.portal import Job
+from .session_state import ASK_TIMEOUT, RETRY_PAUSE, SessionState
 
 REQUIRED: Final = ("ref", "submitted", "appt_date", "appt_time", "duration", "language", "status")
 """Fields that a decision needs, with the names of the portal definition."""
@@ -77,3 +88,34 @@ def _period(enabled: bool, seconds: int) -> float | None:
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().replace("-", " ").split())
+
+
+class RulesLoader:
+    """Reads the configuration of a session."""
+
+    def __init__(self, state: SessionState, reader: Address[Query]) -> None:
+        self._state = state
+        self._reader = reader
+
+    async def read(self, current: Rules | None) -> Rules:
+        """Read the configured rules; if that fails, return ``current``, or retry if it is None."""
+        while True:
+            try:
+                return await self._configured()
+            except (AskFailed, Refusal) as error:
+                if current is not None:
+                    self._state.publisher.configuration_read_failed(str(error))
+                    return current
+                self._state.report_degraded(error)
+                await trio.sleep(RETRY_PAUSE)
+
+    async def _configured(self) -> Rules:
+        own = self._state.row.config_id
+        try:
+            query = ConfigurationQuery(config_id=own)
+            return Rules.of(await self._reader.ask(query, timeout=ASK_TIMEOUT))
+        except NoSuchConfiguration:
+            if own is None:
+                raise
+            self._state.drop_configuration()
+            return Rules.of(await self._reader.ask(ConfigurationQuery(), timeout=ASK_TIMEOUT))

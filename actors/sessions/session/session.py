@@ -31,21 +31,16 @@ from ...portals.errors import (
     SessionExpired,
 )
 from ...portals.portal import Portal
-from ..database_actors import DatabaseActors
 from ..screenshots.messages import ScreenshotMessage
-from .check_throttle import CheckThrottle
-from .claim_cache import ClaimCache
 from .command_executor import CommandExecutor
 from .commands import SessionCommand, SessionCommandFailed
 from .decision_executor import DecisionExecutor
-from .intents import Intents
-from .portal_session import PortalSession
+from .intents import ClaimCache, Intents
+from .portal_session import CheckThrottle, PortalSession
 from .reports import Reports
-from .rules import Rules
-from .rules_loader import RulesLoader
-from .session_log import SessionLog
-from .session_publisher import SessionPublisher
-from .session_state import SessionState, new_event_entry
+from .rules import Rules, RulesLoader
+from .session_publisher import SessionLog, SessionPublisher
+from .session_state import DatabaseActors, SessionState, new_event_entry
 
 RULES_PERIOD: Final = 30.0
 """Seconds between two readings of the configuration, as clients of the Compatibility API expect."""

@@ -1,30 +1,52 @@
-"""The state of a session: its database row, and its events."""
+"""The state of a session, its database row and its events, and the database actors that store them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
+import trio
+
+from runtime import Address, AskFailed, MailboxFull, Request
+
+from ...database.errors import DatabaseOutage
 from ...database.journal.messages import (
     AppendEvent,
     JournalEntry,
+    JournalMessage,
     RecordOutcome,
     RecordSession,
     SessionEventEntry,
 )
+from ...database.messages import Query, Write
 from ...database.rows import JobStatus, SessionRow
-from ..database_actors import DatabaseActors, ask_until_answered
 from ..states import LoginStatus, SessionStatus, login_step, step
-from .check_result import JobResult
+from .commands import JobResult
 from .session_publisher import SessionPublisher
 
+R = TypeVar("R")
+
+ASK_TIMEOUT: Final = 10.0
+"""Seconds until a request to a database actor times out."""
+RETRY_PAUSE: Final = 0.2
+"""Seconds before an unanswered request is sent again."""
 EVENT_TYPES: Final = {
     JobStatus.ACCEPTED: "job_accepted",
     JobStatus.REJECTED: "job_rejected",
     JobStatus.FAILED: "job_failed",
 }
 """The type of the session event for each job status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseActors:
+    """Addresses of the actors that write, read and append to the database."""
+
+    writer: Address[Write]
+    reader: Address[Query]
+    journal: Address[JournalMessage]
 
 
 class SessionState:
@@ -138,6 +160,23 @@ class SessionState:
 
     async def _append(self, entry: JournalEntry) -> None:
         await ask_until_answered(self._database.journal, AppendEvent(entry=entry), self.report_degraded)
+
+
+async def ask_until_answered(
+    address: Address[Write] | Address[Query] | Address[JournalMessage],
+    request: Request[R],
+    on_error: Callable[[Exception], object],
+) -> R:
+    """Repeat a request until the actor answers; call `on_error` after each failed attempt.
+
+    Retries on :class:`AskFailed`, :class:`MailboxFull` and :class:`DatabaseOutage`; other errors propagate.
+    """
+    while True:
+        try:
+            return await address.ask(request, timeout=ASK_TIMEOUT)
+        except (AskFailed, MailboxFull, DatabaseOutage) as error:
+            on_error(error)
+            await trio.sleep(RETRY_PAUSE)
 
 
 def new_event_entry(kind: str, **data: object) -> SessionEventEntry:

@@ -22,8 +22,8 @@ from runtime import Address, Backoff, Bus, ChildSpec, SupervisorSpec, System, op
 from runtime.testing import next_event
 
 from ..database.harness import DatabaseHarness, open_harness, settings
-from ..sessions.board import Board
-from ..sessions.session.test_session import job, on_stage
+from ..sessions.fake_portal import FakePortal
+from ..sessions.session.test_session import job, open_session_harness
 
 SOON = 2.0
 """Seconds; without the notifier it is half a minute."""
@@ -111,21 +111,21 @@ async def test_a_refresh_request_reaches_all_instances(database: str) -> None:
 
 async def test_a_session_follows_a_change_of_another_instance(database: str) -> None:
     """At once, although its next check is ten minutes away."""
-    board = Board()
+    portal = FakePortal()
     async with (
-        on_stage(database, board, rules="check_interval_seconds = 600") as there,
+        open_session_harness(database, portal, rules="check_interval_seconds = 600") as there,
         notifier(database, there.bus) as notifiers,
         instance(database) as here,
     ):
         await know_each_other(notifiers, here.notifiers)
-        while board.checks == 0:
-            await board.wait_for_checks()
-        board.add(job("A", job_type="Video"), job("B"))
+        while portal.checks == 0:
+            await portal.wait_for_checks()
+        portal.add(job("A", job_type="Video"), job("B"))
         with trio.fail_after(SOON):
             await here.change(check_interval_seconds=Decimal("0.05"), job_type_filter="Video")
-            while len(board.clicks) < 2:
-                await board.wait_for_checks()
-        assert board.clicks == ["accept A", "reject B"]
+            while len(portal.clicks) < 2:
+                await portal.wait_for_checks()
+        assert portal.clicks == ["accept A", "reject B"]
 
 
 async def test_after_an_outage_configurations_are_read_again(database: str) -> None:

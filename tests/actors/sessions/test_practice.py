@@ -40,7 +40,7 @@ from runtime.testing import run_actor
 
 from ...web.practice.portal_process import portal_process
 from ..database.harness import NOW, DatabaseHarness, open_harness
-from .board import database_actors
+from .fake_portal import database_actors
 
 OPERATOR = Credentials(username="operator", password="practice")
 
@@ -49,13 +49,13 @@ OPERATOR = Credentials(username="operator", password="practice")
 class Site:
     """Sessions at the portal."""
 
-    record: DatabaseHarness
+    db: DatabaseHarness
     sessions: list[Address[SessionCommand]]
     state: Path
 
     async def jobs(self) -> dict[str, JobRow]:
-        await self.record.flush()
-        rows = await self.record.read(JobsQuery(limit=1000))
+        await self.db.flush()
+        rows = await self.db.read(JobsQuery(limit=1000))
         assert len({row.job_ref for row in rows}) == len(rows)
         return {row.job_ref: row for row in rows}
 
@@ -90,8 +90,8 @@ async def at_work(
     quick = Backoff(minimum=0.05, maximum=0.2)
     with portal_process(state, **faults) as portal:
         definition = replace(load_definition(portal_file("practice")), base_url=portal.url)
-        async with open_harness(database, bus=bus) as record:
-            await record.sql(f"update bot_configurations set {rules}")
+        async with open_harness(database, bus=bus) as db:
+            await db.sql(f"update bot_configurations set {rules}")
 
             def spec(row: SessionRow, address: Address[SessionCommand]) -> ChildSpec:
                 work = SessionContext(
@@ -102,7 +102,7 @@ async def at_work(
                         if browser is None
                         else open_browser_portal(definition, OPERATOR, browser)
                     ),
-                    database=database_actors(record),
+                    database=database_actors(db),
                     screenshot_store=Address[ScreenshotMessage]("screenshot_store")
                     if screenshot_store is None
                     else screenshot_store,
@@ -115,11 +115,11 @@ async def at_work(
                 for place in range(sessions)
             ]
             addresses = [Address[SessionCommand](f"session.{place}") for place in range(sessions)]
-            rows = [await record.write(each) for each in opened]
+            rows = [await db.write(each) for each in opened]
             children = tuple(spec(row, address) for row, address in zip(rows, addresses, strict=True))
             with trio.fail_after(90):
                 async with open_system(SupervisorSpec(address=Address("fleet"), children=children), bus=bus):
-                    yield Site(record, addresses, state)
+                    yield Site(db, addresses, state)
 
 
 async def test_two_sessions_and_every_fault(database: str, tmp_path: Path) -> None:
@@ -142,11 +142,11 @@ async def test_two_sessions_and_every_fault(database: str, tmp_path: Path) -> No
         ours = {ref: job.status.value for ref, job in jobs.items() if job.status is not JobStatus.FAILED}
         assert ours == {ref: status for ref, status in there.items() if status in ("accepted", "rejected")}
         assert {there[ref] for ref, job in jobs.items() if job.status is JobStatus.FAILED} <= {"taken"}
-        events = await site.record.read(EventsQuery(limit=1000))
+        events = await site.db.read(EventsQuery(limit=1000))
         recorded = [event.data["job_ref"] for event in events if event.type.startswith("job_")]
         assert sorted(recorded) == sorted(jobs)
         totals = [0, 0]
-        for row in await site.record.read(SessionsQuery()):
+        for row in await site.db.read(SessionsQuery()):
             totals[0] += row.total_accepted
             totals[1] += row.total_rejected
         assert totals == [list(ours.values()).count("accepted"), list(ours.values()).count("rejected")]
@@ -197,7 +197,7 @@ async def test_screenshots_of_a_real_page(database: str, tmp_path: Path, chromiu
         (session,) = site.sessions
         await session.ask(SignIn(), timeout=60)
         taken = await session.ask(TakeScreenshot(label="jobs"), timeout=60)
-        (row,) = await site.record.read(SessionsQuery())
+        (row,) = await site.db.read(SessionsQuery())
         query = ScreenshotQuery(session_id=row.id, name=str(taken["name"]))
         screenshot = await screenshot_store.ask(query, timeout=5)
         assert (screenshot[:4], len(screenshot)) == (b"\x89PNG", taken["bytes"])

@@ -11,19 +11,18 @@ import trio
 from actors.database.rows import SessionRow
 from actors.database.sessions.messages import CreateSession
 from actors.queue.worker.handler import Gate
-from actors.sessions.controller.active_sessions import ActiveSessions, child_name
-from actors.sessions.controller.lease_keeper import LeaseKeeper
+from actors.sessions.controller.active_sessions import ActiveSessions, SessionsConfig, child_name
+from actors.sessions.controller.leases import LeaseKeeper
 from actors.sessions.controller.reconciler import Reconciler
-from actors.sessions.controller.sessions_config import SessionsConfig
 from actors.sessions.messages import NoSuchPortal
 from actors.sessions.session.session import Session
 from runtime import Actor, Address, Bus, ChildSpec, SupervisorMessage, SupervisorSpec, open_system
 
 from ...database.harness import NOW, DatabaseHarness, open_harness
-from ..board import Board, database_actors, session_context
+from ..fake_portal import FakePortal, database_actors, session_context
 
 CONFIG = SessionsConfig(
-    portal="board",
+    portal="fake",
     engine="http",
     autostart=False,
     session_name="",
@@ -48,7 +47,7 @@ class Broken(Actor[object]):
 class Fleet:
     """A reconciler with a real database and a real fleet, and faults of its portals."""
 
-    record: DatabaseHarness
+    db: DatabaseHarness
     bus: Bus
     unusable: dict[str, str]
     """Why a portal cannot be used, by its name."""
@@ -56,7 +55,7 @@ class Fleet:
     """Why the sessions of a portal fail to start, by its name."""
     checks: list[str] = field(default_factory=list[str])
     """Portals for which a spec was made."""
-    board: Board = field(default_factory=Board)
+    portal: FakePortal = field(default_factory=FakePortal)
 
     async def make_spec(self, row: SessionRow) -> ChildSpec:
         self.checks.append(row.portal)
@@ -68,12 +67,12 @@ class Fleet:
             )
         return ChildSpec(
             address=Address(child_name(row.id)),
-            start=lambda: Session(session_context(row, self.board, self.record, self.bus)),
+            start=lambda: Session(session_context(row, self.portal, self.db, self.bus)),
         )
 
     async def create(self, name: str, portal: str) -> UUID:
         command = CreateSession(id=uuid4(), session_name=name, portal=portal, start_time=NOW)
-        return (await self.record.write(command)).id
+        return (await self.db.write(command)).id
 
 
 @asynccontextmanager
@@ -82,16 +81,16 @@ async def open_reconciler(
 ) -> AsyncGenerator[tuple[Fleet, Reconciler, ActiveSessions], None]:
     bus, address = Bus(), Address[SupervisorMessage]("fleet")
     async with (
-        open_harness(database, bus=bus) as record,
+        open_harness(database, bus=bus) as db,
         open_system(SupervisorSpec(address=address, dynamic=True), bus=bus),
     ):
-        fleet = Fleet(record=record, bus=bus, unusable=unusable)
+        fleet = Fleet(db=db, bus=bus, unusable=unusable)
         active = ActiveSessions(
             engine="http", make_spec=fleet.make_spec, fleet=address, gate=Gate(), publish=bus.publish
         )
-        lease_keeper = LeaseKeeper(CONFIG, active, database_actors(record), bus.publish)
+        lease_keeper = LeaseKeeper(CONFIG, active, database_actors(db), bus.publish)
         with trio.fail_after(30):
-            yield fleet, Reconciler(fleet.make_spec, active, lease_keeper, database_actors(record)), active
+            yield fleet, Reconciler(fleet.make_spec, active, lease_keeper, database_actors(db)), active
 
 
 def logged(logs: list[structlog.typing.EventDict], event: str = "session_skipped") -> list[tuple[str, str]]:
@@ -157,7 +156,7 @@ async def test_a_session_that_was_stopped_meanwhile_is_logged_again(database: st
         await fleet.create("one", "frail")
         fleet.breaks["frail"] = "broken"
         for desired, logged_count in (("running", 1), ("stopped", 0), ("running", 1)):
-            await fleet.record.sql(f"update bot_sessions set desired = '{desired}', end_time = null")
+            await fleet.db.sql(f"update bot_sessions set desired = '{desired}', end_time = null")
             with structlog.testing.capture_logs() as logs:
                 await reconciler.reconcile()
                 await reconciler.reconcile()

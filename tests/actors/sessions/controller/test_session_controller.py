@@ -18,10 +18,8 @@ from actors.database.rows import SessionRow
 from actors.database.sessions.messages import SessionsQuery
 from actors.queue.messages import QueueMessage
 from actors.queue.worker.handler import Gate
-from actors.sessions.controller.active_sessions import child_name
+from actors.sessions.controller.active_sessions import SessionsConfig, child_name
 from actors.sessions.controller.session_controller import SessionController
-from actors.sessions.controller.sessions_config import SessionsConfig
-from actors.sessions.database_actors import DatabaseActors
 from actors.sessions.events import SessionChanged, SessionEventRecorded
 from actors.sessions.messages import (
     AlreadyRunning,
@@ -42,6 +40,7 @@ from actors.sessions.messages import (
 )
 from actors.sessions.session.commands import CheckJobs, CommandRefused
 from actors.sessions.session.session import Session
+from actors.sessions.session.session_state import DatabaseActors
 from runtime import (
     Address,
     Backoff,
@@ -56,7 +55,7 @@ from runtime import (
 from runtime.testing import TestProbe, crash, next_event
 
 from ...database.harness import DatabaseHarness, open_harness
-from ..board import Board, database_actors, session_context
+from ..fake_portal import FakePortal, database_actors, session_context
 
 
 @dataclass
@@ -66,13 +65,13 @@ class ControllerHarness:
     session_controller: Address[ControllerMessage]
     fleet: Address[SupervisorMessage]
     bus: Bus
-    record: DatabaseHarness
+    db: DatabaseHarness
     gate: Gate
     deleted_logins: list[UUID]
-    board: Board
+    portal: FakePortal
 
     async def sessions(self) -> list[SessionRow]:
-        return await self.record.read(SessionsQuery())
+        return await self.db.read(SessionsQuery())
 
     async def running(self) -> None:
         """Wait until the first session is at work."""
@@ -91,7 +90,7 @@ class ControllerHarness:
 
 def config(*, autostart: bool = False) -> SessionsConfig:
     return SessionsConfig(
-        portal="board",
+        portal="fake",
         engine="http",
         autostart=autostart,
         session_name="",
@@ -106,7 +105,7 @@ def config(*, autostart: bool = False) -> SessionsConfig:
 async def open_controller(
     database: str, *, autostart: bool = False, queue: Address[QueueMessage] | None = None
 ) -> AsyncGenerator[ControllerHarness, None]:
-    bus, board, gate = Bus(), Board(), Gate("not started yet")
+    bus, portal, gate = Bus(), FakePortal(), Gate("not started yet")
     deleted_logins: list[UUID] = []
 
     async def delete_saved_login(session: UUID) -> None:
@@ -115,14 +114,14 @@ async def open_controller(
     session_controller: Address[ControllerMessage] = Address("session_controller")
     fleet: Address[SupervisorMessage] = Address("fleet")
     backoff = Backoff(minimum=0.01, maximum=0.01)
-    async with open_harness(database) as record:
+    async with open_harness(database) as db:
 
         async def make_spec(row: SessionRow) -> ChildSpec:
-            if row.portal != "board":
+            if row.portal != "fake":
                 raise NoSuchPortal(f"there is no portal {row.portal!r}")
             return ChildSpec(
                 address=Address(child_name(row.id)),
-                start=lambda: Session(session_context(row, board, record, bus)),
+                start=lambda: Session(session_context(row, portal, db, bus)),
                 backoff=backoff,
             )
 
@@ -137,7 +136,7 @@ async def open_controller(
                         make_spec=make_spec,
                         delete_saved_login=delete_saved_login,
                         fleet=fleet,
-                        database=database_actors(record),
+                        database=database_actors(db),
                         queue=queue,
                         gate=gate,
                         bus=bus,
@@ -148,9 +147,7 @@ async def open_controller(
         )
         with trio.fail_after(30), bus.subscribe(SessionChanged) as changes:
             async with open_system(spec, bus=bus):
-                harness = ControllerHarness(
-                    session_controller, fleet, bus, record, gate, deleted_logins, board
-                )
+                harness = ControllerHarness(session_controller, fleet, bus, db, gate, deleted_logins, portal)
                 if autostart:
                     await next_event(changes, SessionChanged)
                 yield harness
@@ -179,7 +176,7 @@ async def test_a_desired_session_is_resumed(database: str) -> None:
     """By the next controller, with its id and counters."""
     async with open_controller(database) as harness:
         view = await harness.session_controller.ask(StartSession(), timeout=5)
-        await harness.record.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
+        await harness.db.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
     async with open_controller(database) as harness:
         with harness.bus.subscribe(SessionChanged) as changes:
             back = (await next_event(changes, SessionChanged)).session
@@ -264,7 +261,7 @@ async def test_commands_are_idempotent(database: str) -> None:
             stopped = await harness.session_controller.ask(StopSession(session_id=view.id), timeout=15)
             assert (stopped.id, stopped.status) == (view.id, "stopped")
         assert harness.gate.closed_reason
-        await harness.record.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
+        await harness.db.sql("update bot_sessions set total_checks = 40, total_accepted = 7")
         for _ in range(2):
             back = await harness.session_controller.ask(ResumeSession(session_id=view.id), timeout=15)
             assert (back.id, back.total_accepted) == (view.id, 7)
@@ -337,13 +334,13 @@ async def test_a_crashed_session_shows_the_error_and_restarts(database: str) -> 
 async def test_a_session_that_crashes_too_often_fails_and_is_retried(database: str) -> None:
     """Its supervisor gives up; the session stays desired, shows the error and runs once the fault is gone."""
     async with open_controller(database) as harness:
-        harness.board.spoil["jobs"] = [ValueError("a bug")] * 1000
+        harness.portal.errors["jobs"] = [ValueError("a bug")] * 1000
         with harness.bus.subscribe(SessionChanged, SessionEventRecorded, capacity=4096) as changes:
             view = await harness.session_controller.ask(StartSession(), timeout=5)
             while view.status != "failed":
                 view = (await next_event(changes, SessionChanged)).session
             assert "too many crashes, last: a bug" in (view.message or "")
-            harness.board.spoil.clear()
+            harness.portal.errors.clear()
             while view.status != "running" or view.login_status != "success":
                 view = (await next_event(changes, SessionChanged)).session
             (row,) = await harness.sessions()

@@ -114,7 +114,7 @@ async def test_a_stop_cancels_running_startup_tasks(database: str) -> None:
         open_controller(database, queue=queue.address) as harness,
         at_work(harness, queue),
     ):
-        harness.board.hold_login = trio.Event()
+        harness.portal.hold_login = trio.Event()
         view = await harness.session_controller.ask(StartSession(), timeout=5)
         for task in (await tasks_of(queue)).values():
             await queue.until(task.id, TaskState.RUNNING)
@@ -132,8 +132,8 @@ async def test_a_stop_cancels_delayed_startup_tasks(database: str) -> None:
         open_controller(database, queue=queue.address) as harness,
         at_work(harness, queue),
     ):
-        harness.board.spoil["jobs"] = [PortalUnavailable("unavailable")] * 1000
-        await harness.record.sql("update bot_configurations set check_interval_seconds = 600")
+        harness.portal.errors["jobs"] = [PortalUnavailable("unavailable")] * 1000
+        await harness.db.sql("update bot_configurations set check_interval_seconds = 600")
         await harness.session_controller.ask(StartSession(), timeout=5)
         job_check = (await tasks_of(queue))["job_check"]
         await queue.until(job_check.id, TaskState.DELAYED)

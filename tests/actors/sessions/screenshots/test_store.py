@@ -16,12 +16,12 @@ from actors.sessions.screenshots.store import MAX_PNG_BYTES, ScreenshotStore
 from runtime import Address
 from runtime.testing import run_actor
 
-from ..board import PICTURE
+from ..fake_portal import PNG
 
 SESSION = uuid4()
 
 
-def save(label: str = "login", png: bytes = PICTURE) -> SaveScreenshot:
+def save(label: str = "login", png: bytes = PNG) -> SaveScreenshot:
     return SaveScreenshot(session_id=SESSION, label=label, png=png)
 
 
@@ -42,9 +42,9 @@ async def test_only_the_newest_screenshots_are_kept(tmp_path):
             "etc.png",
             "screenshot.png",
         ]
-        assert [screenshot.size for screenshot in shown] == [len(PICTURE)] * 2
+        assert [screenshot.size for screenshot in shown] == [len(PNG)] * 2
         query = ScreenshotQuery(session_id=SESSION, name=saved[1].name)
-        assert await screenshot_store.ask(query, timeout=5) == PICTURE
+        assert await screenshot_store.ask(query, timeout=5) == PNG
         (folder,) = (tmp_path / "shots").iterdir()
         assert folder.stat().st_mode & 0o077 == 0
         assert sorted(file.name for file in folder.iterdir()) == [saved[1].name, saved[2].name]
@@ -56,7 +56,7 @@ async def test_only_the_newest_screenshots_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "png", [b"", b"GIF89a", PICTURE + bytes(MAX_PNG_BYTES)], ids=["empty", "no png", "large"]
+    "png", [b"", b"GIF89a", PNG + bytes(MAX_PNG_BYTES)], ids=["empty", "no png", "large"]
 )
 async def test_invalid_data_is_refused(tmp_path, png):
     """And no file is left."""
@@ -71,7 +71,7 @@ async def test_old_screenshots_are_pruned(tmp_path):
     """Also those of sessions that take no more; files that the store did not name stay."""
     folder = tmp_path / str(SESSION)
     folder.mkdir()
-    (folder / "20200101-120000-000000-login.png").write_bytes(PICTURE)
+    (folder / "20200101-120000-000000-login.png").write_bytes(PNG)
     (folder / "notes.txt").write_text("mine")
     (tmp_path / "elsewhere").mkdir()
     screenshot_store: Address[ScreenshotMessage] = Address("screenshot_store")

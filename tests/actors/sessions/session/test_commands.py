@@ -37,8 +37,8 @@ from runtime import Actor, Address, AskTimeout
 from runtime.testing import next_event, run_actor
 
 from ....builders import task_view
-from ..board import PICTURE, Board
-from .test_session import ONSITE, job, on_stage
+from ..fake_portal import PNG, FakePortal
+from .test_session import ONSITE, job, open_session_harness
 
 SLOW = "check_interval_seconds = 600"
 """The session runs no check of its own after the first."""
@@ -46,31 +46,34 @@ SLOW = "check_interval_seconds = 600"
 
 async def test_commands_to_sign_in_and_check(database: str) -> None:
     """A signed-in session signs in again only with ``renew``."""
-    board = Board()
-    async with on_stage(database, board, rules=SLOW) as stage:
-        assert await stage.session.ask(SignIn(), timeout=10) == {"login_status": "success", "renewed": False}
-        assert (await stage.session.ask(SignIn(renew=True), timeout=10))["renewed"] is True
-        assert board.logins == 2
-        board.add(job("A"), job("B", **ONSITE))
-        assert await stage.session.ask(CheckJobs(), timeout=10) == {
+    portal = FakePortal()
+    async with open_session_harness(database, portal, rules=SLOW) as harness:
+        assert await harness.session.ask(SignIn(), timeout=10) == {
+            "login_status": "success",
+            "renewed": False,
+        }
+        assert (await harness.session.ask(SignIn(renew=True), timeout=10))["renewed"] is True
+        assert portal.logins == 2
+        portal.add(job("A"), job("B", **ONSITE))
+        assert await harness.session.ask(CheckJobs(), timeout=10) == {
             "cycle": 2,
             "total_jobs": 2,
             "accepted": 1,
             "rejected": 1,
             "skipped": 0,
         }
-        assert (await stage.recorded()).total_checks == 2
+        assert (await harness.recorded()).total_checks == 2
 
 
 async def test_a_job_is_accepted_or_rejected_against_the_rules(database: str) -> None:
     """Like a decision of the rules: recorded first, clicked once, with its events."""
-    board = Board()
-    async with on_stage(database, board, rules=SLOW) as stage:
-        await board.wait_for_checks()
-        board.add(job("A"), job("B", **ONSITE))
-        with stage.bus.subscribe(JobProcessed) as events:
-            rejected = await stage.session.ask(RejectJob(job_ref="A", reason="too far"), timeout=10)
-            accepted = await stage.session.ask(AcceptJob(job_ref="B"), timeout=10)
+    portal = FakePortal()
+    async with open_session_harness(database, portal, rules=SLOW) as harness:
+        await portal.wait_for_checks()
+        portal.add(job("A"), job("B", **ONSITE))
+        with harness.bus.subscribe(JobProcessed) as events:
+            rejected = await harness.session.ask(RejectJob(job_ref="A", reason="too far"), timeout=10)
+            accepted = await harness.session.ask(AcceptJob(job_ref="B"), timeout=10)
             assert (await next_event(events, JobProcessed)).job_ref == "A"
         assert rejected == {
             "job_ref": "A",
@@ -80,41 +83,41 @@ async def test_a_job_is_accepted_or_rejected_against_the_rules(database: str) ->
         }
         assert (accepted["status"], accepted["outcome_source"]) == ("accepted", "answer")
         # The same command again has the same result, without a click.
-        assert (await stage.session.ask(AcceptJob(job_ref="B"), timeout=10))["status"] == "accepted"
+        assert (await harness.session.ask(AcceptJob(job_ref="B"), timeout=10))["status"] == "accepted"
         with pytest.raises(CommandRefused, match="job A is rejected already: too far"):
-            await stage.session.ask(AcceptJob(job_ref="A"), timeout=10)
+            await harness.session.ask(AcceptJob(job_ref="A"), timeout=10)
         with pytest.raises(CommandRefused, match="job C is not on the portal's table"):
-            await stage.session.ask(AcceptJob(job_ref="C"), timeout=10)
-        assert await stage.totals() == (1, 1)
-    assert board.clicks == ["reject A", "accept B"]
+            await harness.session.ask(AcceptJob(job_ref="C"), timeout=10)
+        assert await harness.totals() == (1, 1)
+    assert portal.clicks == ["reject A", "accept B"]
 
 
 async def test_a_command_finds_the_outcome_of_an_earlier_incarnation(database: str) -> None:
     """In the database, so that a retried task does not click."""
-    board = Board(job("A"))
-    async with on_stage(database, board) as stage:
-        row = stage.row
-        await board.wait_for_checks(2)
-        await stage.jobs()
-    async with on_stage(database, board, row=row, rules=SLOW) as stage:
-        assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"] == "accepted"
-    assert board.clicks == ["accept A"]
+    portal = FakePortal(job("A"))
+    async with open_session_harness(database, portal) as harness:
+        row = harness.row
+        await portal.wait_for_checks(2)
+        await harness.jobs()
+    async with open_session_harness(database, portal, row=row, rules=SLOW) as harness:
+        assert (await harness.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"] == "accepted"
+    assert portal.clicks == ["accept A"]
 
 
 async def test_two_sessions_are_commanded_to_accept_one_job(database: str) -> None:
     """One clicks; the other returns the outcome or is refused."""
-    board = Board()
+    portal = FakePortal()
     async with (
-        on_stage(database, board, rules=SLOW) as first,
-        on_stage(database, board, rules=SLOW) as second,
+        open_session_harness(database, portal, rules=SLOW) as first,
+        open_session_harness(database, portal, rules=SLOW) as second,
     ):
-        await board.wait_for_checks()
-        board.add(job("A"))
+        await portal.wait_for_checks()
+        portal.add(job("A"))
         ended: list[str] = []
 
-        async def accept(stage: object) -> None:
+        async def accept(harness: object) -> None:
             try:
-                ended.append(str((await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"]))
+                ended.append(str((await harness.session.ask(AcceptJob(job_ref="A"), timeout=10))["status"]))
             except CommandRefused:
                 ended.append("refused")
 
@@ -122,73 +125,75 @@ async def test_two_sessions_are_commanded_to_accept_one_job(database: str) -> No
             nursery.start_soon(accept, first)
             nursery.start_soon(accept, second)
         assert sorted(ended) in (["accepted", "accepted"], ["accepted", "refused"])
-    assert board.clicks == ["accept A"]
+    assert portal.clicks == ["accept A"]
 
 
 async def test_a_lost_answer_is_resolved_before_the_reply(database: str) -> None:
     """If the click never arrived, a retry may succeed."""
-    board = Board()
-    async with on_stage(database, board, rules=SLOW) as stage:
-        await board.wait_for_checks()
-        board.add(job("A"), job("B", **ONSITE))
-        board.lose_answers.add("A")
-        assert (await stage.session.ask(AcceptJob(job_ref="A"), timeout=10))["outcome_source"] == "portal"
-        board.spoil["accept"] = [OutcomeUnknown("B", "cut off")]
+    portal = FakePortal()
+    async with open_session_harness(database, portal, rules=SLOW) as harness:
+        await portal.wait_for_checks()
+        portal.add(job("A"), job("B", **ONSITE))
+        portal.lost_answers.add("A")
+        assert (await harness.session.ask(AcceptJob(job_ref="A"), timeout=10))["outcome_source"] == "portal"
+        portal.errors["accept"] = [OutcomeUnknown("B", "cut off")]
         with pytest.raises(SessionCommandFailed, match="has not confirmed job B yet"):
-            await stage.session.ask(AcceptJob(job_ref="B"), timeout=20)
+            await harness.session.ask(AcceptJob(job_ref="B"), timeout=20)
         # The command still overrides the rules.
-        assert (await stage.session.ask(CheckJobs(), timeout=10))["accepted"] == 1
-        assert (await stage.jobs())["B"].status is JobStatus.ACCEPTED
-    assert board.clicks == ["accept A", "accept B"]
+        assert (await harness.session.ask(CheckJobs(), timeout=10))["accepted"] == 1
+        assert (await harness.jobs())["B"].status is JobStatus.ACCEPTED
+    assert portal.clicks == ["accept A", "accept B"]
 
 
 async def test_errors_of_commands(database: str) -> None:
     """They distinguish whether a retry may succeed; an expired login is renewed."""
-    board = Board()
-    async with on_stage(database, board, rules=SLOW) as stage:
-        await board.wait_for_checks()
-        board.spoil["navigate"] = [PortalUnavailable("down"), SessionExpired()]
+    portal = FakePortal()
+    async with open_session_harness(database, portal, rules=SLOW) as harness:
+        await portal.wait_for_checks()
+        portal.errors["navigate"] = [PortalUnavailable("down"), SessionExpired()]
         with pytest.raises(SessionCommandFailed, match="down") as failed:
-            await stage.session.ask(Navigate(path="/results"), timeout=10)
+            await harness.session.ask(Navigate(path="/results"), timeout=10)
         assert not isinstance(failed.value, CommandRefused)
-        assert await stage.session.ask(Navigate(path="/results"), timeout=10) == {"page": "Board (/results)"}
-        assert (board.logins, board.visited) == (2, ["/results"])
+        assert await harness.session.ask(Navigate(path="/results"), timeout=10) == {
+            "page": "Portal (/results)"
+        }
+        assert (portal.logins, portal.visited) == (2, ["/results"])
         with pytest.raises(CommandRefused, match="not on the portal"):
-            await stage.session.ask(Navigate(path="http://another/"), timeout=10)
-        board.spoil["screenshot"] = [CannotScreenshot()]
+            await harness.session.ask(Navigate(path="http://another/"), timeout=10)
+        portal.errors["screenshot"] = [CannotScreenshot()]
         with pytest.raises(CommandRefused, match="screenshots need the browser engine"):
-            await stage.session.ask(TakeScreenshot(), timeout=10)
-        board.spoil["login"] = [LoginRefused("locked")]
+            await harness.session.ask(TakeScreenshot(), timeout=10)
+        portal.errors["login"] = [LoginRefused("locked")]
         with pytest.raises(CommandRefused, match="locked"):
-            await stage.session.ask(SignIn(renew=True), timeout=10)
-        assert (await stage.recorded()).status == "failed"
+            await harness.session.ask(SignIn(renew=True), timeout=10)
+        assert (await harness.recorded()).status == "failed"
 
 
 async def test_a_command_ends_at_its_deadline_and_the_next_is_executed(database: str) -> None:
     """A command whose caller timed out is not started."""
-    board = Board()
-    board.hold_clicks = trio.Event()
-    async with on_stage(database, board, rules=SLOW) as stage, trio.open_nursery() as nursery:
-        await board.wait_for_checks()
-        board.add(job("A"))
+    portal = FakePortal()
+    portal.hold_clicks = trio.Event()
+    async with open_session_harness(database, portal, rules=SLOW) as harness, trio.open_nursery() as nursery:
+        await portal.wait_for_checks()
+        portal.add(job("A"))
 
         overdue = trio.Event()
 
         async def accept() -> None:
             with pytest.raises(AskTimeout):
-                await stage.session.ask(AcceptJob(job_ref="A"), timeout=0.5)
+                await harness.session.ask(AcceptJob(job_ref="A"), timeout=0.5)
             overdue.set()
 
         nursery.start_soon(accept)
-        await board.clicked.wait()
+        await portal.clicked.wait()
         with pytest.raises(AskTimeout):
-            await stage.session.ask(Navigate(path="/never"), timeout=0.2)
+            await harness.session.ask(Navigate(path="/never"), timeout=0.2)
         await overdue.wait()
-        board.hold_clicks.set()
-        assert await stage.session.ask(Navigate(path="/then"), timeout=10) == {"page": "Board (/then)"}
-        row = (await stage.jobs())["A"]
+        portal.hold_clicks.set()
+        assert await harness.session.ask(Navigate(path="/then"), timeout=10) == {"page": "Portal (/then)"}
+        row = (await harness.jobs())["A"]
         assert (row.status, row.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.ANSWER)
-    assert board.visited == ["/then"]
+    assert portal.visited == ["/then"]
 
 
 async def test_a_screenshot_is_saved_in_the_store(database: str, tmp_path) -> None:
@@ -196,13 +201,15 @@ async def test_a_screenshot_is_saved_in_the_store(database: str, tmp_path) -> No
     screenshot_store: Address[ScreenshotMessage] = Address("screenshot_store")
     async with (
         run_actor(lambda: ScreenshotStore(tmp_path, keep_count=5, keep_hours=1.0), screenshot_store),
-        on_stage(database, Board(), rules=SLOW, screenshot_store=screenshot_store) as stage,
+        open_session_harness(
+            database, FakePortal(), rules=SLOW, screenshot_store=screenshot_store
+        ) as harness,
     ):
-        taken = await stage.session.ask(TakeScreenshot(label="login"), timeout=10)
+        taken = await harness.session.ask(TakeScreenshot(label="login"), timeout=10)
         name = str(taken["name"])
-        assert taken["path"] == f"/api/sessions/{stage.row.id}/screenshots/{name}"
-        query = ScreenshotQuery(session_id=stage.row.id, name=name)
-        assert await screenshot_store.ask(query, timeout=5) == PICTURE
+        assert taken["path"] == f"/api/sessions/{harness.row.id}/screenshots/{name}"
+        query = ScreenshotQuery(session_id=harness.row.id, name=name)
+        assert await screenshot_store.ask(query, timeout=5) == PNG
 
 
 # Handlers

@@ -17,19 +17,16 @@ from actors.database.journal.messages import JournalMessage
 from actors.database.messages import Query, Write
 from actors.database.rows import Decision, Desired, JobStatus, OutcomeSource, SessionRow
 from actors.portals.portal import Job, JobOutcome
-from actors.sessions.database_actors import DatabaseActors
-from actors.sessions.session.claim_cache import ClaimCache
 from actors.sessions.session.decision_executor import CLICK_TIMEOUT, DecisionExecutor
-from actors.sessions.session.intents import Intents
+from actors.sessions.session.intents import ClaimCache, Intents
 from actors.sessions.session.rules import Verdict
-from actors.sessions.session.session_log import SessionLog
-from actors.sessions.session.session_publisher import SessionPublisher
-from actors.sessions.session.session_state import SessionState
+from actors.sessions.session.session_publisher import SessionLog, SessionPublisher
+from actors.sessions.session.session_state import DatabaseActors, SessionState
 from runtime import Actor, Address
 from runtime.testing import TestProbe, run_actor
 
 from ...database.harness import NOW
-from ..board import Board, View
+from ..fake_portal import FakeConnection, FakePortal
 from .test_session import job
 
 GRACE = 4.0
@@ -50,11 +47,11 @@ class Journal(Actor[JournalMessage]):
 
 
 @dataclass
-class Stage:
+class ExecutorHarness:
     """A decision executor and its portal; the test replies in place of the database writer."""
 
     executor: DecisionExecutor
-    board: Board
+    portal: FakePortal
     writer: TestProbe[Write]
 
     async def execute(self) -> None:
@@ -74,8 +71,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage(board: Board, *, journal_available: bool = True) -> AsyncGenerator[Stage, None]:
-    """A board with a signed-in executor; unless ``journal_available``, the journal does not reply."""
+async def open_executor_harness(
+    portal: FakePortal, *, journal_available: bool = True
+) -> AsyncGenerator[ExecutorHarness, None]:
+    """A portal with a signed-in executor; unless ``journal_available``, the journal does not reply."""
     writer: TestProbe[Write] = TestProbe(Address("writer"))
     journal: Address[JournalMessage] = Address("journal")
     database = DatabaseActors(writer=writer.address, reader=Address[Query]("reader"), journal=journal)
@@ -88,7 +87,9 @@ async def on_stage(board: Board, *, journal_available: bool = True) -> AsyncGene
         publisher = SessionPublisher(row, "http", idle.context, SessionLog(row.id, writer.address))
         state = SessionState(row, None, database, publisher)
         intents = Intents(state, None, database, ClaimCache())
-        yield Stage(DecisionExecutor(View(board), state, intents, {}, sign_in), board, writer)
+        yield ExecutorHarness(
+            DecisionExecutor(FakeConnection(portal), state, intents, {}, sign_in), portal, writer
+        )
 
 
 async def sign_in() -> None:
@@ -99,7 +100,7 @@ def session_row() -> SessionRow:
     return SessionRow(
         id=uuid4(),
         session_name="test",
-        portal="board",
+        portal="fake",
         desired=Desired.RUNNING,
         start_time=NOW,
         end_time=None,
@@ -113,19 +114,19 @@ def session_row() -> SessionRow:
     )
 
 
-def stuck_board(*jobs: Job) -> Board:
+def stuck_portal(*jobs: Job) -> FakePortal:
     """A portal that receives each click and answers none."""
-    board = Board(*jobs)
-    board.hold_clicks = trio.Event()
-    return board
+    portal = FakePortal(*jobs)
+    portal.hold_clicks = trio.Event()
+    return portal
 
 
-async def hour_passes(board: Board) -> None:
+async def hour_passes(portal: FakePortal) -> None:
     """Release the click after an hour, so that a failing test ends."""
     with trio.CancelScope(shield=True):
         await trio.sleep(3600)
-        assert board.hold_clicks is not None
-        board.hold_clicks.set()
+        assert portal.hold_clicks is not None
+        portal.hold_clicks.set()
 
 
 async def test_a_stop_together_with_the_claims_reply_is_in_time(
@@ -134,18 +135,18 @@ async def test_a_stop_together_with_the_claims_reply_is_in_time(
     """Whichever of the two is delivered first, and whether the click has started or not."""
     longest_stop = 0.0
     for _ in range(COINCIDENCES):
-        board = stuck_board(JOB)
-        async with on_stage(board) as stage, trio.open_nursery() as outer:
-            outer.start_soon(hour_passes, board)
+        portal = stuck_portal(JOB)
+        async with open_executor_harness(portal) as harness, trio.open_nursery() as outer:
+            outer.start_soon(hour_passes, portal)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(stage.execute)
-                nursery.start_soon(stage.limit_at_stop)
+                nursery.start_soon(harness.execute)
+                nursery.start_soon(harness.limit_at_stop)
                 await trio.testing.wait_all_tasks_blocked()
-                await stage.answer_claim()
+                await harness.answer_claim()
                 began = trio.current_time()
                 nursery.cancel_scope.cancel()
             longest_stop = max(longest_stop, trio.current_time() - began)
-            board.hold_clicks.set()
+            portal.hold_clicks.set()
             outer.cancel_scope.cancel()
     assert longest_stop == pytest.approx(0, abs=GRACE + 0.1)
 
@@ -154,16 +155,16 @@ async def test_a_click_that_starts_after_the_stop_has_the_rest_of_the_grace(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """The limit applies to the session, not only to the current click."""
-    board = stuck_board(JOB)
-    async with on_stage(board) as stage, trio.open_nursery() as outer:
-        outer.start_soon(hour_passes, board)
+    portal = stuck_portal(JOB)
+    async with open_executor_harness(portal) as harness, trio.open_nursery() as outer:
+        outer.start_soon(hour_passes, portal)
         began = trio.current_time()
-        stage.executor.limit(GRACE)
+        harness.executor.limit(GRACE)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stage.execute)
-            await stage.answer_claim()
+            nursery.start_soon(harness.execute)
+            await harness.answer_claim()
         assert trio.current_time() - began == pytest.approx(GRACE, abs=0.1)
-        assert stage.executor.is_open(JOB.ref)
+        assert harness.executor.is_open(JOB.ref)
         outer.cancel_scope.cancel()
 
 
@@ -171,37 +172,37 @@ async def test_a_click_times_out_and_its_outcome_is_read(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """The portal received the click, so it is not repeated; the session is not blocked."""
-    board = stuck_board(JOB)
-    async with on_stage(board) as stage, trio.open_nursery() as outer:
-        outer.start_soon(hour_passes, board)
+    portal = stuck_portal(JOB)
+    async with open_executor_harness(portal) as harness, trio.open_nursery() as outer:
+        outer.start_soon(hour_passes, portal)
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stage.execute)
-            await stage.answer_claim()
+            nursery.start_soon(harness.execute)
+            await harness.answer_claim()
         assert trio.current_time() - began == pytest.approx(CLICK_TIMEOUT, abs=0.1)
-        assert stage.executor.is_open(JOB.ref)
-        assert board.outcomes[JOB.ref] is JobOutcome.ACCEPTED
-        result = await stage.executor.resolve(JOB.ref)
+        assert harness.executor.is_open(JOB.ref)
+        assert portal.outcomes[JOB.ref] is JobOutcome.ACCEPTED
+        result = await harness.executor.resolve(JOB.ref)
         assert result is not None
         assert (result.status, result.outcome_source) == (JobStatus.ACCEPTED, OutcomeSource.PORTAL)
         outer.cancel_scope.cancel()
-    assert board.clicks == ["accept A"]
+    assert portal.clicks == ["accept A"]
 
 
 async def test_a_stop_does_not_wait_for_an_unavailable_journal(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """An outcome that is not recorded within the grace is left for the next incarnation."""
-    board = Board(JOB)
-    async with on_stage(board, journal_available=False) as stage:
+    portal = FakePortal(JOB)
+    async with open_executor_harness(portal, journal_available=False) as harness:
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stage.execute)
-            nursery.start_soon(stage.limit_at_stop)
+            nursery.start_soon(harness.execute)
+            nursery.start_soon(harness.limit_at_stop)
             await trio.testing.wait_all_tasks_blocked()
-            await stage.answer_claim()
-            await board.clicked.wait()
+            await harness.answer_claim()
+            await portal.clicked.wait()
             nursery.cancel_scope.cancel()
         assert trio.current_time() - began == pytest.approx(GRACE, abs=0.1)
-        assert stage.executor.is_open(JOB.ref)
-    assert board.clicks == ["accept A"]
+        assert harness.executor.is_open(JOB.ref)
+    assert portal.clicks == ["accept A"]

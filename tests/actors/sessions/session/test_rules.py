@@ -1,14 +1,30 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Never
+from uuid import UUID, uuid4
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.database.configurations.messages import ConfigurationQuery
+from actors.database.errors import DatabaseOutage, NoSuchConfiguration
+from actors.database.journal.messages import JournalMessage
+from actors.database.messages import Query, Write
 from actors.database.rows import Decision
 from actors.portals.portal import Job
-from actors.sessions.session.rules import REQUIRED, Rules, decide
+from actors.sessions.session.rules import REQUIRED, Rules, RulesLoader, decide
+from actors.sessions.session.session_publisher import SessionLog, SessionPublisher
+from actors.sessions.session.session_state import DatabaseActors, SessionState
+from runtime import Address
+from runtime.testing import TestProbe, run_actor
+
+from ....builders import configuration_row
+from .test_decision_executor import Idle, session_row
 
 RULES = Rules(
     job_type_filter="Telephone interpreting",
@@ -90,3 +106,67 @@ def test_a_rejection_does_not_depend_on_the_limit(job_type, accepted) -> None:
     job = replace(JOB, job_type=job_type)
     if decide(job, RULES, accepted=0).decision is Decision.REJECT:
         assert decide(job, RULES, accepted=accepted) == decide(job, RULES, accepted=0)
+
+
+ROW = configuration_row(config_name="active")
+
+
+@dataclass
+class RulesHarness:
+    """A rules loader and the reader that it asks."""
+
+    source: RulesLoader
+    state: SessionState
+    reader: TestProbe[Query]
+    rules: Rules | None = None
+
+    async def read(self, current: Rules | None = None) -> None:
+        self.rules = await self.source.read(current)
+
+
+@asynccontextmanager
+async def open_rules_harness(own: UUID | None = None) -> AsyncGenerator[RulesHarness, None]:
+    reader: TestProbe[Query] = TestProbe(Address("reader"))
+    database = DatabaseActors(
+        writer=Address[Write]("writer"), reader=reader.address, journal=Address[JournalMessage]("journal")
+    )
+    idle = Idle()
+    async with run_actor(lambda: idle, Address[Never]("session")):
+        row = replace(session_row(), config_id=own)
+        publisher = SessionPublisher(row, "http", idle.context, SessionLog(row.id, database.writer))
+        state = SessionState(row, None, database, publisher)
+        yield RulesHarness(RulesLoader(state, reader.address), state, reader)
+
+
+async def test_after_its_configuration_is_deleted_a_session_uses_the_active_one(autojump_clock) -> None:
+    """The session then has no configuration of its own."""
+    own = uuid4()
+    async with open_rules_harness(own) as harness, trio.open_nursery() as nursery:
+        nursery.start_soon(harness.read)
+        asked = await harness.reader.receive()
+        assert asked.message == ConfigurationQuery(config_id=own)
+        asked.refuse(NoSuchConfiguration("it was deleted"))
+        asked = await harness.reader.receive()
+        assert asked.message == ConfigurationQuery()
+        asked.reply(ROW)
+    assert (harness.rules, harness.state.row.config_id) == (Rules.of(ROW), None)
+
+
+async def test_if_the_read_fails_the_current_rules_stay(autojump_clock) -> None:
+    """The session does not wait for the database."""
+    current = replace(Rules.of(ROW), check_interval=7.0)
+    async with open_rules_harness() as harness, trio.open_nursery() as nursery:
+        nursery.start_soon(harness.read, current)
+        (await harness.reader.receive()).refuse(DatabaseOutage("no answer"))
+    assert harness.rules == current
+
+
+async def test_without_current_rules_the_read_is_retried(autojump_clock) -> None:
+    """A session without rules cannot decide."""
+    async with open_rules_harness() as harness, trio.open_nursery() as nursery:
+        nursery.start_soon(harness.read)
+        for _ in range(3):
+            (await harness.reader.receive()).refuse(DatabaseOutage("no answer"))
+        assert harness.rules is None
+        (await harness.reader.receive()).reply(ROW)
+    assert harness.rules == Rules.of(ROW)

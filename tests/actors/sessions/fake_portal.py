@@ -10,17 +10,17 @@ import trio
 from actors.database.rows import SessionRow
 from actors.portals.errors import ForeignAddress, JobTaken, OutcomeUnknown, SessionExpired
 from actors.portals.portal import Job, JobOutcome
-from actors.sessions.database_actors import DatabaseActors
 from actors.sessions.screenshots.messages import ScreenshotMessage
 from actors.sessions.session.session import SessionContext
+from actors.sessions.session.session_state import DatabaseActors
 from runtime import Address, Bus
 
 from ..database.harness import DatabaseHarness
 
-PICTURE = b"\x89PNG\r\n\x1a\nnot much of a picture"
+PNG = b"\x89PNG\r\n\x1a\nnot a real image"
 
 
-class Board:
+class FakePortal:
     """The state of a portal, shared by all its sessions."""
 
     def __init__(self, *jobs: Job) -> None:
@@ -28,9 +28,9 @@ class Board:
         self.outcomes = dict.fromkeys(self.table, JobOutcome.OPEN)
         self.clicks: list[str] = []
         self.logins = 0
-        self.spoil: dict[str, list[Exception]] = {}
+        self.errors: dict[str, list[Exception]] = {}
         """Errors by method, each raised once, before anything is changed."""
-        self.lose_answers: set[str] = set()
+        self.lost_answers: set[str] = set()
         """Refs whose next click takes effect, but whose answer is lost."""
         self.before_click: Callable[[str], object] = lambda _: None
         self.hold_clicks: trio.Event | None = None
@@ -46,8 +46,8 @@ class Board:
             self.outcomes[job.ref] = JobOutcome.OPEN
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator[View, None]:
-        yield View(self)
+    async def open(self) -> AsyncGenerator[FakeConnection, None]:
+        yield FakeConnection(self)
 
     async def wait_for_checks(self, times: int = 1) -> None:
         """Wait until the table was read so many more times."""
@@ -59,19 +59,19 @@ class Board:
 
 def session_context(
     row: SessionRow,
-    board: Board,
-    record: DatabaseHarness,
+    portal: FakePortal,
+    db: DatabaseHarness,
     bus: Bus,
     *,
     screenshot_store: Address[ScreenshotMessage] | None = None,
     owner: str | None = None,
 ) -> SessionContext:
-    """Build the context of a session on this board."""
+    """Build the context of a session on this portal."""
     return SessionContext(
         row=row,
         engine="http",
-        open_portal=board.open,
-        database=database_actors(record),
+        open_portal=portal.open,
+        database=database_actors(db),
         screenshot_store=Address[ScreenshotMessage]("screenshot_store")
         if screenshot_store is None
         else screenshot_store,
@@ -80,31 +80,31 @@ def session_context(
     )
 
 
-def database_actors(record: DatabaseHarness) -> DatabaseActors:
-    return DatabaseActors(writer=record.writer, reader=record.reader, journal=record.journal)
+def database_actors(db: DatabaseHarness) -> DatabaseActors:
+    return DatabaseActors(writer=db.writer, reader=db.reader, journal=db.journal)
 
 
-class View:
-    """One session's portal."""
+class FakeConnection:
+    """The portal that one session opened."""
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
+    def __init__(self, portal: FakePortal) -> None:
+        self.portal = portal
         self.signed_in = False
 
     async def login(self) -> None:
-        await self._spoil("login")
-        if self.board.hold_login is not None:
-            await self.board.hold_login.wait()
-        self.board.logins += 1
+        await self._raise_error("login")
+        if self.portal.hold_login is not None:
+            await self.portal.hold_login.wait()
+        self.portal.logins += 1
         self.signed_in = True
 
     async def jobs(self) -> list[Job]:
-        await self._spoil("jobs")
+        await self._raise_error("jobs")
         if not self.signed_in:
             raise SessionExpired
-        self.board.checks += 1
-        self.board.checked.set()
-        return [job for ref, job in self.board.table.items() if self.board.outcomes[ref] is JobOutcome.OPEN]
+        self.portal.checks += 1
+        self.portal.checked.set()
+        return [job for ref, job in self.portal.table.items() if self.portal.outcomes[ref] is JobOutcome.OPEN]
 
     async def accept(self, ref: str) -> None:
         await self._click("accept", ref, JobOutcome.ACCEPTED)
@@ -114,36 +114,36 @@ class View:
         await self._click("reject", ref, JobOutcome.REJECTED)
 
     async def outcome(self, ref: str) -> JobOutcome:
-        await self._spoil("outcome")
-        return self.board.outcomes.get(ref, JobOutcome.UNKNOWN)
+        await self._raise_error("outcome")
+        return self.portal.outcomes.get(ref, JobOutcome.UNKNOWN)
 
     async def navigate(self, path: str) -> str:
-        await self._spoil("navigate")
+        await self._raise_error("navigate")
         if path.startswith("http"):
-            raise ForeignAddress(path, "http://board")
-        self.board.visited.append(path)
-        return f"Board ({path})"
+            raise ForeignAddress(path, "http://portal")
+        self.portal.visited.append(path)
+        return f"Portal ({path})"
 
     async def screenshot(self) -> bytes:
-        await self._spoil("screenshot")
-        return PICTURE
+        await self._raise_error("screenshot")
+        return PNG
 
     async def _click(self, method: str, ref: str, outcome: JobOutcome) -> None:
-        board = self.board
-        await self._spoil(method)
-        board.before_click(ref)
-        if board.outcomes[ref] is JobOutcome.TAKEN:
+        portal = self.portal
+        await self._raise_error(method)
+        portal.before_click(ref)
+        if portal.outcomes[ref] is JobOutcome.TAKEN:
             raise JobTaken(ref)
-        board.clicks.append(f"{method} {ref}")
-        board.outcomes[ref] = outcome
-        board.clicked.set()
-        if board.hold_clicks is not None:
-            await board.hold_clicks.wait()
-        if ref in board.lose_answers:
-            board.lose_answers.discard(ref)
+        portal.clicks.append(f"{method} {ref}")
+        portal.outcomes[ref] = outcome
+        portal.clicked.set()
+        if portal.hold_clicks is not None:
+            await portal.hold_clicks.wait()
+        if ref in portal.lost_answers:
+            portal.lost_answers.discard(ref)
             raise OutcomeUnknown(ref, "the answer was lost")
 
-    async def _spoil(self, method: str) -> None:
+    async def _raise_error(self, method: str) -> None:
         await trio.lowlevel.checkpoint()
-        if self.board.spoil.get(method):
-            raise self.board.spoil[method].pop(0)
+        if self.portal.errors.get(method):
+            raise self.portal.errors[method].pop(0)

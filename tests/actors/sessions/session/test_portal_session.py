@@ -3,7 +3,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from actors.sessions.session.check_throttle import CheckThrottle
+from actors.sessions.session.portal_session import CheckThrottle
 
 
 async def test_one_check_starts_per_iteration_of_the_loop():
