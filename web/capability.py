@@ -48,6 +48,6 @@ class WebCapability:
     messages: Mapping[type[Any], Translation] = field(default_factory=dict[type[Any], Translation])
     """WebSocket messages of events on the bus, by the event's class."""
     metrics: Callable[[ActorAddresses], Awaitable[Iterable[Metric]]] | None = None
-    """Collects metrics for ``/metrics``. What it raises leaves out its metrics and is logged."""
+    """Collects metrics for ``/metrics``; a refusal or a missing answer of an actor leaves them out."""
     commands: typer.Typer | None = None
     """A group of commands under ``botvisor``. For plugins: botvisor's own load without the web framework."""

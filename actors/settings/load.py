@@ -24,6 +24,8 @@ from .urls import EMBEDDED, is_database_url, is_loopback, is_origin, is_redis_ur
 PLUGIN_MODULES: Final = "plugins.modules"
 
 _ADAPTER: Final = TypeAdapter(Settings)
+_OWN_SCHEMA: Final = Schema()
+"""Without plugins; made once, as every command loads settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str], overrides: Sequ
     Raises:
         SettingsError: names the source, the key, its value (unless secret) and what is expected.
     """
-    return load_all_settings(file, environ, overrides, Schema()).settings
+    return load_all_settings(file, environ, overrides, _OWN_SCHEMA).settings
 
 
 def load_all_settings(
@@ -90,7 +92,7 @@ def plugin_modules(
     Raises:
         SettingsError: a layer cannot be read, or its value of ``plugins.modules`` is wrong.
     """
-    schema = Schema()
+    schema = _OWN_SCHEMA
     variable = f"{PREFIX}{PLUGIN_MODULES.replace('.', '__').upper()}"
     layers = chain(
         file_layer(file, schema, only=PLUGIN_MODULES.partition(".")[0]) if file else (),
